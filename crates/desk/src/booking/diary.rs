@@ -1,0 +1,285 @@
+//! One calendar's time: what is open, taken, held and free.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Booking, BookingError, Draft, OPEN_BOOKINGS_PER_CALLER, Slot, Status, booking_key};
+use crate::hours::OfficeHours;
+use crate::number::E164;
+use crate::understand::Wish;
+
+/// What the owner configured for a calendar.
+#[derive(Clone, Debug)]
+pub struct DiaryRules {
+    /// Whose bookings these are; part of every booking's key.
+    pub tenant: String,
+    /// The calendar's name.
+    pub calendar: String,
+    /// When visits can be made.
+    pub hours: Arc<OfficeHours>,
+    /// How long one takes; at least five minutes.
+    pub visit: Duration,
+    /// The least time between the call and the visit.
+    pub lead: Duration,
+    /// How far ahead visits are booked.
+    pub horizon: Duration,
+    /// How many visits can run at once; at least one.
+    pub crews: u16,
+    /// How many slots are offered at a time, at most nine (each has a key).
+    pub offers: usize,
+}
+
+/// The most days looked ahead, whatever the horizon says: a bound on the work of one search.
+const MOST_DAYS: i64 = 120;
+
+#[derive(Clone, Debug)]
+struct Held {
+    slots: Vec<Slot>,
+    until: Timestamp,
+}
+
+/// One calendar, as the calls of this moment see it.
+#[derive(Clone, Debug)]
+pub struct Diary {
+    rules: DiaryRules,
+    busy: Vec<(Timestamp, Timestamp)>,
+    /// By key, without those that were called off.
+    bookings: BTreeMap<String, Booking>,
+    /// By call.
+    holds: BTreeMap<String, Held>,
+}
+
+impl Diary {
+    /// An empty diary.
+    pub fn new(mut rules: DiaryRules) -> Diary {
+        rules.crews = rules.crews.max(1);
+        rules.offers = rules.offers.clamp(1, 9);
+        rules.visit = rules.visit.max(Duration::from_secs(300));
+        Diary { rules, busy: Vec::new(), bookings: BTreeMap::new(), holds: BTreeMap::new() }
+    }
+
+    /// Takes up a changed configuration; bookings, holds and busy times stay.
+    pub fn set_rules(&mut self, rules: DiaryRules) {
+        self.rules = Diary::new(rules).rules;
+    }
+
+    /// Replaces the times that are taken for every crew, as another calendar shows them.
+    pub fn set_busy(&mut self, busy: Vec<(Timestamp, Timestamp)>) {
+        self.busy = busy;
+    }
+
+    /// The calendar's name.
+    pub fn calendar(&self) -> &str {
+        &self.rules.calendar
+    }
+
+    /// Up to three (or as configured) free slots: those that fit the wish, soonest first and spread over
+    /// parts of the day and days, or, if none fits, those nearest to it. Empty if nothing is free at all.
+    ///
+    /// A slot held for another call is not free.
+    pub fn find(&self, wish: &Wish, now: Timestamp) -> Vec<Slot> {
+        self.search(wish, "", now)
+    }
+
+    /// Finds slots and holds them all for `call` until `until`, in place of whatever it held.
+    pub fn offer(&mut self, wish: &Wish, call: &str, until: Timestamp, now: Timestamp) -> Vec<Slot> {
+        self.forget_lapsed(now);
+        let slots = self.search(wish, call, now);
+        self.holds.insert(call.to_string(), Held { slots: slots.clone(), until });
+        slots
+    }
+
+    /// Holds one slot for `call` until `until`, and gives its others back.
+    pub fn hold(
+        &mut self,
+        slot: &Slot,
+        call: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), BookingError> {
+        self.forget_lapsed(now);
+        self.check_free(slot, call, now)?;
+        self.holds.insert(call.to_string(), Held { slots: vec![slot.clone()], until });
+        Ok(())
+    }
+
+    /// Gives back everything `call` holds.
+    pub fn release(&mut self, call: &str) {
+        self.holds.remove(call);
+    }
+
+    /// Whether this caller may book one more visit.
+    pub fn may_book(&self, caller: &E164, now: Timestamp) -> bool {
+        let open = self.bookings.values().filter(|booking| booking.slot.end > now);
+        open.filter(|b| b.caller.as_ref() == Some(caller) || b.callback == *caller).count()
+            < OPEN_BOOKINGS_PER_CALLER
+    }
+
+    /// Makes the booking that is to be stored. Nothing is promised yet: [`Diary::keep`] it once it is stored.
+    ///
+    /// The slot stays held meanwhile. Asking again for what the same caller has booked gives that booking.
+    pub fn prepare(
+        &mut self,
+        draft: &Draft,
+        call: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Booking, BookingError> {
+        let booking = self.write_out(draft, call, now);
+        if let Some(known) = self.bookings.get(&booking.key) {
+            return Ok(known.clone());
+        }
+        if draft.slot.start <= now {
+            return Err(BookingError::SlotPast { start: draft.slot.start });
+        }
+        if !self.may_book(draft.caller.as_ref().unwrap_or(&draft.callback), now)
+            || !self.may_book(&draft.callback, now)
+        {
+            return Err(BookingError::TooManyOpen);
+        }
+        self.hold(&draft.slot, call, until, now)?;
+        Ok(booking)
+    }
+
+    /// Takes a stored booking into account: at start for every one there is, and after each new one is stored.
+    /// Twice is the same as once; a cancelled one frees its time.
+    pub fn keep(&mut self, booking: Booking) {
+        self.release(&booking.call);
+        match booking.status {
+            Status::Requested | Status::Confirmed => {
+                self.bookings.insert(booking.key.clone(), booking);
+            }
+            Status::Cancelled => {
+                self.bookings.remove(&booking.key);
+            }
+        }
+    }
+
+    /// Bookings that have not been called off, by time.
+    pub fn bookings(&self) -> Vec<&Booking> {
+        let mut all: Vec<_> = self.bookings.values().collect();
+        all.sort_by_key(|booking| (booking.slot.start, booking.slot.crew));
+        all
+    }
+
+    fn write_out(&self, draft: &Draft, call: &str, now: Timestamp) -> Booking {
+        let who = draft.caller.as_ref().unwrap_or(&draft.callback);
+        let resource = format!("{}/crew{}", self.rules.calendar, draft.slot.crew);
+        let key = booking_key(&self.rules.tenant, Some(who), draft.slot.start, &resource);
+        Booking {
+            id: format!("b-{}", &key[..10]),
+            key,
+            calendar: self.rules.calendar.clone(),
+            slot: draft.slot.clone(),
+            caller: draft.caller.clone(),
+            callback: draft.callback.clone(),
+            service: draft.service.clone(),
+            urgency: draft.urgency,
+            note: draft.note.clone(),
+            clips: BTreeMap::new(),
+            call: call.to_string(),
+            made: now,
+            status: Status::Confirmed,
+        }
+    }
+
+    fn forget_lapsed(&mut self, now: Timestamp) {
+        self.holds.retain(|_, held| held.until > now);
+    }
+
+    fn check_free(&self, slot: &Slot, call: &str, now: Timestamp) -> Result<(), BookingError> {
+        if slot.start <= now {
+            return Err(BookingError::SlotPast { start: slot.start });
+        }
+        match slot.crew <= self.rules.crews && self.is_free(slot, call, now) {
+            true => Ok(()),
+            false => Err(BookingError::SlotTaken { start: slot.start }),
+        }
+    }
+
+    fn is_free(&self, slot: &Slot, call: &str, now: Timestamp) -> bool {
+        let clash = |other: &Slot| other.crew == slot.crew && slot.overlaps(other.start, other.end);
+        let others = self.holds.iter().filter(|(holder, held)| *holder != call && held.until > now);
+        !self.busy.iter().any(|&(start, end)| slot.overlaps(start, end))
+            && !self.bookings.values().any(|booking| clash(&booking.slot))
+            && !others.flat_map(|(_, held)| &held.slots).any(clash)
+    }
+
+    fn search(&self, wish: &Wish, call: &str, now: Timestamp) -> Vec<Slot> {
+        let free = self.free_slots(call, now);
+        let (fitting, others): (Vec<Slot>, Vec<Slot>) = free.into_iter().partition(|slot| wish.fits(slot));
+        if fitting.is_empty() {
+            return nearest(others, wish, self.rules.offers);
+        }
+        if wish.soonest {
+            return fitting.into_iter().take(self.rules.offers).collect();
+        }
+        spread(&fitting, self.rules.offers)
+    }
+
+    /// Every time that is free for some crew, in order, each with the first crew that is.
+    fn free_slots(&self, call: &str, now: Timestamp) -> Vec<Slot> {
+        let far = |by: Duration| SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
+        let last_day = SignedDuration::from_hours(24 * MOST_DAYS);
+        let first = now.checked_add(far(self.rules.lead)).unwrap_or(Timestamp::MAX);
+        let last = now.checked_add(far(self.rules.horizon).min(last_day)).unwrap_or(Timestamp::MAX);
+        let mut slots = Vec::new();
+        for (start, end) in self.windows(first, last) {
+            let zone = self.rules.hours.zone();
+            let crews = (1..=self.rules.crews).map(|crew| Slot { start, end, crew, zone: zone.clone() });
+            slots.extend(crews.into_iter().find(|slot| self.is_free(slot, call, now)));
+        }
+        slots
+    }
+
+    /// The grid of visits: from each opening, and from each midnight, one visit after another until closing.
+    fn windows(&self, first: Timestamp, last: Timestamp) -> Vec<(Timestamp, Timestamp)> {
+        let zone = self.rules.hours.zone();
+        let visit = SignedDuration::try_from(self.rules.visit).unwrap_or(SignedDuration::from_hours(2));
+        let dawn = first.to_zoned(zone.clone()).start_of_day().map_or(first, |zoned| zoned.timestamp());
+        let mut windows = Vec::new();
+        for (open, close) in self.rules.hours.open_intervals(dawn, last) {
+            let mut start = open;
+            while let Ok(end) = start.checked_add(visit) {
+                if end > close {
+                    break;
+                }
+                if start >= first {
+                    windows.push((start, end));
+                }
+                let midnight = start.to_zoned(zone.clone()).tomorrow().and_then(|next| next.start_of_day());
+                start = midnight.map_or(end, |midnight| end.min(midnight.timestamp()));
+            }
+        }
+        windows
+    }
+}
+
+/// The soonest; then the soonest of another half of a day; then the soonest of another day; then whatever is left.
+fn spread(fitting: &[Slot], many: usize) -> Vec<Slot> {
+    let day = |slot: &Slot| slot.start.to_zoned(slot.zone.clone()).date();
+    let half = |slot: &Slot| (day(slot), slot.start.to_zoned(slot.zone.clone()).hour() >= 12);
+    let mut chosen: Vec<&Slot> = fitting.iter().take(1).collect();
+    while chosen.len() < many.min(fitting.len()) {
+        let left = || fitting.iter().filter(|slot| !chosen.contains(slot));
+        let other_day = left().find(|slot| chosen.len() >= 2 && !chosen.iter().any(|c| day(c) == day(slot)));
+        let other_half = || left().find(|slot| !chosen.iter().any(|c| half(c) == half(slot)));
+        match other_day.or_else(other_half).or_else(|| left().next()) {
+            Some(next) => chosen.push(next),
+            None => break,
+        }
+    }
+    chosen.sort_by_key(|slot| slot.start);
+    chosen.into_iter().cloned().collect()
+}
+
+/// Those least far from the wish, in order of time.
+fn nearest(mut free: Vec<Slot>, wish: &Wish, many: usize) -> Vec<Slot> {
+    free.sort_by_key(|slot| (wish.distance(slot), slot.start));
+    free.truncate(many);
+    free.sort_by_key(|slot| slot.start);
+    free
+}

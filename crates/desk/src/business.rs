@@ -1,0 +1,312 @@
+//! What the owner has: offices, people, rotas, lines and plans, in the desk's own words.
+//!
+//! Built once from the configuration by the shell, and the same for real calls and imagined ones.
+//! Names were checked against each other there; a name that leads nowhere is a configuration error.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::hours::OfficeHours;
+use crate::intake::Template;
+use crate::number::E164;
+
+/// Everything the desk knows about the business it answers for.
+#[derive(Clone, Debug)]
+pub struct Business {
+    /// As callers know it.
+    pub name: String,
+    /// Where an office has no time zone of its own.
+    pub zone: TimeZone,
+    /// By name.
+    pub offices: BTreeMap<String, Office>,
+    /// By name.
+    pub people: BTreeMap<String, Person>,
+    /// By name.
+    pub rotas: BTreeMap<String, Rota>,
+    /// By the number that callers dial.
+    pub lines: BTreeMap<E164, Line>,
+    /// By name; the built-in plans are among them.
+    pub plans: BTreeMap<String, Plan>,
+    /// By name.
+    pub assistants: BTreeMap<String, Assistant>,
+    /// By name: how many calls each trunk carries at once.
+    pub channels: BTreeMap<String, u32>,
+    /// What may be kept of what callers say.
+    pub keeping: Keeping,
+}
+
+/// One location.
+#[derive(Clone, Debug)]
+pub struct Office {
+    /// When somebody is there.
+    pub hours: Arc<OfficeHours>,
+    /// The calendar its visits are booked in, by name, if any.
+    pub calendar: Option<String>,
+}
+
+/// Somebody who can be rung.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// The office this person belongs to.
+    pub office: String,
+    /// Tried in order.
+    pub reach: Vec<Reach>,
+}
+
+/// One way to ring a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// A number, an extension, or a SIP address.
+    pub to: String,
+    /// The trunk it is dialled over.
+    pub via: String,
+    /// What counts as an answer.
+    pub accept: Accept,
+}
+
+/// What counts as a person's answer; a cell's voicemail picks up too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accept {
+    /// Picking up is enough.
+    PickUp,
+    /// The person hears who is calling and presses 1.
+    PressOne,
+}
+
+/// People who take turns.
+#[derive(Clone, Debug)]
+pub struct Rota {
+    /// In order of their turns.
+    pub people: Vec<String>,
+    /// Whose turn it is.
+    pub turn: Turn,
+}
+
+/// How a rota decides whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Everybody, in the order written.
+    InOrder,
+    /// The next person each day, first on this date.
+    Daily(Date),
+    /// The next person each week, first on this date.
+    Weekly(Date),
+}
+
+impl Rota {
+    /// Everybody on the rota, whose turn it is first.
+    pub fn on_duty(&self, at: Timestamp, zone: &TimeZone) -> Vec<&str> {
+        let today = at.to_zoned(zone.clone()).date();
+        let turns = match self.turn {
+            Turn::InOrder => 0,
+            Turn::Daily(from) => days_between(from, today),
+            Turn::Weekly(from) => days_between(from, today).div_euclid(7),
+        };
+        let first = usize::try_from(turns.rem_euclid(self.people.len().max(1) as i64)).unwrap_or(0);
+        self.people.iter().cycle().skip(first).take(self.people.len()).map(String::as_str).collect()
+    }
+}
+
+fn days_between(from: Date, to: Date) -> i64 {
+    from.until((jiff::Unit::Day, to)).map_or(0, |span| i64::from(span.get_days()))
+}
+
+/// A number that callers dial.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// How it reaches us.
+    pub trunk: String,
+    /// Whose hours and people count.
+    pub office: String,
+    /// What happens to a call.
+    pub plan: String,
+    /// Whose voice answers.
+    pub assistant: String,
+    /// Whether the business's own phone company forwards calls here.
+    pub arrives: Arrives,
+}
+
+/// How calls come to a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrives {
+    /// Straight from the carrier.
+    Direct,
+    /// Forwarded by the business's own phone company; that number is never rung back.
+    Forwarded,
+}
+
+/// What is tried, and when.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The first rule that holds decides.
+    pub rules: Vec<Rule>,
+}
+
+/// One rule of a plan.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// When it holds.
+    pub when: When,
+    /// Tried in order until the caller has an answer.
+    pub steps: Vec<Step>,
+}
+
+/// The condition of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum When {
+    /// The line's office is open.
+    Open,
+    /// It is outside the hours, or a holiday.
+    Closed,
+    /// A public holiday, or a day the owner excepted.
+    Holiday,
+    /// In every case.
+    Always,
+}
+
+impl When {
+    /// As written in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            When::Open => "open",
+            When::Closed => "closed",
+            When::Holiday => "holiday",
+            When::Always => "always",
+        }
+    }
+}
+
+/// One thing to try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Ring people.
+    Ring {
+        /// A person, an office or a rota.
+        whom: Whom,
+        /// How long each is rung. At most [`LONGEST_RING`].
+        ring_for: Duration,
+        /// One after the other, or all at once.
+        order: RingOrder,
+    },
+    /// Our own voice talks to the caller.
+    Assistant,
+    /// The caller leaves a message.
+    Message,
+    /// The call is turned away.
+    Refuse,
+}
+
+/// In which order several people are rung.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RingOrder {
+    /// All at once; the first to pick up has the call. The default for an office.
+    Together,
+    /// One after the other, each for the step's time. The default for a rota.
+    InTurn,
+}
+
+/// A cell's own voicemail usually picks up after 25 to 30 s; a ring that outlasts it loses the caller to it.
+pub const LONGEST_RING: Duration = Duration::from_secs(120);
+
+/// Who is rung by a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// One person.
+    Person(String),
+    /// Everybody of an office.
+    Office(String),
+    /// Whoever is on duty, then the others.
+    Rota(String),
+}
+
+impl Whom {
+    /// The name in the configuration.
+    pub fn name(&self) -> &str {
+        match self {
+            Whom::Person(name) | Whom::Office(name) | Whom::Rota(name) => name,
+        }
+    }
+}
+
+/// Our voice on a line.
+#[derive(Clone, Debug)]
+pub struct Assistant {
+    /// First words; the disclosure was checked when the configuration was read.
+    pub greeting: String,
+    /// The voice's name with the speaking engine.
+    pub voice: String,
+    /// What is asked.
+    pub intake: Arc<Template>,
+}
+
+/// What may be kept of what callers say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keeping {
+    /// The words of both sides.
+    pub transcripts: Kept,
+}
+
+/// Whether something is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// Nothing is stored.
+    Never,
+    /// Stored, and callers are told in the greeting.
+    Announced,
+}
+
+impl Business {
+    /// Who a step rings, in order, with whose turn it is first.
+    pub fn people_of(&self, whom: &Whom, at: Timestamp) -> Vec<&str> {
+        match whom {
+            Whom::Person(name) => {
+                self.people.get_key_value(name).map(|(name, _)| name.as_str()).into_iter().collect()
+            }
+            Whom::Office(office) => self.staff(office),
+            Whom::Rota(rota) => self.rotas.get(rota).map(|r| r.on_duty(at, &self.zone)).unwrap_or_default(),
+        }
+    }
+
+    fn staff(&self, office: &str) -> Vec<&str> {
+        self.people.iter().filter(|(_, p)| p.office == office).map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// The hours that count on a line.
+    pub fn office_of(&self, line: &Line) -> Option<&Office> {
+        self.offices.get(&line.office)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    fn rota(turn: Turn) -> Rota {
+        Rota { people: vec!["Dana".into(), "Lee".into()], turn }
+    }
+
+    #[test]
+    fn a_weekly_rota_changes_hands_at_local_midnight_of_its_weekday() {
+        let zone = TimeZone::get("America/Chicago").unwrap();
+        let weekly = rota(Turn::Weekly(date(2026, 1, 5)));
+        let sunday_night: Timestamp = "2026-01-12T05:59:59Z".parse().unwrap();
+        let monday: Timestamp = "2026-01-12T06:00:00Z".parse().unwrap();
+        assert_eq!(weekly.on_duty(sunday_night, &zone), ["Dana", "Lee"]);
+        assert_eq!(weekly.on_duty(monday, &zone), ["Lee", "Dana"]);
+    }
+
+    #[test]
+    fn a_rota_before_its_first_week_still_names_somebody() {
+        let zone = TimeZone::UTC;
+        let early: Timestamp = "2025-12-30T12:00:00Z".parse().unwrap();
+        assert_eq!(rota(Turn::Weekly(date(2026, 1, 5))).on_duty(early, &zone), ["Lee", "Dana"]);
+    }
+}

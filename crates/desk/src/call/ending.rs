@@ -1,0 +1,154 @@
+//! How a call ends: everything is let go, and one record is kept.
+
+use super::messaging::Messaging;
+use super::minutes::millis;
+use super::{
+    Action, Call, Caller, Closing, DEAD_LINE, GOODBYE_TAKES_AT_MOST, Leg, LineFault, REPORT_TAKES_AT_MOST,
+};
+use super::{SayingId, Sound, Stage};
+use crate::machine::Moment;
+use crate::record::{CallbackReason, EndedBy, Outcome, Record, StepResult, Tried};
+
+impl Call {
+    pub(super) fn line_broke(&mut self, fault: LineFault, now: Moment) {
+        let sentence = match fault {
+            LineFault::NeverConfirmed => "the caller's side never confirmed our answer",
+            LineFault::NoSound => "no sound came from the caller for too long",
+            LineFault::NoMedia => "no sound format or socket was to be had for this call",
+        };
+        self.minutes.trouble(sentence);
+        self.caller_gone(StepResult::LineBroke, EndedBy::Line, now);
+    }
+
+    pub(super) fn caller_gone(&mut self, result: StepResult, by: EndedBy, now: Moment) {
+        if self.caller == Caller::Gone {
+            return;
+        }
+        self.caller = Caller::Gone;
+        if let Stage::Messaging(messaging) = &self.stage {
+            match messaging {
+                Messaging::Awaiting { .. } | Messaging::Recording { .. } => return self.end_recording(now),
+                Messaging::Ending { .. } | Messaging::Storing { .. } => return,
+                Messaging::Prompting { .. } => {}
+            }
+        }
+        self.cascade.end(result, now);
+        self.finish(by, now);
+    }
+
+    pub(super) fn close(&mut self, outcome: Outcome, saying: Option<SayingId>, now: Moment) {
+        self.verdict = Some((outcome, EndedBy::Desk));
+        self.stage = Stage::Closing { saying, until: now.mono + GOODBYE_TAKES_AT_MOST };
+        if saying.is_none() {
+            self.finish(EndedBy::Desk, now);
+        }
+    }
+
+    pub(super) fn close_down(&mut self, closing: Closing, now: Moment) {
+        match (&self.stage, closing) {
+            (Stage::Filing { .. } | Stage::Over, _) => return,
+            (Stage::Connected { .. }, Closing::LetPeopleFinish) => return,
+            _ => {}
+        }
+        self.minutes.trouble("the desk was stopped during this call");
+        self.unhelped = CallbackReason::Interrupted;
+        self.finish(EndedBy::Desk, now);
+    }
+
+    /// Lets go of everything, and waits for the caller's leg to tell how it sounded.
+    pub(super) fn finish(&mut self, by: EndedBy, now: Moment) {
+        self.keep_what_was_learned();
+        let outcome = match self.verdict {
+            Some((outcome, _)) => outcome,
+            None => self.outcome_of_an_unfinished_call(by, now),
+        };
+        self.verdict = Some((outcome, by));
+        self.hang_up_everyone();
+        self.out.push(Action::ReleaseHold);
+        self.stage = Stage::Filing { until: now.mono + REPORT_TAKES_AT_MOST };
+        if self.minutes.answered.is_none() {
+            self.file(now);
+        }
+    }
+
+    pub(super) fn keep_what_was_learned(&mut self) {
+        if let Stage::Talking(talk) = &self.stage {
+            self.slots = talk.learned();
+        }
+    }
+
+    pub(super) fn hang_up_everyone(&mut self) {
+        match &mut self.stage {
+            Stage::Ringing(ringing) => {
+                for up in ringing.take_all() {
+                    self.cascade.note(&up.candidate.person, Tried::NoAnswer);
+                    self.out.push(Action::HangUp { leg: Leg::Person(up.leg) });
+                }
+            }
+            Stage::Connected { leg, .. } => self.out.push(Action::HangUp { leg: Leg::Person(*leg) }),
+            _ => {}
+        }
+        if self.caller != Caller::Gone {
+            self.caller = Caller::Gone;
+            self.out.push(Action::HangUp { leg: Leg::Caller });
+        }
+    }
+
+    /// The caller went before the desk was done with them.
+    pub(super) fn outcome_of_an_unfinished_call(&mut self, by: EndedBy, now: Moment) -> Outcome {
+        if self.booking.is_some() {
+            return Outcome::Booked;
+        }
+        if self.callback.is_none() {
+            self.leave_callback(now);
+        }
+        match by {
+            EndedBy::Caller => Outcome::Abandoned,
+            EndedBy::Person | EndedBy::Desk | EndedBy::Line | EndedBy::Crash => Outcome::Callback,
+        }
+    }
+
+    pub(super) fn sounded(&mut self, sound: Sound, now: Moment) {
+        self.minutes.sound = sound;
+        if matches!(self.stage, Stage::Filing { .. }) {
+            self.file(now);
+        }
+    }
+
+    pub(super) fn file(&mut self, now: Moment) {
+        let (mut outcome, ended_by) = self.verdict.unwrap_or((Outcome::Lost, EndedBy::Desk));
+        let sound = self.minutes.sound;
+        if outcome == Outcome::Abandoned && sound.longest_silence > DEAD_LINE {
+            outcome = Outcome::Lost;
+        }
+        let record = Record {
+            id: self.minutes.arrival.id.clone(),
+            line: self.minutes.arrival.line.clone(),
+            office: self.line.office.clone(),
+            from: self.minutes.arrival.from.clone(),
+            diverted_by: self.minutes.arrival.diverted_by.clone(),
+            started: self.minutes.started.wall,
+            answered: self.minutes.answered_at(),
+            ended: now.wall,
+            outcome,
+            ended_by,
+            plan: self.plan.clone(),
+            rule: self.rule,
+            because: self.because.clone(),
+            steps: self.cascade.taken().to_vec(),
+            turns: self.minutes.take_turns(),
+            slots: std::mem::take(&mut self.slots),
+            booking: self.booking.clone(),
+            message: self.message.clone(),
+            callback: self.callback.clone(),
+            answer_ms: self.minutes.answer_ms(),
+            first_word_ms: sound.first_word.map(millis),
+            longest_silence_ms: millis(sound.longest_silence),
+            codec: None,
+            quality: sound.quality,
+            troubles: std::mem::take(&mut self.minutes.troubles),
+        };
+        self.out.push(Action::File(Box::new(record)));
+        self.stage = Stage::Over;
+    }
+}

@@ -1,0 +1,258 @@
+//! One caller, from the first ring to the record.
+//!
+//! A [`Call`] routes the call, walks its [`cascade`](crate::cascade), lets the assistant
+//! [`talk`](crate::talk), rings people, takes a message, and in the end keeps one
+//! [`Record`](crate::record::Record). It knows no SIP and no sound: `line` translates.
+//!
+//! Invariants: a live call has a named deadline; a call ends with exactly one record; a caller who was not
+//! helped leaves a callback task; nothing is promised before it is stored.
+
+mod contract;
+mod conversation;
+mod ending;
+mod message;
+mod messaging;
+mod minutes;
+mod people;
+mod ringing;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use contract::{
+    Action, Arrival, Closing, Event, Heard, Leg, LineFault, ListenId, Out, SayingId, Sound, Tone, Why,
+};
+
+use crate::business::{Business, Line, Step, When};
+use crate::cascade::Cascade;
+use crate::machine::{Ask, Deadline, Moment};
+use crate::phrase::Phrase;
+use crate::record::{CallbackReason, EndedBy, Outcome, StepResult, Urgency};
+use crate::routing::route;
+use crate::sayings;
+use crate::talk::Talk;
+use messaging::Messaging;
+use minutes::Minutes;
+use ringing::Ringing;
+
+/// A connected call longer than this is a phone left off the hook.
+const CONNECTED_AT_MOST: Duration = Duration::from_secs(4 * 3600);
+const GOODBYE_TAKES_AT_MOST: Duration = Duration::from_secs(30);
+const PROMISE_TAKES_AT_MOST: Duration = Duration::from_secs(3);
+const REPORT_TAKES_AT_MOST: Duration = Duration::from_secs(2);
+/// Silence longer than this while it is our turn is a dead line. DESIGN, promise 1.
+const DEAD_LINE: Duration = Duration::from_secs(4);
+
+/// One call and everything decided about it.
+#[derive(Debug)]
+pub struct Call {
+    business: Arc<Business>,
+    line: Line,
+    plan: String,
+    rule: When,
+    because: Vec<String>,
+    cascade: Cascade,
+    stage: Stage,
+    out: Out,
+    minutes: Minutes,
+    caller: Caller,
+    legs: u16,
+    urgency: Urgency,
+    unhelped: CallbackReason,
+    slots: BTreeMap<String, String>,
+    booking: Option<String>,
+    message: Option<String>,
+    callback: Option<String>,
+    /// What was asked of the store for the callback task; a late answer is put right.
+    callback_asks: Vec<Ask>,
+    callback_kept: bool,
+    verdict: Option<(Outcome, EndedBy)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Caller {
+    /// Hears ringing.
+    Ringing,
+    /// Was answered.
+    Answered,
+    /// Hung up, was hung up on, or was turned away.
+    Gone,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Begun,
+    Ringing(Ringing),
+    Talking(Talk),
+    Messaging(Messaging),
+    Connected { leg: u16, until: Duration },
+    Promising { ask: Ask, until: Duration },
+    Closing { saying: Option<SayingId>, until: Duration },
+    Filing { until: Duration },
+    Over,
+}
+
+impl Call {
+    /// A call to `line` that has just come in; give it [`Event::Arrived`] next.
+    pub fn new(business: Arc<Business>, line: Line, arrival: Arrival, now: Moment) -> Self {
+        let routed = route(&business, &line, now.wall);
+        let kept = business.keeping.transcripts;
+        Call {
+            business,
+            line,
+            plan: routed.plan,
+            rule: routed.rule,
+            because: routed.because,
+            cascade: Cascade::new(routed.steps),
+            stage: Stage::Begun,
+            out: Out::default(),
+            minutes: Minutes::new(arrival, now, kept),
+            caller: Caller::Ringing,
+            legs: 0,
+            urgency: Urgency::Normal,
+            unhelped: CallbackReason::CallerGaveUp,
+            slots: BTreeMap::new(),
+            booking: None,
+            message: None,
+            callback: None,
+            callback_asks: Vec::new(),
+            callback_kept: false,
+            verdict: None,
+        }
+    }
+
+    /// The oldest order not carried out yet.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.out.pop()
+    }
+
+    /// The number that was dialled.
+    pub fn line_number(&self) -> &crate::number::E164 {
+        &self.minutes.arrival.line
+    }
+
+    /// The plan, the rule that held, and why.
+    pub fn routed(&self) -> (&str, When, &[String]) {
+        (&self.plan, self.rule, &self.because)
+    }
+
+    /// What was learned so far, by question.
+    pub fn learned(&self) -> BTreeMap<String, String> {
+        match &self.stage {
+            Stage::Talking(talk) => talk.learned(),
+            _ => self.slots.clone(),
+        }
+    }
+
+    /// True once the record is filed and every order taken.
+    pub fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Over) && self.out.is_empty()
+    }
+
+    /// When this call must be woken, and why.
+    pub fn poll_deadline(&self) -> Option<Deadline<Why>> {
+        match &self.stage {
+            Stage::Begun | Stage::Over => None,
+            Stage::Ringing(ringing) => {
+                ringing.next_deadline().map(|at| Deadline { at, why: Why::PersonDidNotAnswer })
+            }
+            Stage::Talking(talk) => talk.deadline(),
+            Stage::Messaging(messaging) => Some(messaging.deadline()),
+            Stage::Connected { until, .. } => Some(Deadline { at: *until, why: Why::CallTookTooLong }),
+            Stage::Promising { until, .. } => Some(Deadline { at: *until, why: Why::ErrandTookTooLong }),
+            Stage::Closing { until, .. } => Some(Deadline { at: *until, why: Why::GoodbyeTookTooLong }),
+            Stage::Filing { until } => Some(Deadline { at: *until, why: Why::NoFinalReport }),
+        }
+    }
+
+    /// Takes one change; drain [`Call::poll_action`] afterwards.
+    pub fn handle(&mut self, event: Event, now: Moment) {
+        match event {
+            Event::Arrived => self.advance(now),
+            Event::CallerReady => {}
+            Event::CallerGone => self.caller_gone(StepResult::CallerHungUp, EndedBy::Caller, now),
+            Event::LineBroke(fault) => self.line_broke(fault, now),
+            Event::PersonAnswered { leg } => self.person_answered(leg, now),
+            Event::PersonFailed { leg, tried } => self.person_failed(leg, tried, now),
+            Event::PersonGone { leg } => self.person_gone(leg, now),
+            Event::Spoke { saying, at, gap } => self.minutes.spoke(saying, at, gap),
+            Event::Said { saying, at, whole: _ } => self.said(saying, at, now),
+            Event::SayFailed { saying } => self.say_failed(saying, now),
+            Event::SpeechStarted { at } => self.speech_started(at, now),
+            Event::SpeechEnded { at } => self.speech_ended(at, now),
+            Event::Heard { listen, heard } => self.heard(listen, heard, now),
+            Event::Digit { leg, digit, at } => self.digit(leg, digit, at, now),
+            Event::SlotsFound { ask, slots } => {
+                self.talk(now, |talk, now, out| talk.slots_found(ask, slots, now, out))
+            }
+            Event::SlotHeld { ask, held } => {
+                self.talk(now, |talk, now, out| talk.slot_held(ask, held, now, out))
+            }
+            Event::Booked { ask, id } => self.booked(ask, id, now),
+            Event::Stored { ask, stored } => self.stored(ask, stored, now),
+            Event::MessageEnded { seconds } => self.message_ended(seconds, now),
+            Event::Sounded(sound) => self.sounded(sound, now),
+            Event::Closing(closing) => self.close_down(closing, now),
+        }
+    }
+
+    /// Something did not happen in time.
+    pub fn handle_deadline(&mut self, now: Moment) {
+        if self.poll_deadline().is_none_or(|deadline| deadline.at > now.mono) {
+            return;
+        }
+        match &mut self.stage {
+            Stage::Begun | Stage::Over => {}
+            Stage::Ringing(_) => self.nobody_picked_up(now),
+            Stage::Talking(_) => self.talk(now, |talk, now, out| talk.overdue(now, out)),
+            Stage::Messaging(messaging) => match *messaging {
+                Messaging::Prompting { .. } => self.start_recording(now),
+                Messaging::Awaiting { .. } | Messaging::Recording { .. } => self.end_recording(now),
+                Messaging::Ending { .. } => self.message_ended(0.0, now),
+                Messaging::Storing { ask, .. } => self.stored(ask, false, now),
+            },
+            Stage::Connected { .. } => self.finish(EndedBy::Desk, now),
+            Stage::Promising { ask, .. } => {
+                let ask = *ask;
+                self.stored(ask, false, now);
+            }
+            Stage::Closing { .. } => self.finish(EndedBy::Desk, now),
+            Stage::Filing { .. } => self.file(now),
+        }
+    }
+
+    /// Begins the next step that can be begun; when there is none, the caller is promised a call back.
+    pub(super) fn advance(&mut self, now: Moment) {
+        match self.cascade.begin_next(now) {
+            Some(Step::Ring { whom, ring_for, order }) => self.ring(&whom, ring_for, order, now),
+            Some(Step::Assistant) => self.begin_talk(now),
+            Some(Step::Message) => self.begin_message(now),
+            Some(Step::Refuse) => self.refuse(now),
+            None => self.promise(now),
+        }
+    }
+
+    pub(super) fn answer(&mut self, now: Moment) {
+        if self.caller == Caller::Ringing {
+            self.caller = Caller::Answered;
+            self.minutes.answered(now);
+            self.out.push(Action::Answer);
+        }
+    }
+
+    pub(super) fn say(&mut self, texts: &[&str]) -> SayingId {
+        let phrases: Vec<Phrase> = texts.iter().map(|text| sayings::prepared(text)).collect();
+        let saying = self.out.say(Leg::Caller, phrases.clone());
+        self.minutes.will_say(saying, &phrases);
+        saying
+    }
+
+    pub(super) fn refuse(&mut self, now: Moment) {
+        self.out.push(Action::Refuse);
+        self.caller = Caller::Gone;
+        self.cascade.end(StepResult::Refused, now);
+        self.verdict = Some((Outcome::Refused, EndedBy::Desk));
+        self.file(now);
+    }
+}

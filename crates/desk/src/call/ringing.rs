@@ -1,0 +1,132 @@
+//! Ringing the people of one step: who is next, who is up, and who took the call.
+//!
+//! Invariant: every phone that was rung is answered by exactly one of picked up, failed or stopped.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::business::{Accept, Business, Reach, RingOrder, Whom};
+use crate::machine::Moment;
+
+/// A phone that may be rung for a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Candidate {
+    pub person: String,
+    pub reach: Reach,
+}
+
+/// A phone that is being rung.
+#[derive(Clone, Debug)]
+pub(super) struct Up {
+    pub leg: u16,
+    pub candidate: Candidate,
+    pub until: Duration,
+    pub answer: Answer,
+}
+
+/// How far a rung phone is from taking the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Awaited,
+    /// Picked up, and asked to press 1.
+    PressOneAwaited,
+}
+
+/// A phone that takes this long to press 1 is a machine.
+pub(super) const PRESS_ONE_WITHIN: Duration = Duration::from_secs(12);
+
+/// More phones than this are not rung for one step.
+const MOST_PHONES: usize = 16;
+
+/// One step's ringing.
+#[derive(Debug)]
+pub(super) struct Ringing {
+    waiting: VecDeque<Candidate>,
+    up: Vec<Up>,
+    ring_for: Duration,
+    order: RingOrder,
+}
+
+impl Ringing {
+    pub fn new(
+        business: &Business,
+        whom: &Whom,
+        ring_for: Duration,
+        order: RingOrder,
+        at: Timestamp,
+    ) -> Self {
+        let people = business.people_of(whom, at);
+        let phones = people.into_iter().filter_map(|name| Some((name, business.people.get(name)?)));
+        let waiting = phones
+            .flat_map(|(name, person)| {
+                person.reach.iter().map(move |r| Candidate { person: name.to_string(), reach: r.clone() })
+            })
+            .take(MOST_PHONES)
+            .collect();
+        Ringing { waiting, up: Vec::new(), ring_for, order }
+    }
+
+    /// Who is to be rung now; to be called until it gives `None`.
+    pub fn next(&mut self) -> Option<Candidate> {
+        match self.order {
+            RingOrder::InTurn if !self.up.is_empty() => None,
+            RingOrder::InTurn | RingOrder::Together => self.waiting.pop_front(),
+        }
+    }
+
+    pub fn rung(&mut self, leg: u16, candidate: Candidate, now: Moment) {
+        let until = now.mono + self.ring_for;
+        self.up.push(Up { leg, candidate, until, answer: Answer::Awaited });
+    }
+
+    /// A phone was picked up. True if the person is still to press 1.
+    pub fn must_press_one(&mut self, leg: u16, now: Moment) -> bool {
+        let Some(up) = self.up.iter_mut().find(|up| up.leg == leg) else { return false };
+        match up.candidate.reach.accept {
+            Accept::PickUp => false,
+            Accept::PressOne => {
+                up.answer = Answer::PressOneAwaited;
+                up.until = now.mono + PRESS_ONE_WITHIN;
+                true
+            }
+        }
+    }
+
+    pub fn ring_for(&self) -> Duration {
+        self.ring_for
+    }
+
+    pub fn is_up(&self, leg: u16) -> bool {
+        self.up.iter().any(|up| up.leg == leg)
+    }
+
+    pub fn awaits_press(&self, leg: u16) -> bool {
+        self.up.iter().any(|up| up.leg == leg && up.answer == Answer::PressOneAwaited)
+    }
+
+    /// Takes a phone off the list, whatever came of it.
+    pub fn remove(&mut self, leg: u16) -> Option<Up> {
+        let at = self.up.iter().position(|up| up.leg == leg)?;
+        Some(self.up.remove(at))
+    }
+
+    /// Phones whose time is up, taken off the list.
+    pub fn overdue(&mut self, now: Moment) -> Vec<Up> {
+        self.up.extract_if(.., |up| up.until <= now.mono).collect()
+    }
+
+    /// Every phone still up, taken off the list.
+    pub fn take_all(&mut self) -> Vec<Up> {
+        std::mem::take(&mut self.up)
+    }
+
+    pub fn next_deadline(&self) -> Option<Duration> {
+        self.up.iter().map(|up| up.until).min()
+    }
+
+    pub fn is_spent(&self) -> bool {
+        self.up.is_empty() && self.waiting.is_empty()
+    }
+}

@@ -1,0 +1,99 @@
+//! Who is tried, in which order, until the caller has an answer.
+//!
+//! A [`Cascade`] walks the steps of a plan and keeps what came of each. Choosing the plan happens in
+//! [`routing`](crate::routing); ringing and talking are [`call`](crate::call)'s work.
+//!
+//! Invariant: a step that was begun is ended exactly once, and when the steps are exhausted the caller is
+//! to be called back, which needs no one to pick up.
+
+use std::collections::VecDeque;
+
+use crate::business::Step;
+use crate::machine::Moment;
+use crate::record::{StepResult, StepTaken, Tried};
+
+/// The walk through one plan's steps.
+#[derive(Debug)]
+pub struct Cascade {
+    ahead: VecDeque<Step>,
+    open: Option<Open>,
+    taken: Vec<StepTaken>,
+}
+
+#[derive(Debug)]
+struct Open {
+    step: StepTaken,
+    since: Moment,
+}
+
+impl Cascade {
+    /// A walk that has not begun.
+    pub fn new(steps: Vec<Step>) -> Self {
+        Cascade { ahead: steps.into(), open: None, taken: Vec::new() }
+    }
+
+    /// Begins the next step, or `None` when all were tried.
+    pub fn begin_next(&mut self, now: Moment) -> Option<Step> {
+        self.end(StepResult::NobodyTook, now);
+        let step = self.ahead.pop_front()?;
+        let taken = StepTaken {
+            step: title(&step),
+            tried: Vec::new(),
+            result: StepResult::NobodyTook,
+            started: now.wall,
+            duration_ms: 0,
+        };
+        self.open = Some(Open { step: taken, since: now });
+        Some(step)
+    }
+
+    /// Notes what came of ringing one person in the open step.
+    pub fn note(&mut self, person: &str, tried: Tried) {
+        if let Some(open) = &mut self.open {
+            open.step.tried.push((person.to_string(), tried));
+        }
+    }
+
+    /// Ends the open step; nothing if none is open.
+    pub fn end(&mut self, result: StepResult, now: Moment) {
+        if let Some(Open { mut step, since }) = self.open.take() {
+            step.result = result;
+            step.duration_ms = millis(now, since);
+            self.taken.push(step);
+        }
+    }
+
+    /// Leaves out what stands before the next ringing of people, if people are still to be rung.
+    pub fn skip_to_person(&mut self) {
+        self.skip_to(|step| matches!(step, Step::Ring { .. }));
+    }
+
+    /// Leaves out what stands before the next message, if a message is still to come.
+    pub fn skip_to_message(&mut self) {
+        self.skip_to(|step| matches!(step, Step::Message));
+    }
+
+    fn skip_to(&mut self, wanted: impl Fn(&Step) -> bool) {
+        if let Some(position) = self.ahead.iter().position(wanted) {
+            self.ahead.drain(..position);
+        }
+    }
+
+    /// Everything tried so far, for the record.
+    pub fn taken(&self) -> &[StepTaken] {
+        &self.taken
+    }
+}
+
+fn title(step: &Step) -> String {
+    match step {
+        Step::Ring { whom, .. } => format!("ring {}", whom.name()),
+        Step::Assistant => "assistant".to_string(),
+        Step::Message => "message".to_string(),
+        Step::Refuse => "refuse".to_string(),
+    }
+}
+
+fn millis(now: Moment, since: Moment) -> u64 {
+    u64::try_from(now.since(since).as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,107 @@
+//! A call told in sentences: where it went, what was tried, and why.
+//!
+//! Told from the [`Record`] alone, so that an old call explains itself as well as one of today.
+
+use jiff::tz::TimeZone;
+
+use crate::record::{EndedBy, Outcome, Record, StepTaken, Who};
+
+/// The whole story, one sentence or two a line. Times are local to `zone`.
+pub fn explain(record: &Record, zone: &TimeZone) -> Vec<String> {
+    let mut story = vec![arrival(record, zone)];
+    story.extend(record.because.iter().map(|reason| capital(&format!("{reason}."))));
+    story.push(answer(record));
+    story.extend(record.steps.iter().enumerate().map(|(index, step)| tell_step(index + 1, step)));
+    story.extend(conversation(record));
+    story.extend(record.troubles.iter().map(|trouble| format!("Trouble: {trouble}.")));
+    story.push(ending(record));
+    story.extend(left_behind(record));
+    story.push(how_it_sounded(record));
+    story
+}
+
+fn arrival(record: &Record, zone: &TimeZone) -> String {
+    let when = record.started.to_zoned(zone.clone()).strftime("%A, %B %-d, %-I:%M:%S %p").to_string();
+    let from = match &record.from {
+        Some(number) => format!("from {}", number.reveal()),
+        None => "from a hidden number".to_string(),
+    };
+    let forwarded = match &record.diverted_by {
+        Some(number) => format!(", forwarded by {}", number.reveal()),
+        None => String::new(),
+    };
+    format!("On {when}, a call {from} came in on {}{forwarded}, for office `{}`.", record.line, record.office)
+}
+
+fn answer(record: &Record) -> String {
+    let rule = format!("Plan `{}` decided by its rule `{}`", record.plan, record.rule.name());
+    match record.answer_ms {
+        Some(ms) => format!("{rule}; the call was answered after {ms} ms."),
+        None => format!("{rule}; the call was never answered."),
+    }
+}
+
+fn tell_step(number: usize, step: &StepTaken) -> String {
+    let seconds = step.duration_ms as f64 / 1000.0;
+    let tried: Vec<String> =
+        step.tried.iter().map(|(person, tried)| format!("{person} {}", tried.told())).collect();
+    let tried = if tried.is_empty() { String::new() } else { format!(" {}.", tried.join("; ")) };
+    format!(
+        "Step {number}, {}, took {seconds:.1} s:{tried} {}",
+        step.step,
+        capital(&format!("{}.", step.result.told()))
+    )
+}
+
+fn conversation(record: &Record) -> Option<String> {
+    let count = |who| record.turns.iter().filter(|turn| turn.who == who).count();
+    let (ours, theirs, keys) = (count(Who::Assistant), count(Who::Caller), count(Who::Keypad));
+    (ours > 0).then(|| {
+        let slots: Vec<String> =
+            record.slots.iter().map(|(slot, value)| format!("{slot}: {value}")).collect();
+        let learned = if slots.is_empty() { "nothing".to_string() } else { slots.join(", ") };
+        format!(
+            "The assistant spoke {ours} times, the caller {theirs} times and pressed {keys} keys. \
+             What was learned: {learned}."
+        )
+    })
+}
+
+fn ending(record: &Record) -> String {
+    let by = match record.ended_by {
+        EndedBy::Caller => "The caller hung up",
+        EndedBy::Person => "The person they talked to hung up",
+        EndedBy::Desk => "The desk ended the call",
+        EndedBy::Line => "The line broke",
+        EndedBy::Crash => "The desk went down in the middle of the call",
+    };
+    let because = match record.outcome {
+        Outcome::Abandoned => " before they had an answer",
+        Outcome::Lost => ", and nothing was left for them",
+        _ => "",
+    };
+    format!("{by}{because}; the outcome is `{}`.", record.outcome.name())
+}
+
+fn left_behind(record: &Record) -> Vec<String> {
+    let booking = record.booking.as_ref().map(|id| format!("A visit is booked: {id}."));
+    let message = record.message.as_ref().map(|id| format!("A message was left: {id}."));
+    let callback = record.callback.as_ref().map(|id| format!("A callback task is stored: {id}."));
+    [booking, message, callback].into_iter().flatten().collect()
+}
+
+fn how_it_sounded(record: &Record) -> String {
+    let silence = record.longest_silence_ms as f64 / 1000.0;
+    let gaps: Vec<u64> = record.turns.iter().filter_map(|turn| turn.gap_ms).collect();
+    let gap =
+        gaps.iter().max().map_or(String::new(), |ms| format!(", the longest pause before an answer {ms} ms"));
+    let mos = record.quality.map_or(String::new(), |q| {
+        format!("; loss {:.1} %, jitter {:.0} ms, MOS {:.1}", q.loss_ratio * 100.0, q.jitter_ms, q.mos)
+    });
+    format!("The longest silence while it was our turn was {silence:.1} s{gap}{mos}.")
+}
+
+fn capital(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}

@@ -1,0 +1,369 @@
+//! What is kept of a call: one record each, with every step and turn, and the tasks it leaves behind.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::business::When;
+use crate::number::E164;
+use crate::private::Private;
+
+/// Names one call, everywhere: in the store, the journal, the console and the log.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CallId(pub String);
+
+impl std::fmt::Display for CallId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A visit is stored and the caller heard so.
+    Booked,
+    /// A person took the call from the assistant.
+    Transferred,
+    /// A person picked up before the assistant.
+    Answered,
+    /// The caller left a message.
+    Message,
+    /// A callback task is stored.
+    Callback,
+    /// The caller has what they asked for.
+    Informed,
+    /// The caller was told to dial 911.
+    Advised,
+    /// The caller wants no calls or texts.
+    OptedOut,
+    /// The caller dialled something else.
+    WrongNumber,
+    /// Turned away by the owner's list, or spam that ended itself.
+    Refused,
+    /// Nobody spoke.
+    NoInput,
+    /// The caller hung up while being served well.
+    Abandoned,
+    /// We died; a callback exists.
+    Interrupted,
+    /// Anything else: tests exist to keep this at zero.
+    Lost,
+}
+
+impl Outcome {
+    /// The word in records and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Booked => "booked",
+            Outcome::Transferred => "transferred",
+            Outcome::Answered => "answered",
+            Outcome::Message => "message",
+            Outcome::Callback => "callback",
+            Outcome::Informed => "informed",
+            Outcome::Advised => "advised",
+            Outcome::OptedOut => "opted_out",
+            Outcome::WrongNumber => "wrong_number",
+            Outcome::Refused => "refused",
+            Outcome::NoInput => "no_input",
+            Outcome::Abandoned => "abandoned",
+            Outcome::Interrupted => "interrupted",
+            Outcome::Lost => "lost",
+        }
+    }
+}
+
+/// Who ended the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndedBy {
+    /// The caller hung up.
+    Caller,
+    /// The person they talked to hung up.
+    Person,
+    /// The desk said goodbye.
+    Desk,
+    /// The line broke: no sound, or no confirmation of our answer.
+    Line,
+    /// Our own process ended.
+    Crash,
+}
+
+/// One call, whole. Times are wall time; durations are milliseconds on the clock that never jumps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The call.
+    pub id: CallId,
+    /// The number that was dialled.
+    pub line: E164,
+    /// The office it belongs to.
+    pub office: String,
+    /// Who called, if the carrier said.
+    pub from: Option<Private<E164>>,
+    /// Who forwarded the call here, if it was forwarded.
+    pub diverted_by: Option<Private<String>>,
+    /// The INVITE arrived.
+    pub started: Timestamp,
+    /// We answered, or a person did.
+    pub answered: Option<Timestamp>,
+    /// It was over.
+    pub ended: Timestamp,
+    /// Where it ended.
+    pub outcome: Outcome,
+    /// Who ended it.
+    pub ended_by: EndedBy,
+    /// The plan that decided.
+    pub plan: String,
+    /// The rule of that plan that held.
+    pub rule: When,
+    /// Why this rule held and those before it did not, in sentences.
+    pub because: Vec<String>,
+    /// Everything tried, in order.
+    pub steps: Vec<StepTaken>,
+    /// Who said what. Words are missing where the business keeps none.
+    pub turns: Vec<Turn>,
+    /// What the intake learned, by question.
+    pub slots: BTreeMap<String, String>,
+    /// The visit, if one was booked.
+    pub booking: Option<String>,
+    /// The message, if one was left.
+    pub message: Option<String>,
+    /// The callback task, if one was stored.
+    pub callback: Option<String>,
+    /// Arrival to our answer.
+    pub answer_ms: Option<u64>,
+    /// The caller's confirmation of the answer to our first audible word.
+    pub first_word_ms: Option<u64>,
+    /// The longest time the caller heard nothing while it was our turn.
+    pub longest_silence_ms: u64,
+    /// The sound format agreed with the caller.
+    pub codec: Option<String>,
+    /// How the line sounded.
+    pub quality: Option<Quality>,
+    /// What failed and was worked around, in sentences.
+    pub troubles: Vec<String>,
+}
+
+/// How a leg's sound arrived.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    /// Arrival jitter, RFC 3550 A.8.
+    pub jitter_ms: f64,
+    /// Share of packets that never came, 0 to 1.
+    pub loss_ratio: f64,
+    /// Mean opinion score by the E-model, 1 to 4.5.
+    pub mos: f64,
+}
+
+/// One step that was tried.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepTaken {
+    /// What it was: `assistant`, `ring on-call`, `message`.
+    pub step: String,
+    /// Who was rung, in order, with what came of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<(String, Tried)>,
+    /// Why the call moved on, or what it ended in.
+    pub result: StepResult,
+    /// When it began.
+    pub started: Timestamp,
+    /// How long it took.
+    pub duration_ms: u64,
+}
+
+/// What came of ringing one person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tried {
+    /// Picked up, and took the call.
+    Answered,
+    /// The phone was busy.
+    Busy,
+    /// Declined on the phone or by not pressing 1.
+    Declined,
+    /// Nobody picked up in time.
+    NoAnswer,
+    /// The phone or its trunk could not be reached.
+    Unreachable,
+    /// No channel was free to ring on.
+    ChannelsFull,
+    /// Ringing would have called back the number this call was forwarded from.
+    WouldLoop,
+}
+
+impl Tried {
+    /// As told in a sentence: "Dana ...".
+    pub fn told(self) -> &'static str {
+        match self {
+            Tried::Answered => "took the call",
+            Tried::Busy => "was busy",
+            Tried::Declined => "declined",
+            Tried::NoAnswer => "did not pick up in time",
+            Tried::Unreachable => "could not be reached",
+            Tried::ChannelsFull => "could not be rung: every channel was taken",
+            Tried::WouldLoop => "was not rung: this call was forwarded from that very number",
+        }
+    }
+}
+
+/// Why a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepResult {
+    /// A person took the call.
+    PersonTook,
+    /// Nobody who was rung took it.
+    NobodyTook,
+    /// The caller asked for a person.
+    AskedForPerson,
+    /// An emergency word was heard.
+    Emergency,
+    /// The caller was not understood twice.
+    NotUnderstood,
+    /// A booking could not be made.
+    CouldNotBook,
+    /// The assistant could not speak or hear.
+    EngineFailed,
+    /// The visit is booked.
+    Booked,
+    /// The caller has what they wanted.
+    Informed,
+    /// Nobody spoke.
+    NoInput,
+    /// A message was left.
+    MessageTaken,
+    /// No message was left.
+    NoMessage,
+    /// The call was turned away.
+    Refused,
+    /// The caller hung up.
+    CallerHungUp,
+    /// The line broke.
+    LineBroke,
+}
+
+impl StepResult {
+    /// As told in a sentence.
+    pub fn told(self) -> &'static str {
+        match self {
+            StepResult::PersonTook => "a person took the call",
+            StepResult::NobodyTook => "nobody took the call",
+            StepResult::AskedForPerson => "the caller asked for a person",
+            StepResult::Emergency => "the caller told of an emergency",
+            StepResult::NotUnderstood => "the caller was not understood twice",
+            StepResult::CouldNotBook => "no visit could be booked",
+            StepResult::EngineFailed => "the assistant could not speak or hear",
+            StepResult::Booked => "a visit was booked",
+            StepResult::Informed => "the caller had what they wanted",
+            StepResult::NoInput => "nobody spoke",
+            StepResult::MessageTaken => "a message was left",
+            StepResult::NoMessage => "no message was left",
+            StepResult::Refused => "the call was turned away",
+            StepResult::CallerHungUp => "the caller hung up",
+            StepResult::LineBroke => "the line broke",
+        }
+    }
+}
+
+/// One side's words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Turn {
+    /// Who spoke.
+    pub who: Who,
+    /// The words, if the business keeps them.
+    pub text: Option<Private<String>>,
+    /// First sound, in milliseconds since the call started.
+    pub start_ms: u64,
+    /// Last sound.
+    pub end_ms: u64,
+    /// From the end of the caller's words to our first sound after them.
+    pub gap_ms: Option<u64>,
+    /// What the desk made of it, for a caller's turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub understood: Option<String>,
+}
+
+/// A side of the talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Who {
+    /// The caller spoke.
+    Caller,
+    /// The caller pressed a key.
+    Keypad,
+    /// Our voice.
+    Assistant,
+}
+
+/// Somebody is to be called back. The last resort of every call: it needs nobody and nothing else.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Callback {
+    /// Unique; one call leaves at most one.
+    pub id: String,
+    /// The call it came from.
+    pub call: CallId,
+    /// The number to call, if the caller showed or gave one.
+    pub number: Option<Private<E164>>,
+    /// The line they had dialled.
+    pub line: E164,
+    /// Why.
+    pub reason: CallbackReason,
+    /// Whether somebody should look at once.
+    pub urgency: Urgency,
+    /// What is known so far, by question.
+    pub slots: BTreeMap<String, String>,
+    /// When the task was made.
+    pub created: Timestamp,
+}
+
+/// Why somebody is to be called back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallbackReason {
+    /// The caller hung up before having an answer.
+    CallerGaveUp,
+    /// Nobody took an emergency call.
+    Emergency,
+    /// The caller asked for a person and got none.
+    AskedForPerson,
+    /// The caller was not understood.
+    NotUnderstood,
+    /// A visit could not be booked.
+    CouldNotBook,
+    /// Something of ours failed.
+    Failure,
+    /// The desk went down in the middle of the call.
+    Interrupted,
+}
+
+/// How fast somebody should look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Urgency {
+    /// In the course of the day.
+    Normal,
+    /// At once: the owner is alerted.
+    Alert,
+}
+
+/// A message a caller left.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Unique; the sound file carries this name.
+    pub id: String,
+    /// The call it came from.
+    pub call: CallId,
+    /// Who left it, if the carrier said.
+    pub from: Option<Private<E164>>,
+    /// The line they had dialled.
+    pub line: E164,
+    /// Length of the recording.
+    pub seconds: f64,
+    /// How fast somebody should listen.
+    pub urgency: Urgency,
+    /// When it was left.
+    pub created: Timestamp,
+}

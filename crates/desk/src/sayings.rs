@@ -1,0 +1,43 @@
+//! The desk's own sentences: what is said around a conversation, whatever the intake.
+//!
+//! All of them are rendered when the configuration loads, so that they need no engine when they are needed.
+
+use crate::phrase::Phrase;
+
+/// Before a person is rung.
+pub const CONNECTING: &str = "One moment. I am connecting you.";
+/// When nobody who was rung took the call.
+pub const NOBODY_FREE: &str = "I am sorry. Nobody can come to the phone right now.";
+/// Before the tone.
+pub const LEAVE_MESSAGE: &str =
+    "Please leave a message after the tone. Press the pound key when you are done.";
+/// After a message is stored.
+pub const MESSAGE_KEPT: &str = "Thank you. Your message is stored, and the office will get it. Goodbye.";
+/// After a callback task is stored.
+pub const WILL_CALL_BACK: &str = "I have made a note, and the office will call you back. Goodbye.";
+/// When a promise could not be stored.
+pub const COULD_NOT_KEEP: &str = "I am sorry. I could not store that. Please call again in a few minutes.";
+/// When an engine failed in the middle of a conversation.
+pub const TROUBLE: &str = "I am sorry. I have trouble hearing you.";
+/// To a person who is rung and must press 1.
+pub const PRESS_ONE: &str = "You have a call for the office. Press 1 to take it.";
+/// What a caller hears when everything else is silent.
+pub const FILLER: &str = "One moment, please.";
+
+/// Every sentence of this file.
+pub const ALL: [&str; 9] = [
+    CONNECTING,
+    NOBODY_FREE,
+    LEAVE_MESSAGE,
+    MESSAGE_KEPT,
+    WILL_CALL_BACK,
+    COULD_NOT_KEEP,
+    TROUBLE,
+    PRESS_ONE,
+    FILLER,
+];
+
+/// One of these sentences as a phrase.
+pub fn prepared(text: &str) -> Phrase {
+    Phrase { text: text.to_string(), prepared: true, guarded: false }
+}

@@ -1,0 +1,396 @@
+//! The turns of a conversation: who speaks, who listens, and for how long, until the intake has an end.
+//!
+//! What is asked and what an answer means is [`intake`](crate::intake)'s work; this file gives it words,
+//! keys and silences, and turns its moves into orders. Duck and stop at a barge-in are decided where the
+//! sound is; here only their results arrive.
+//!
+//! Invariant: while a talk lives, it waits for exactly one thing, and that wait has a named deadline.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::booking::Slot;
+use crate::call::{Action, Heard, Leg, ListenId, Out, SayingId, Why};
+use crate::intake::{Draft, Ending, Intake, Move, Question, WhyMessage, WhyPerson};
+use crate::machine::{Ask, Deadline, Moment};
+use crate::phrase::Phrase;
+
+/// A sentence that has not ended by then will not: something of ours is broken.
+const SAYING_TAKES_AT_MOST: Duration = Duration::from_secs(45);
+/// From the end of the caller's words to what they were.
+const HEARING_TAKES_AT_MOST: Duration = Duration::from_secs(2);
+/// A turn longer than this is understood as far as it went.
+const CALLER_TALKS_AT_MOST: Duration = Duration::from_secs(15);
+/// A calendar or a store that takes longer is done without.
+const ERRAND_TAKES_AT_MOST: Duration = Duration::from_secs(3);
+
+/// The key that reaches a person, whatever is being said.
+const PERSON: char = '0';
+/// Keys kept while a sentence is spoken to its end; a number has ten.
+const MOST_KEYS: usize = 16;
+
+/// A conversation between our voice and one caller.
+#[derive(Debug)]
+pub struct Talk {
+    intake: Intake,
+    calendar: Option<String>,
+    phase: Phase,
+    last_saying: Option<SayingId>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Asking(Asking),
+    Waiting { ask: Ask, errand: Errand, until: Duration },
+    Over,
+}
+
+#[derive(Debug)]
+struct Asking {
+    question: Question,
+    listen: ListenId,
+    /// What is being said; a guarded sentence is heard to its end before an answer counts.
+    saying: Option<(SayingId, Guard)>,
+    kept: Option<Heard>,
+    /// Keys pressed while a guarded sentence is spoken; they count when it is over.
+    keys: String,
+    until: Deadline<Why>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Guard {
+    Open,
+    Guarded,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Errand {
+    Finding,
+    Holding,
+    Booking,
+}
+
+/// Why a talk ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TalkEnd {
+    /// The caller is to speak with a person.
+    Person(WhyPerson),
+    /// The caller is to leave a message.
+    Message(WhyMessage),
+    /// The intake is done; what was said last is still being spoken.
+    Done(Ending),
+    /// Our voice failed.
+    VoiceFailed,
+}
+
+impl Talk {
+    /// Greets and opens the first question. `calendar` is where visits are booked, if anywhere.
+    pub fn begin(
+        intake: Intake,
+        greeting: Vec<Phrase>,
+        calendar: Option<String>,
+        now: Moment,
+        out: &mut Out,
+    ) -> (Self, Option<TalkEnd>) {
+        let mut talk = Talk { intake, calendar, phase: Phase::Over, last_saying: None };
+        let mut moves: Vec<Move> = greeting.into_iter().map(Move::Say).collect();
+        moves.extend(talk.intake.open(now.wall));
+        let end = talk.follow(moves, now, out);
+        (talk, end)
+    }
+
+    /// What was learned so far, by question.
+    pub fn learned(&self) -> BTreeMap<String, String> {
+        self.intake.filled().iter().map(|(slot, filled)| (slot.clone(), filled.to_string())).collect()
+    }
+
+    /// The last thing that was given to be said.
+    pub fn last_saying(&self) -> Option<SayingId> {
+        self.last_saying
+    }
+
+    /// A sentence ended; the next silence is the caller's.
+    pub fn said(&mut self, saying: SayingId, now: Moment, out: &mut Out) -> Option<TalkEnd> {
+        let Phase::Asking(asking) = &mut self.phase else { return None };
+        if !matches!(asking.saying, Some((current, _)) if current == saying) {
+            return None;
+        }
+        asking.saying = None;
+        let keys = std::mem::take(&mut asking.keys);
+        match asking.kept.take() {
+            Some(heard) => self.understand(heard, now, out),
+            None if !keys.is_empty() => self.press_all(&keys, now, out),
+            None => {
+                if asking.until.why == Why::SayingTookTooLong {
+                    asking.until = Deadline {
+                        at: now.mono + asking.question.no_input_after,
+                        why: Why::CallerSaidNothing,
+                    };
+                }
+                None
+            }
+        }
+    }
+
+    /// A sentence could not be spoken at all.
+    pub fn say_failed(&mut self, saying: SayingId) -> Option<TalkEnd> {
+        (self.last_saying == Some(saying)).then_some(TalkEnd::VoiceFailed)
+    }
+
+    /// The caller began to speak.
+    pub fn speech_started(&mut self, now: Moment) {
+        if let Phase::Asking(asking) = &mut self.phase {
+            asking.until = Deadline { at: now.mono + CALLER_TALKS_AT_MOST, why: Why::CallerTalksOn };
+        }
+    }
+
+    /// The caller stopped speaking.
+    pub fn speech_ended(&mut self, now: Moment, out: &mut Out) {
+        if let Phase::Asking(asking) = &mut self.phase {
+            asking.conclude(now, out);
+        }
+    }
+
+    /// What the caller said, as far as it was heard.
+    pub fn heard(&mut self, listen: ListenId, heard: Heard, now: Moment, out: &mut Out) -> Option<TalkEnd> {
+        let Phase::Asking(asking) = &mut self.phase else { return None };
+        if asking.listen != listen {
+            return None;
+        }
+        match asking.saying {
+            Some((_, Guard::Guarded)) => {
+                asking.kept = Some(heard);
+                asking.until = Deadline { at: now.mono + SAYING_TAKES_AT_MOST, why: Why::SayingTookTooLong };
+                None
+            }
+            Some((_, Guard::Open)) | None => self.understand(heard, now, out),
+        }
+    }
+
+    fn understand(&mut self, heard: Heard, now: Moment, out: &mut Out) -> Option<TalkEnd> {
+        let moves = match heard {
+            Heard::Words(words) => self.intake.hear(&words, now.wall),
+            Heard::NotUnderstood | Heard::Failed => self.intake.not_understood(now.wall),
+            Heard::Nothing => {
+                self.listen_on(now, out);
+                return None;
+            }
+        };
+        self.stop_saying(out);
+        self.follow(moves, now, out)
+    }
+
+    /// The question stays open: it is the caller's turn again.
+    fn listen_on(&mut self, now: Moment, out: &mut Out) {
+        if let Phase::Asking(asking) = &mut self.phase {
+            let at = now.mono + asking.question.no_input_after;
+            asking.until = Deadline { at, why: Why::CallerSaidNothing };
+            asking.listen = out.listen(Leg::Caller, asking.question.clone());
+        }
+    }
+
+    /// The caller pressed a key: it stops what is being said, unless that must be heard to its end.
+    pub fn pressed(&mut self, digit: char, now: Moment, out: &mut Out) -> Option<TalkEnd> {
+        let Phase::Asking(asking) = &mut self.phase else { return None };
+        if matches!(asking.saying, Some((_, Guard::Guarded))) && digit != PERSON {
+            if asking.keys.len() < MOST_KEYS {
+                asking.keys.push(digit);
+            }
+            return None;
+        }
+        self.stop_saying(out);
+        self.press_all(&digit.to_string(), now, out)
+    }
+
+    /// Keys, until one of them leads on.
+    fn press_all(&mut self, keys: &str, now: Moment, out: &mut Out) -> Option<TalkEnd> {
+        let step = keys.chars().map(|key| self.intake.press(key, now.wall)).find(|moves| !moves.is_empty());
+        let moves = step.unwrap_or_default();
+        if moves.is_empty() {
+            self.listen_on(now, out);
+            return None;
+        }
+        self.follow(moves, now, out)
+    }
+
+    fn stop_saying(&mut self, out: &mut Out) {
+        if let Phase::Asking(asking) = &mut self.phase
+            && asking.saying.take().is_some()
+        {
+            out.push(Action::StopSaying { to: Leg::Caller });
+        }
+    }
+
+    /// The calendar answered with free times; `None` if it could not say.
+    pub fn slots_found(
+        &mut self,
+        ask: Ask,
+        slots: Option<Vec<Slot>>,
+        now: Moment,
+        out: &mut Out,
+    ) -> Option<TalkEnd> {
+        self.answered(ask, Errand::Finding)?;
+        let moves = match slots {
+            Some(slots) => self.intake.slots_found(slots, now.wall),
+            None => self.intake.slots_unavailable(now.wall),
+        };
+        self.follow(moves, now, out)
+    }
+
+    /// The slot is held for this caller, or somebody else was faster.
+    pub fn slot_held(&mut self, ask: Ask, held: bool, now: Moment, out: &mut Out) -> Option<TalkEnd> {
+        self.answered(ask, Errand::Holding)?;
+        let moves = match held {
+            true => self.intake.slot_held(now.wall),
+            false => self.intake.slot_taken(now.wall),
+        };
+        self.follow(moves, now, out)
+    }
+
+    /// The booking is stored under `id`, or is not.
+    pub fn booked(&mut self, ask: Ask, id: Option<&str>, now: Moment, out: &mut Out) -> Option<TalkEnd> {
+        self.answered(ask, Errand::Booking)?;
+        let moves = match id {
+            Some(id) => self.intake.booked(id, now.wall),
+            None => self.intake.not_booked(now.wall),
+        };
+        self.follow(moves, now, out)
+    }
+
+    fn answered(&mut self, answered: Ask, with: Errand) -> Option<()> {
+        match self.phase {
+            Phase::Waiting { ask, errand, .. } if ask == answered && errand == with => Some(()),
+            Phase::Waiting { .. } | Phase::Asking(_) | Phase::Over => None,
+        }
+    }
+
+    /// When something has failed to happen.
+    pub fn deadline(&self) -> Option<Deadline<Why>> {
+        match &self.phase {
+            Phase::Asking(asking) => Some(asking.until),
+            Phase::Waiting { until, .. } => Some(Deadline { at: *until, why: Why::ErrandTookTooLong }),
+            Phase::Over => None,
+        }
+    }
+
+    /// What was waited for did not happen.
+    pub fn overdue(&mut self, now: Moment, out: &mut Out) -> Option<TalkEnd> {
+        match &mut self.phase {
+            Phase::Asking(asking) => match asking.until.why {
+                Why::SayingTookTooLong => Some(TalkEnd::VoiceFailed),
+                Why::CallerTalksOn => {
+                    asking.conclude(now, out);
+                    None
+                }
+                Why::HearingTookTooLong => {
+                    out.push(Action::StopListening { to: Leg::Caller });
+                    let moves = self.intake.not_understood(now.wall);
+                    self.follow(moves, now, out)
+                }
+                _ => {
+                    let moves = self.intake.nothing_heard(now.wall);
+                    self.follow(moves, now, out)
+                }
+            },
+            Phase::Waiting { errand, .. } => {
+                let moves = match errand {
+                    Errand::Finding => self.intake.slots_unavailable(now.wall),
+                    Errand::Holding => self.intake.slot_taken(now.wall),
+                    Errand::Booking => self.intake.not_booked(now.wall),
+                };
+                self.follow(moves, now, out)
+            }
+            Phase::Over => None,
+        }
+    }
+
+    /// Carries out what the intake wants next.
+    fn follow(&mut self, moves: Vec<Move>, now: Moment, out: &mut Out) -> Option<TalkEnd> {
+        let mut phrases = Vec::new();
+        for step in moves {
+            let end = match step {
+                Move::Say(phrase) => {
+                    phrases.push(phrase);
+                    continue;
+                }
+                Move::Ask(question) => {
+                    self.ask(question, std::mem::take(&mut phrases), now, out);
+                    continue;
+                }
+                Move::ReleaseHold => {
+                    out.push(Action::ReleaseHold);
+                    continue;
+                }
+                Move::FindSlots(wish) => {
+                    self.speak(std::mem::take(&mut phrases), out);
+                    let ask = self.wait(Errand::Finding, now, out);
+                    out.push(Action::FindSlots { ask, calendar: self.calendar.clone(), wish });
+                    continue;
+                }
+                Move::Hold(slot) => {
+                    self.speak(std::mem::take(&mut phrases), out);
+                    let ask = self.wait(Errand::Holding, now, out);
+                    out.push(Action::HoldSlot { ask, calendar: self.calendar.clone(), slot });
+                    continue;
+                }
+                Move::Book(draft) => {
+                    self.speak(std::mem::take(&mut phrases), out);
+                    self.book(draft, now, out);
+                    continue;
+                }
+                Move::HandOver(why) => TalkEnd::Person(why),
+                Move::TakeMessage(why) => TalkEnd::Message(why),
+                Move::Finish(ending) => TalkEnd::Done(ending),
+            };
+            self.speak(phrases, out);
+            self.phase = Phase::Over;
+            out.push(Action::StopListening { to: Leg::Caller });
+            return Some(end);
+        }
+        self.speak(phrases, out);
+        None
+    }
+
+    fn speak(&mut self, phrases: Vec<Phrase>, out: &mut Out) -> Option<SayingId> {
+        if phrases.is_empty() {
+            return None;
+        }
+        let saying = out.say(Leg::Caller, phrases);
+        self.last_saying = Some(saying);
+        Some(saying)
+    }
+
+    fn ask(&mut self, question: Question, phrases: Vec<Phrase>, now: Moment, out: &mut Out) {
+        let guard = match phrases.iter().any(|p| p.guarded) {
+            true => Guard::Guarded,
+            false => Guard::Open,
+        };
+        let saying = self.speak(phrases, out).map(|id| (id, guard));
+        let until = match saying {
+            Some(_) => Deadline { at: now.mono + SAYING_TAKES_AT_MOST, why: Why::SayingTookTooLong },
+            None => Deadline { at: now.mono + question.no_input_after, why: Why::CallerSaidNothing },
+        };
+        let listen = out.listen(Leg::Caller, question.clone());
+        self.phase =
+            Phase::Asking(Asking { question, listen, saying, kept: None, keys: String::new(), until });
+    }
+
+    fn wait(&mut self, errand: Errand, now: Moment, out: &mut Out) -> Ask {
+        out.push(Action::StopListening { to: Leg::Caller });
+        let ask = out.ask();
+        self.phase = Phase::Waiting { ask, errand, until: now.mono + ERRAND_TAKES_AT_MOST };
+        ask
+    }
+
+    fn book(&mut self, draft: Draft, now: Moment, out: &mut Out) {
+        let ask = self.wait(Errand::Booking, now, out);
+        out.push(Action::Book { ask, calendar: self.calendar.clone(), draft });
+    }
+}
+
+impl Asking {
+    fn conclude(&mut self, now: Moment, out: &mut Out) {
+        out.push(Action::Conclude { listen: self.listen });
+        self.until = Deadline { at: now.mono + HEARING_TAKES_AT_MOST, why: Why::HearingTookTooLong };
+    }
+}

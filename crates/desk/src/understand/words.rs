@@ -1,0 +1,148 @@
+//! One utterance as plain words: lower case, contractions opened, signs gone.
+//!
+//! Typed and recognised text come out the same, and so do the phrases they are compared with.
+
+/// More words than this are not read: a minute of fast speech.
+const MOST_WORDS: usize = 200;
+
+/// An utterance, word by word.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Words {
+    words: Vec<String>,
+    /// Before which words a comma or full stop stood. Recognisers write none.
+    breaks: Vec<usize>,
+}
+
+impl Words {
+    /// Splits a text.
+    pub fn of(text: &str) -> Words {
+        let mut words = Words::default();
+        let text =
+            text.to_lowercase().replace(['’', '`', '´'], "'").replace("a.m.", "am").replace("p.m.", "pm");
+        for piece in text.split_whitespace() {
+            words.take(piece);
+            if words.words.len() >= MOST_WORDS {
+                words.words.truncate(MOST_WORDS);
+                break;
+            }
+        }
+        words
+    }
+
+    /// Whether there was nothing to read.
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// How many words there are.
+    pub fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    /// All words.
+    pub fn all(&self) -> &[String] {
+        &self.words
+    }
+
+    /// One word, or nothing beyond the end.
+    pub fn at(&self, index: usize) -> &str {
+        self.words.get(index).map_or("", String::as_str)
+    }
+
+    /// Whether the words at `index` are exactly these.
+    pub fn are(&self, index: usize, these: &[&str]) -> bool {
+        these.iter().enumerate().all(|(offset, word)| self.at(index + offset) == *word)
+    }
+
+    /// Whether a comma or full stop stood before this word.
+    pub fn pauses_before(&self, index: usize) -> bool {
+        self.breaks.contains(&index)
+    }
+
+    fn take(&mut self, piece: &str) {
+        let is_sign = |sign: char| !(sign.is_alphanumeric() || sign == '\'');
+        let ends_clause = piece.ends_with([',', '.', ';', '!', '?']);
+        let core = piece.trim_matches(is_sign);
+        for part in core.split(|sign: char| is_sign(sign) && sign != ':' && sign != '/') {
+            self.take_word(part.trim_matches('\''));
+        }
+        if ends_clause {
+            self.breaks.push(self.words.len());
+        }
+    }
+
+    fn take_word(&mut self, word: &str) {
+        if word.is_empty() {
+            return;
+        }
+        if let Some((digits, letters)) = clock_with_letters(word) {
+            self.words.extend([digits.to_string(), letters.to_string()]);
+            return;
+        }
+        match open_contraction(word) {
+            Some(opened) => self.words.extend(opened.split(' ').map(ToString::to_string)),
+            None => self.words.push(word.replace('\'', "")),
+        }
+    }
+}
+
+/// "10am" and "3:30pm" are two words each.
+fn clock_with_letters(word: &str) -> Option<(&str, &str)> {
+    let split = word.find(|sign: char| !(sign.is_ascii_digit() || sign == ':'))?;
+    let (digits, letters) = word.split_at(split);
+    (!digits.is_empty() && matches!(letters, "am" | "pm" | "oclock" | "ish")).then_some((digits, letters))
+}
+
+fn open_contraction(word: &str) -> Option<String> {
+    let whole = match word {
+        "can't" | "cannot" | "cant" => "can not",
+        "won't" | "wont" => "will not",
+        "don't" | "dont" => "do not",
+        "doesn't" | "doesnt" => "does not",
+        "isn't" | "isnt" => "is not",
+        "aren't" => "are not",
+        "didn't" => "did not",
+        "shouldn't" => "should not",
+        "wasn't" => "was not",
+        "couldn't" => "could not",
+        "o'clock" => "oclock",
+        "let's" | "lets" => "let us",
+        "i'm" | "im" => "i am",
+        "gonna" => "going to",
+        "wanna" => "want to",
+        "asap" => "as soon as possible",
+        _ => return by_ending(word),
+    };
+    Some(whole.to_string())
+}
+
+fn by_ending(word: &str) -> Option<String> {
+    let endings = [("'s", " is"), ("'re", " are"), ("'ve", " have"), ("'ll", " will"), ("'d", " would")];
+    endings
+        .iter()
+        .find_map(|(ending, opened)| word.strip_suffix(ending).map(|stem| format!("{stem}{opened}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn typed_and_spoken_text_become_the_same_words() {
+        for (text, words) in [
+            ("Yes, that's right!", "yes that is right"),
+            ("I can’t do Monday.", "i can not do monday"),
+            ("10am, or 3:30 p.m.", "10 am or 3:30 pm"),
+            ("at ten o'clock", "at ten oclock"),
+            ("twenty-four", "twenty four"),
+            ("12/1", "12/1"),
+            ("   ", ""),
+            ("?!?", ""),
+            ("'''", ""),
+        ] {
+            assert_eq!(Words::of(text).all().join(" "), words);
+        }
+        assert!(Words::of("no, wednesday").pauses_before(1));
+        assert_eq!(Words::of(&"word ".repeat(10_000)).len(), MOST_WORDS);
+    }
+}

@@ -1,0 +1,387 @@
+//! Whole calls at the desk, told as an office would tell them. Time is given; nothing rings.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use desk::business::{
+    Accept, Arrives, Assistant, Business, Keeping, Kept, Line, Office, Person, Plan, Reach, RingOrder, Rule,
+    Step, When, Whom,
+};
+use desk::call::{Action, Arrival, Call, Event, Heard, Leg, LineFault, ListenId, SayingId, Sound, Why};
+use desk::hours::OfficeHours;
+use desk::intake::{Template, Words};
+use desk::machine::{Ask, Moment};
+use desk::number::{Country, E164};
+use desk::private::Private;
+use desk::record::{CallId, CallbackReason, EndedBy, Outcome, Record, StepResult, Tried, Urgency};
+use desk::sayings;
+use jiff::tz::TimeZone;
+
+const DANA: &str = "+13125550143";
+
+/// One call, its clock, and everything the desk has ordered.
+struct Evening {
+    call: Call,
+    now: Moment,
+    orders: Vec<Action>,
+    record: Option<Record>,
+}
+
+impl Evening {
+    fn with(steps: Vec<Step>, accept: Accept, forwarded_by: Option<&str>) -> Evening {
+        let now = Moment { mono: Duration::from_secs(100), wall: "2026-01-18T05:40:00Z".parse().unwrap() };
+        let business = Arc::new(plumber(steps, accept));
+        let number = number("+13125550100");
+        let line = business.lines[&number].clone();
+        let arrival = Arrival {
+            id: CallId("c-1".into()),
+            line: number,
+            from: Some(Private::new("+13125550199".parse().unwrap())),
+            diverted_by: forwarded_by.map(|number| Private::new(number.to_string())),
+        };
+        let call = Call::new(business, line, arrival, now);
+        let mut evening = Evening { call, now, orders: Vec::new(), record: None };
+        evening.tell(Event::Arrived);
+        evening
+    }
+
+    fn new(steps: Vec<Step>) -> Evening {
+        Evening::with(steps, Accept::PickUp, None)
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.call.handle(event, self.now);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(action) = self.call.poll_action() {
+            if let Action::File(record) = &action {
+                assert!(self.record.is_none(), "a call has one record");
+                self.record = Some((**record).clone());
+            }
+            self.orders.push(action);
+        }
+        let over = self.call.is_over();
+        assert!(over || self.call.poll_deadline().is_some(), "a live call has a named deadline");
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now = self.now.after(time);
+        self.call.handle_deadline(self.now);
+        self.drain();
+    }
+
+    /// Lets whatever is awaited fail to happen.
+    fn nothing_happens(&mut self) -> Why {
+        let deadline = self.call.poll_deadline().expect("a live call has a deadline");
+        self.pass(deadline.at.saturating_sub(self.now.mono));
+        deadline.why
+    }
+
+    fn caller_says(&mut self, words: &str) {
+        let listen = self.listening();
+        let at = self.now.mono;
+        self.tell(Event::SpeechStarted { at });
+        self.tell(Event::SpeechEnded { at });
+        self.finish_speaking();
+        self.tell(Event::Heard { listen, heard: Heard::Words(Words::typed(words)) });
+    }
+
+    fn finish_speaking(&mut self) {
+        for saying in self.sayings() {
+            let at = self.now.mono;
+            self.tell(Event::Spoke { saying, at, gap: None });
+            self.tell(Event::Said { saying, at, whole: true });
+        }
+    }
+
+    fn sayings(&self) -> Vec<SayingId> {
+        self.orders
+            .iter()
+            .filter_map(|order| match order {
+                Action::Say { saying, to: Leg::Caller, .. } => Some(*saying),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn listening(&self) -> ListenId {
+        let listens = self.orders.iter().rev().find_map(|order| match order {
+            Action::Listen { listen, .. } => Some(*listen),
+            _ => None,
+        });
+        listens.expect("the desk listens")
+    }
+
+    fn rung(&self) -> Vec<u16> {
+        self.orders
+            .iter()
+            .filter_map(|order| match order {
+                Action::RingPerson { leg, .. } => Some(*leg),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn said(&self, sentence: &str) -> bool {
+        self.orders.iter().any(|order| match order {
+            Action::Say { phrases, .. } => phrases.iter().any(|phrase| phrase.text == sentence),
+            _ => false,
+        })
+    }
+
+    fn hung_up(&self, leg: Leg) -> bool {
+        self.orders.contains(&Action::HangUp { leg })
+    }
+
+    fn callback(&self) -> Option<(Ask, CallbackReason, Urgency)> {
+        self.orders.iter().find_map(|order| match order {
+            Action::StoreCallback { ask, callback } => Some((*ask, callback.reason, callback.urgency)),
+            _ => None,
+        })
+    }
+
+    fn leave_message(&mut self) -> Ask {
+        self.finish_speaking();
+        let at = self.now.mono;
+        self.tell(Event::SpeechStarted { at });
+        self.pass(Duration::from_secs(5));
+        self.tell(Event::SpeechEnded { at: self.now.mono });
+        self.tell(Event::MessageEnded { seconds: 5.0 });
+        let stored = self.orders.iter().rev().find_map(|order| match order {
+            Action::StoreMessage { ask, .. } => Some(*ask),
+            _ => None,
+        });
+        stored.expect("a message is stored")
+    }
+
+    fn caller_hangs_up(&mut self) -> Record {
+        self.tell(Event::CallerGone);
+        self.close()
+    }
+
+    fn close(&mut self) -> Record {
+        self.tell(Event::Sounded(Sound::default()));
+        self.record.clone().expect("a finished call has a record")
+    }
+}
+
+fn number(text: &str) -> E164 {
+    text.parse().unwrap()
+}
+
+fn plumber(steps: Vec<Step>, accept: Accept) -> Business {
+    let zone = TimeZone::get("America/Chicago").unwrap();
+    let hours = OfficeHours::parse("Mo-Fr 08:00-17:00", &[], Country::US, zone.clone()).unwrap();
+    let office = Office { hours: Arc::new(hours), calendar: None };
+    let reach = vec![Reach { to: DANA.into(), via: "main".into(), accept }];
+    let line = Line {
+        trunk: "main".into(),
+        office: "main".into(),
+        plan: "night".into(),
+        assistant: "Robin".into(),
+        arrives: Arrives::Direct,
+    };
+    let robin = Assistant {
+        greeting: "Hello, this is the automated assistant. How can I help?".into(),
+        voice: "slt".into(),
+        intake: Arc::new(Template::plumbing()),
+    };
+    Business {
+        name: "Rivera Plumbing".into(),
+        zone,
+        offices: BTreeMap::from([("main".into(), office)]),
+        people: BTreeMap::from([("Dana".into(), Person { office: "main".into(), reach })]),
+        rotas: BTreeMap::new(),
+        lines: BTreeMap::from([(number("+13125550100"), line)]),
+        plans: BTreeMap::from([("night".into(), Plan { rules: vec![Rule { when: When::Always, steps }] })]),
+        assistants: BTreeMap::from([("Robin".into(), robin)]),
+        channels: BTreeMap::from([("main".into(), 4)]),
+        keeping: Keeping { transcripts: Kept::Announced },
+    }
+}
+
+fn ring() -> Step {
+    let whom = Whom::Person("Dana".into());
+    Step::Ring { whom, ring_for: Duration::from_secs(20), order: RingOrder::InTurn }
+}
+
+#[test]
+fn a_burst_pipe_at_night_reaches_the_plumber_before_the_message() {
+    let mut night = Evening::new(vec![Step::Assistant, ring(), Step::Message]);
+    night.caller_says("a pipe burst");
+    assert_eq!(night.rung(), [1]);
+    night.tell(Event::PersonAnswered { leg: 1 });
+    assert!(night.orders.contains(&Action::Connect { leg: 1 }));
+    let record = night.caller_hangs_up();
+    assert_eq!((record.outcome, record.ended_by), (Outcome::Transferred, EndedBy::Caller));
+    assert_eq!(record.steps[0].result, StepResult::Emergency);
+    assert_eq!(record.steps[1].tried, [("Dana".to_string(), Tried::Answered)]);
+    assert!(night.hung_up(Leg::Person(1)), "no leg is left open");
+    assert_eq!(record.callback, None);
+}
+
+#[test]
+fn a_plumber_who_sleeps_gives_the_caller_back_who_leaves_an_alerting_message() {
+    let mut night = Evening::new(vec![Step::Assistant, ring(), Step::Message]);
+    night.caller_says("a pipe burst");
+    assert_eq!(night.nothing_happens(), Why::PersonDidNotAnswer);
+    assert!(night.hung_up(Leg::Person(1)));
+    assert!(night.said(sayings::NOBODY_FREE));
+    let (_, reason, urgency) = night.callback().unwrap();
+    assert_eq!((reason, urgency), (CallbackReason::Emergency, Urgency::Alert));
+    let ask = night.leave_message();
+    assert!(!night.said(sayings::MESSAGE_KEPT), "nothing is promised before it is stored");
+    night.tell(Event::Stored { ask, stored: true });
+    assert!(night.said(sayings::MESSAGE_KEPT));
+    night.finish_speaking();
+    let record = night.close();
+    assert_eq!(record.outcome, Outcome::Message);
+    assert_eq!(record.steps[1].tried, [("Dana".to_string(), Tried::NoAnswer)]);
+}
+
+#[test]
+fn a_person_who_picks_up_too_late_is_released() {
+    let mut night = Evening::new(vec![Step::Assistant, ring(), Step::Message]);
+    night.caller_says("agent");
+    night.nothing_happens();
+    let before = night.orders.len();
+    night.tell(Event::PersonAnswered { leg: 1 });
+    assert_eq!(night.orders[before..], [Action::HangUp { leg: Leg::Person(1) }]);
+}
+
+#[test]
+fn a_person_must_press_one_so_that_no_voicemail_takes_a_caller() {
+    let mut night = Evening::with(vec![ring(), Step::Message], Accept::PressOne, None);
+    night.tell(Event::PersonAnswered { leg: 1 });
+    assert!(night.said(sayings::PRESS_ONE));
+    assert!(!night.orders.contains(&Action::Connect { leg: 1 }));
+    let at = night.now.mono;
+    night.tell(Event::Digit { leg: Leg::Person(1), digit: '1', at });
+    assert!(night.orders.contains(&Action::Connect { leg: 1 }));
+    let record = night.caller_hangs_up();
+    assert_eq!(record.outcome, Outcome::Answered, "a person took it before the assistant did");
+}
+
+#[test]
+fn a_voicemail_that_presses_nothing_gives_the_caller_back() {
+    let mut night = Evening::with(vec![ring(), Step::Message], Accept::PressOne, None);
+    night.tell(Event::PersonAnswered { leg: 1 });
+    night.nothing_happens();
+    assert!(night.hung_up(Leg::Person(1)));
+    assert!(night.said(sayings::LEAVE_MESSAGE));
+}
+
+#[test]
+fn the_number_a_call_was_forwarded_from_is_never_rung_back() {
+    let mut night = Evening::with(vec![ring(), Step::Message], Accept::PickUp, Some(DANA));
+    assert!(night.rung().is_empty());
+    let record = night.caller_hangs_up();
+    assert_eq!(record.steps[0].tried, [("Dana".to_string(), Tried::WouldLoop)]);
+}
+
+#[test]
+fn a_caller_who_gives_up_while_the_office_rings_is_called_back() {
+    let mut night = Evening::new(vec![ring(), Step::Message]);
+    let record = night.caller_hangs_up();
+    assert_eq!((record.outcome, record.answered), (Outcome::Abandoned, None));
+    assert_eq!(night.callback().unwrap().1, CallbackReason::CallerGaveUp);
+    assert!(night.hung_up(Leg::Person(1)));
+}
+
+#[test]
+fn when_nothing_is_left_to_try_a_call_back_is_stored_before_it_is_promised() {
+    let mut night = Evening::new(vec![ring()]);
+    night.nothing_happens();
+    let (ask, ..) = night.callback().expect("the last resort needs nobody");
+    assert!(!night.said(sayings::WILL_CALL_BACK));
+    night.tell(Event::Stored { ask, stored: true });
+    assert!(night.said(sayings::WILL_CALL_BACK));
+    night.finish_speaking();
+    assert_eq!(night.close().outcome, Outcome::Callback);
+}
+
+#[test]
+fn a_promise_that_cannot_be_stored_is_not_made() {
+    let mut night = Evening::new(vec![ring()]);
+    night.nothing_happens();
+    assert_eq!(night.nothing_happens(), Why::ErrandTookTooLong);
+    assert!(night.said(sayings::COULD_NOT_KEEP));
+    assert!(!night.said(sayings::WILL_CALL_BACK));
+}
+
+#[test]
+fn a_voice_that_fails_moves_the_call_on_to_a_person() {
+    let mut night = Evening::new(vec![Step::Assistant, ring(), Step::Message]);
+    let greeting = night.sayings()[0];
+    night.tell(Event::SayFailed { saying: greeting });
+    assert_eq!(night.rung(), [1]);
+    let record = night.caller_hangs_up();
+    assert_eq!(record.steps[0].result, StepResult::EngineFailed);
+    assert!(!record.troubles.is_empty());
+}
+
+#[test]
+fn a_caller_who_hangs_up_in_their_message_has_left_it() {
+    let mut night = Evening::new(vec![Step::Message]);
+    night.finish_speaking();
+    let at = night.now.mono;
+    night.tell(Event::SpeechStarted { at });
+    night.tell(Event::CallerGone);
+    night.tell(Event::MessageEnded { seconds: 7.0 });
+    let ask = night.orders.iter().rev().find_map(|order| match order {
+        Action::StoreMessage { ask, .. } => Some(*ask),
+        _ => None,
+    });
+    night.tell(Event::Stored { ask: ask.unwrap(), stored: true });
+    assert_eq!(night.close().outcome, Outcome::Message);
+}
+
+#[test]
+fn a_tone_answered_with_silence_is_no_message_but_a_call_back() {
+    let mut night = Evening::new(vec![Step::Message]);
+    night.finish_speaking();
+    assert_eq!(night.nothing_happens(), Why::CallerSaidNothing);
+    night.tell(Event::MessageEnded { seconds: 8.0 });
+    assert!(night.callback().is_some());
+}
+
+#[test]
+fn an_answer_that_is_never_confirmed_still_leaves_a_record_and_a_call_back() {
+    let mut night = Evening::new(vec![Step::Assistant]);
+    night.tell(Event::LineBroke(LineFault::NeverConfirmed));
+    let record = night.close();
+    assert_eq!(record.ended_by, EndedBy::Line);
+    assert!(night.callback().is_some());
+}
+
+#[test]
+fn a_line_that_reports_nothing_back_is_filed_all_the_same() {
+    let mut night = Evening::new(vec![Step::Assistant]);
+    night.tell(Event::CallerGone);
+    assert_eq!(night.nothing_happens(), Why::NoFinalReport);
+    assert!(night.record.is_some());
+}
+
+#[test]
+fn a_key_pressed_during_the_disclosure_counts_once_it_was_heard() {
+    let mut night = Evening::new(vec![Step::Assistant, ring(), Step::Message]);
+    let greeting = night.sayings()[0];
+    let at = night.now.mono;
+    night.tell(Event::Digit { leg: Leg::Caller, digit: '9', at });
+    assert!(!night.said(sayings::LEAVE_MESSAGE), "the disclosure is heard to its end");
+    night.tell(Event::Said { saying: greeting, at, whole: true });
+    assert!(night.said(sayings::LEAVE_MESSAGE), "and then the key counts");
+}
+
+#[test]
+fn zero_reaches_a_person_in_the_middle_of_any_sentence() {
+    let mut night = Evening::new(vec![Step::Assistant, ring(), Step::Message]);
+    let at = night.now.mono;
+    night.tell(Event::Digit { leg: Leg::Caller, digit: '0', at });
+    assert_eq!(night.rung(), [1]);
+}
