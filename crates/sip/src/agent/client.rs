@@ -1,0 +1,297 @@
+//! Requests of ours: sent until something comes back, acknowledged, cancelled, given up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::leg::Dialog;
+use super::{Agent, Alarm};
+use crate::grammar::quote;
+use crate::limits::{GONE, OFFER_PENDING, T1, T2};
+use crate::notice::LegId;
+use crate::order::Path;
+use crate::timers::{Ticket, Why};
+use crate::vet::ALLOW;
+use crate::via::COOKIE;
+use crate::writer::Writer;
+
+/// One request of ours.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub leg: Option<LegId>,
+    pub kind: Kind,
+    pub stage: ClientStage,
+    pub sent: Box<Sent>,
+    pub cancel: Cancel,
+    /// The ACKs of final replies to an INVITE, one per To tag.
+    pub forks: Vec<Fork>,
+    bytes: Vec<u8>,
+    interval: Duration,
+    resend: Option<Ticket>,
+    expiry: Option<Ticket>,
+}
+
+/// What a request of ours is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The INVITE that places a call.
+    Call,
+    /// An INVITE inside a call.
+    Offer,
+    Cancel,
+    Bye,
+}
+
+impl Kind {
+    fn method(self) -> &'static str {
+        match self {
+            Kind::Call | Kind::Offer => "INVITE",
+            Kind::Cancel => "CANCEL",
+            Kind::Bye => "BYE",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ClientStage {
+    /// Not a single reply.
+    Calling,
+    /// A provisional reply came.
+    Proceeding,
+    /// A tombstone: late and repeated replies are still acknowledged.
+    Done,
+}
+
+/// How an INVITE stands with being cancelled. A CANCEL must wait for a provisional reply (RFC 3261 section 9.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cancel {
+    Unwanted,
+    Wanted,
+    Sent,
+}
+
+/// The parts of a request that its ACK and CANCEL repeat.
+#[derive(Debug, Clone)]
+pub(super) struct Sent {
+    pub path: Path,
+    pub uri: String,
+    pub via: String,
+    pub routes: Vec<String>,
+    pub from: String,
+    pub to: String,
+    pub call_id: String,
+    pub cseq: u32,
+}
+
+/// One far end that answered.
+#[derive(Debug)]
+pub(super) struct Fork {
+    pub tag: String,
+    pub path: Path,
+    pub ack: Vec<u8>,
+}
+
+impl Sent {
+    fn write(&self, method: &str) -> Writer {
+        let mut writer = Writer::request(method, &self.uri);
+        writer.header("Via", &self.via);
+        for route in &self.routes {
+            writer.header("Route", route);
+        }
+        writer.header("Max-Forwards", "70").header("From", &self.from).header("To", &self.to);
+        writer.header("Call-ID", &self.call_id).header("CSeq", &format!("{} {method}", self.cseq));
+        writer
+    }
+
+    /// The ACK of a refusal: a copy of the INVITE's way, with the To of the reply. RFC 3261 section 17.1.1.3.
+    pub(super) fn ack_refusal(&self, to: &str) -> Vec<u8> {
+        Sent { to: to.to_owned(), ..self.clone() }.write("ACK").finish(None)
+    }
+}
+
+impl Agent {
+    /// Makes the way of a new request inside a dialog, with a branch of its own. `None` without an address of ours.
+    pub(super) fn way(&mut self, dialog: &Dialog, cseq: u32) -> Option<(Arc<str>, Sent)> {
+        let path = dialog.next_hop();
+        let here = self.setup.advertised(path.local)?;
+        let branch: Arc<str> = format!("{COOKIE}{}", self.tokens.fresh()).into();
+        let (uri, routes) = dialog.request_line();
+        let sent = Sent {
+            path,
+            uri,
+            via: format!("SIP/2.0/UDP {here};branch={branch};rport"),
+            routes,
+            from: dialog.local.clone(),
+            to: dialog.remote.clone(),
+            call_id: dialog.call_id.clone(),
+            cseq,
+        };
+        Some((branch, sent))
+    }
+
+    /// How the far end reaches us.
+    pub(super) fn contact_at(&self, path: Path) -> Option<String> {
+        self.setup.advertised(path.local).map(|here| format!("<sip:{here}>"))
+    }
+
+    /// Sends an INVITE with our offer.
+    pub(super) fn send_invite(
+        &mut self,
+        kind: Kind,
+        leg: LegId,
+        (branch, sent): (Arc<str>, Sent),
+        extra: &[(&'static str, String)],
+        sdp: &str,
+    ) {
+        let mut writer = sent.write(kind.method());
+        writer.header("Contact", &self.contact_at(sent.path).unwrap_or_default()).header("Allow", ALLOW);
+        for (name, value) in extra {
+            writer.header(name, value);
+        }
+        writer.header("User-Agent", &self.setup.product);
+        let bytes = writer.finish(Some(sdp));
+        self.open_client(branch, kind, Some(leg), sent, bytes);
+    }
+
+    /// Sends the BYE of a dialog, numbered by its `local_cseq`.
+    pub(super) fn send_bye(&mut self, dialog: &Dialog, leg: Option<LegId>, reason: &str) {
+        let Some((branch, sent)) = self.way(dialog, dialog.local_cseq) else {
+            if let Some(leg) = leg {
+                self.finish(leg);
+            }
+            return;
+        };
+        let mut writer = sent.write("BYE");
+        if !reason.is_empty() {
+            // 16: normal clearing.
+            writer.header("Reason", &format!("Q.850;cause=16;text={}", quote(reason)));
+        }
+        writer.header("User-Agent", &self.setup.product);
+        let bytes = writer.finish(None);
+        self.open_client(branch, Kind::Bye, leg, sent, bytes);
+    }
+
+    /// Sends the CANCEL of an INVITE that a provisional reply came for, or keeps it for that reply.
+    pub(super) fn send_cancel(&mut self, key: &Arc<str>) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        match (client.stage, client.cancel) {
+            (ClientStage::Calling, _) => client.cancel = Cancel::Wanted,
+            (ClientStage::Proceeding, Cancel::Unwanted | Cancel::Wanted) => {
+                client.cancel = Cancel::Sent;
+                let sent = (*client.sent).clone();
+                let bytes = sent.write("CANCEL").finish(None);
+                self.expire_client(key, GONE, Why::NoReply);
+                self.open_client(cancel_key(key), Kind::Cancel, None, sent, bytes);
+            }
+            (ClientStage::Proceeding, Cancel::Sent) | (ClientStage::Done, _) => {}
+        }
+    }
+
+    fn open_client(&mut self, key: Arc<str>, kind: Kind, leg: Option<LegId>, sent: Sent, bytes: Vec<u8>) {
+        self.send(sent.path, bytes.clone());
+        let resend = self.set(T1, Why::ResendRequest, Alarm::Client(key.clone()));
+        let expiry = self.set(GONE, Why::NoReply, Alarm::Client(key.clone()));
+        let client = Client {
+            leg,
+            kind,
+            stage: ClientStage::Calling,
+            sent: Box::new(sent),
+            cancel: Cancel::Unwanted,
+            forks: Vec::new(),
+            bytes,
+            interval: T1,
+            resend: Some(resend),
+            expiry: Some(expiry),
+        };
+        self.live += 1;
+        self.clients.insert(key, client);
+    }
+
+    /// A provisional reply: an INVITE is no longer resent, anything else more slowly (RFC 3261 section 17.1).
+    pub(super) fn client_proceeds(&mut self, key: &Arc<str>) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        if client.stage == ClientStage::Done {
+            return;
+        }
+        let first = client.stage == ClientStage::Calling;
+        client.stage = ClientStage::Proceeding;
+        if matches!(client.kind, Kind::Cancel | Kind::Bye) {
+            client.interval = T2;
+            return;
+        }
+        let (kind, cancel, resend) = (client.kind, client.cancel, client.resend.take());
+        self.timers.clear(resend);
+        // However often the far end says that it is still ringing, a wait that has an end keeps it.
+        match kind {
+            Kind::Offer if first => self.expire_client(key, OFFER_PENDING, Why::NoReply),
+            Kind::Call if cancel == Cancel::Wanted => self.send_cancel(key),
+            Kind::Call if cancel == Cancel::Unwanted => {
+                // How long it may ring is a matter of the leg.
+                let expiry = self.clients.get_mut(key).and_then(|client| client.expiry.take());
+                self.timers.clear(expiry);
+            }
+            Kind::Call | Kind::Offer | Kind::Cancel | Kind::Bye => {}
+        }
+    }
+
+    fn expire_client(&mut self, key: &Arc<str>, after: Duration, why: Why) {
+        let ticket = self.set(after, why, Alarm::Client(key.clone()));
+        let old = match self.clients.get_mut(key) {
+            Some(client) => client.expiry.replace(ticket),
+            None => Some(ticket),
+        };
+        self.timers.clear(old);
+    }
+
+    /// A final reply or none at all: an INVITE becomes a tombstone, anything else is forgotten.
+    pub(super) fn bury_client(&mut self, key: &Arc<str>) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        if client.stage == ClientStage::Done {
+            return;
+        }
+        self.live -= 1;
+        client.stage = ClientStage::Done;
+        client.bytes = Vec::new();
+        let (kind, resend) = (client.kind, client.resend.take());
+        self.timers.clear(resend);
+        match kind {
+            Kind::Call | Kind::Offer => self.expire_client(key, GONE, Why::ForgetTransaction),
+            Kind::Cancel | Kind::Bye => self.forget_client(key),
+        }
+    }
+
+    fn forget_client(&mut self, key: &Arc<str>) {
+        let Some(client) = self.clients.remove(key) else { return };
+        self.timers.clear(client.resend);
+        self.timers.clear(client.expiry);
+        if client.stage != ClientStage::Done {
+            self.live -= 1;
+        }
+    }
+
+    pub(super) fn client_alarm(&mut self, key: &Arc<str>, why: Why) {
+        match why {
+            Why::ResendRequest => self.resend_request(key),
+            Why::NoReply => self.no_reply(key),
+            _ => self.forget_client(key),
+        }
+    }
+
+    fn resend_request(&mut self, key: &Arc<str>) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        client.interval = match client.kind {
+            Kind::Call | Kind::Offer => client.interval * 2,
+            Kind::Cancel | Kind::Bye => (client.interval * 2).min(T2),
+        };
+        let (path, bytes, interval) = (client.sent.path, client.bytes.clone(), client.interval);
+        self.send(path, bytes);
+        let ticket = self.set(interval, Why::ResendRequest, Alarm::Client(key.clone()));
+        if let Some(client) = self.clients.get_mut(key) {
+            client.resend = Some(ticket);
+        }
+    }
+}
+
+/// A CANCEL has the branch of its INVITE, and is told apart by its method.
+pub(super) fn cancel_key(invite: &str) -> Arc<str> {
+    format!("{invite}\nCANCEL").into()
+}

@@ -1,0 +1,190 @@
+//! Offers inside a call, theirs and ours: hold, resume, another address. RFC 3261 section 14, RFC 6337.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::client::{Client, Kind};
+use super::leg::{Exchange, Stage, Unacked, contact};
+use super::server::Says;
+use super::{Agent, Alarm, Arrival};
+use crate::limits::OFFER_UNDECIDED;
+use crate::message::Message;
+use crate::notice::{EndedBy, LegId, Notice};
+use crate::timers::Why;
+use crate::vet::{Request, description};
+
+/// How often an offer of ours that crosses theirs is made again.
+const CROSSINGS: u8 = 4;
+
+impl Agent {
+    /// An INVITE inside the call. Refused for the moment if anything else of that kind is under way.
+    pub(super) fn reinvited(&mut self, id: LegId, request: &Request<'_>, arrival: &Arrival) {
+        let Some(key) = self.open_server(request, arrival, Some(id), "") else { return };
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let refusal = match (&leg.stage, &leg.exchange) {
+            (Stage::Leaving { .. } | Stage::TurnedAway, _) => Some((481, "Call/Transaction Does Not Exist")),
+            (Stage::Invited { .. } | Stage::Calling { .. }, _) => Some((491, "Request Pending")),
+            (Stage::Up, Exchange::Theirs { .. }) => Some((500, "Request Pending")),
+            (Stage::Up, Exchange::Ours { .. }) => Some((491, "Request Pending")),
+            (Stage::Up, Exchange::Settled) if leg.unacked.is_some() => Some((491, "Request Pending")),
+            (Stage::Up, Exchange::Settled) => None,
+        };
+        if let Some((status, reason)) = refusal {
+            let after = 1 + self.tokens.number() % 9;
+            let hint = (status == 500).then(|| ("Retry-After", after.to_string()));
+            self.disown(&key);
+            self.reply_invite(&key, status, reason, Says { hint, ..Says::default() });
+            return;
+        }
+        let sdp = description(request.message).ok().flatten().map(str::to_owned);
+        let target = contact(request.message);
+        leg.exchange = Exchange::Theirs { server: key.clone(), offered: sdp.is_some(), target };
+        let ticket = self.set(OFFER_UNDECIDED, Why::OfferUndecided, Alarm::Leg(id));
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.offer_clock = Some(ticket);
+        }
+        self.reply_invite(&key, 100, "Trying", Says::default());
+        self.tell(Notice::Offered { leg: id, sdp });
+    }
+
+    pub(super) fn answer_offer(&mut self, id: LegId, sdp: &str) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let Exchange::Theirs { server, offered, target } = &leg.exchange else { return };
+        let (server, ours_offered, target) = (server.clone(), !*offered, target.clone());
+        leg.exchange = Exchange::Settled;
+        if let Some(target) = target {
+            leg.dialog.target = target;
+        }
+        let (path, cseq) = (leg.dialog.path, leg.dialog.remote_cseq.unwrap_or(0));
+        let clock = leg.offer_clock.take();
+        self.timers.clear(clock);
+        self.let_in(id);
+        let says = Says { contact: self.contact_at(path), hint: None, sdp: Some(sdp) };
+        if let Some((path, bytes)) = self.reply_invite(&server, 200, "OK", says) {
+            self.await_ack(id, Unacked::new(cseq, path, bytes, false, ours_offered));
+        }
+    }
+
+    pub(super) fn refuse_offer(&mut self, id: LegId) {
+        self.settle(id, Some((488, "Not Acceptable Here")));
+    }
+
+    /// Ends what offer is under way; theirs is refused with `refusal`.
+    pub(super) fn settle(&mut self, id: LegId, refusal: Option<(u16, &str)>) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let clock = leg.offer_clock.take();
+        let exchange = std::mem::replace(&mut leg.exchange, Exchange::Settled);
+        self.timers.clear(clock);
+        if let (Exchange::Theirs { server, .. }, Some((status, reason))) = (exchange, refusal) {
+            self.disown(&server);
+            self.reply_invite(&server, status, reason, Says::default());
+        }
+    }
+
+    /// The call ends: nothing more is offered, and what they offered is terminated.
+    pub(super) fn drop_offers(&mut self, id: LegId) {
+        self.settle(id, Some((487, "Request Terminated")));
+        if let Some((_, ticket)) = self.legs.get_mut(&id).and_then(|leg| leg.again.take()) {
+            self.timers.clear(Some(ticket));
+        }
+    }
+
+    /// The refusal of an INVITE inside a call is acknowledged or not without the leg caring.
+    fn disown(&mut self, server: &Arc<str>) {
+        if let Some(server) = self.servers.get_mut(server) {
+            server.leg = None;
+        }
+    }
+
+    /// Makes an offer of ours.
+    pub(super) fn offer(&mut self, id: LegId, sdp: String) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if !matches!(leg.stage, Stage::Up) {
+            return;
+        }
+        let free = matches!(leg.exchange, Exchange::Settled) && leg.unacked.is_none() && leg.again.is_none();
+        if !free {
+            return self.tell(Notice::OfferRefused { leg: id, status: 491 });
+        }
+        leg.crossings = 0;
+        self.make_offer(id, sdp);
+    }
+
+    fn make_offer(&mut self, id: LegId, sdp: String) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        leg.dialog.local_cseq += 1;
+        leg.exchange = Exchange::Ours { sdp: sdp.clone() };
+        let dialog = leg.dialog.clone();
+        match self.way(&dialog, dialog.local_cseq) {
+            Some(way) => self.send_invite(Kind::Offer, id, way, &[], &sdp),
+            None => {
+                self.settle(id, None);
+                self.tell(Notice::OfferRefused { leg: id, status: 503 });
+            }
+        }
+    }
+
+    pub(super) fn offer_again(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let Some((sdp, _)) = leg.again.take() else { return };
+        if !matches!(leg.stage, Stage::Up) {
+            return;
+        }
+        if matches!(leg.exchange, Exchange::Settled) && leg.unacked.is_none() {
+            return self.make_offer(id, sdp);
+        }
+        self.wait_again(id, sdp, Duration::from_millis(500));
+    }
+
+    fn wait_again(&mut self, id: LegId, sdp: String, after: Duration) {
+        let ticket = self.set(after, Why::OfferAgain, Alarm::Leg(id));
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.again = Some((sdp, ticket));
+        }
+    }
+
+    /// Ours met theirs on the way (491). Who made the Call-ID waits longer, so that one of both gets through.
+    fn offer_crossed(&mut self, id: LegId, sdp: String) {
+        let chance = self.tokens.number();
+        let after = if id.is_placed() { 2_100 + chance % 191 * 10 } else { chance % 200 * 10 };
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        leg.crossings += 1;
+        if leg.crossings > CROSSINGS {
+            return self.tell(Notice::OfferRefused { leg: id, status: 491 });
+        }
+        self.wait_again(id, sdp, Duration::from_millis(after));
+    }
+
+    /// A final reply to our offer, or `None` if none came.
+    pub(super) fn offer_replied(&mut self, key: &Arc<str>, reply: Option<&Message>) {
+        let status = reply.and_then(Message::status).unwrap_or(408);
+        let leg = self.clients.get(key).and_then(|client: &Client| client.leg);
+        match reply {
+            Some(reply) if status < 300 => self.acknowledge(key, reply),
+            Some(reply) => self.acknowledge_refusal(key, reply),
+            None => {}
+        }
+        self.bury_client(key);
+        let Some(id) = leg else { return };
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let Exchange::Ours { sdp: offered } = &mut leg.exchange else { return };
+        let offered = std::mem::take(offered);
+        leg.exchange = Exchange::Settled;
+        match (status, reply) {
+            (200..=299, Some(reply)) => {
+                if let Some(target) = contact(reply) {
+                    leg.dialog.target = target;
+                    self.let_in(id);
+                }
+                self.tell(match description(reply) {
+                    Ok(Some(sdp)) => Notice::OfferAnswered { leg: id, sdp: sdp.to_owned() },
+                    Ok(None) | Err(_) => Notice::OfferRefused { leg: id, status: 488 },
+                });
+            }
+            (491, _) => self.offer_crossed(id, offered),
+            // The far end has lost the dialog, or is gone (RFC 3261 section 12.2.1.2).
+            (408 | 481, _) => self.say_bye(id, "call lost", Some(EndedBy::Error)),
+            _ => self.tell(Notice::OfferRefused { leg: id, status }),
+        }
+    }
+}

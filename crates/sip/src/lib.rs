@@ -1,0 +1,41 @@
+//! The phone protocol as machines: messages, transactions, dialogs, session descriptions. Bytes in, bytes out.
+//!
+//! An [`Agent`] is one SIP endpoint. Datagrams and [`Order`]s go in with the time, datagrams and [`Notice`]s
+//! come out; it holds every transaction and dialog of the endpoint and resends, times out and buries them by
+//! itself. [`sdp`] answers and makes session descriptions. What a call *means* is decided elsewhere (`line` and
+//! `desk`), and sockets, clocks and names belong to the shell.
+//!
+//! Invariants: bytes from the network never panic and never grow anything past a stated bound; a stranger costs
+//! one table entry a minute and gets no answer; whatever lives has a named [`Deadline`]; every [`LegId`] that was
+//! announced ends in exactly one ending notice and one [`Notice::Released`].
+//!
+//! Absent on purpose, room left: registration, digest, TCP and TLS, session timers, reliable provisionals.
+
+mod address;
+mod agent;
+mod grammar;
+mod limits;
+pub mod message;
+mod name;
+mod notice;
+mod order;
+mod peer;
+pub mod sdp;
+mod timers;
+mod tokens;
+mod uri;
+mod vet;
+mod via;
+mod writer;
+
+pub use address::Address;
+pub use agent::{Agent, Counts};
+pub use limits::Limits;
+pub use message::Message;
+pub use name::{Method, Name};
+pub use notice::{Action, EndedBy, Invitation, LegId, Notice, Party, Unanswered};
+pub use order::{Call, Event, Extra, Identity, Order, Path, Refusal, Transport};
+pub use peer::{Network, NetworkError, Peer, Setup};
+pub use timers::{Deadline, Why};
+pub use uri::{Scheme, Uri, UriError};
+pub use via::Via;

@@ -1,0 +1,59 @@
+//! How much of anything the outside world can make this crate hold. Nothing here grows past these numbers.
+
+use std::time::Duration;
+
+/// A UDP datagram cannot be longer; a longer input is not looked at.
+pub const DATAGRAM_BYTES: usize = 65_535;
+/// Header lines in one message; the rest makes it a bad request.
+pub const HEADERS: usize = 256;
+/// Via entries in one message.
+pub const VIAS: usize = 32;
+/// Route or Record-Route entries in one message.
+pub const ROUTES: usize = 64;
+/// Body that is read: one session description.
+pub const BODY_BYTES: usize = 16 * 1024;
+/// Diversion, History-Info and P-Asserted-Identity values passed on with an invitation, of each.
+pub const ORIGINS: usize = 16;
+/// Answers of forked calls that one INVITE of ours acknowledges and hangs up.
+pub const FORKS: usize = 8;
+/// Sources of ignored packets told apart within one minute.
+pub const STRANGERS: usize = 64;
+
+/// Round-trip estimate. RFC 3261 section 17.1.1.1.
+pub const T1: Duration = Duration::from_millis(500);
+/// Longest pause between resent requests and answers. RFC 3261 section 17.1.2.2.
+pub const T2: Duration = Duration::from_secs(4);
+/// After this the other side is taken to be gone, and what was remembered is forgotten. RFC 3261 appendix A.
+pub const GONE: Duration = Duration::from_millis(64 * 500);
+/// A ringing phone repeats its 180 so that proxies on the way do not give up. RFC 3261 section 13.3.1.1.
+pub const RING_AGAIN: Duration = Duration::from_secs(60);
+/// An offer inside a call that nobody here decided upon is refused after this.
+pub const OFFER_UNDECIDED: Duration = Duration::from_secs(10);
+/// How long a far end that has said something may think about our offer. Timer C of RFC 3261 section 16.6.
+pub const OFFER_PENDING: Duration = Duration::from_secs(180);
+/// Ignored packets of one source are told about at most this often.
+pub const STRANGERS_EVERY: Duration = Duration::from_secs(60);
+
+/// What an [`Agent`](crate::Agent) may hold at once. Past a limit new calls are answered 503 without any state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Legs that are not over.
+    pub legs: usize,
+    /// Transactions, tombstones included: about three per call of the last 32 seconds.
+    pub transactions: usize,
+    /// How long a caller may be left ringing without an answer or refusal from us.
+    pub longest_ring: Duration,
+    /// How long an answered call may last: the backstop for a far end that vanished without BYE.
+    pub longest_call: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            legs: 8_000,
+            transactions: 400_000,
+            longest_ring: Duration::from_secs(600),
+            longest_call: Duration::from_secs(4 * 3600),
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! What goes into an agent: datagrams and orders.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::notice::LegId;
+use crate::peer::Peer;
+use crate::uri::Uri;
+
+/// How datagrams travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Transport {
+    /// RFC 3261 section 18.
+    Udp,
+}
+
+/// From which of our sockets to which far one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Path {
+    /// How.
+    pub transport: Transport,
+    /// Our socket. For a received datagram best the address it was sent to, not the wildcard we listen on.
+    pub local: SocketAddr,
+    /// The far socket.
+    pub remote: SocketAddr,
+}
+
+impl Path {
+    /// A path over UDP.
+    pub fn udp(local: SocketAddr, remote: SocketAddr) -> Path {
+        Path { transport: Transport::Udp, local, remote }
+    }
+}
+
+/// What happens to an agent.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A datagram arrived.
+    Received {
+        /// On this socket, from that one.
+        path: Path,
+        /// As it arrived; anything at all.
+        bytes: Vec<u8>,
+    },
+    /// The call is to take a turn.
+    Order(Order),
+}
+
+/// What is wanted of an agent. An order for a leg that is over, or that does not fit its state (both sides may move
+/// at once), changes nothing.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Order {
+    /// Tell the caller that it rings (180).
+    Ring {
+        /// An invited leg.
+        leg: LegId,
+    },
+    /// Take the call (200), with our answer, or with our offer if the invitation held none.
+    Answer {
+        /// An invited leg.
+        leg: LegId,
+        /// The session description.
+        sdp: String,
+    },
+    /// Do not take the call.
+    Refuse {
+        /// An invited leg.
+        leg: LegId,
+        /// Why, as the caller is told.
+        refusal: Refusal,
+    },
+    /// Place a call.
+    Call(Box<Call>),
+    /// Give up a placed call that is not answered yet. [`Notice::Refused`](crate::Notice::Refused) comes at once,
+    /// and an answer that crosses is acknowledged and hung up.
+    Cancel {
+        /// A placed leg.
+        leg: LegId,
+    },
+    /// End the call, whatever its state. An invitation that was not decided upon is refused as unavailable.
+    HangUp {
+        /// Any leg.
+        leg: LegId,
+        /// Written into the Reason header (RFC 3326) for whoever reads the far end's log; may be empty.
+        reason: String,
+    },
+    /// Make an offer inside an answered call (hold, resume, another address).
+    Offer {
+        /// An answered leg.
+        leg: LegId,
+        /// The session description.
+        sdp: String,
+    },
+    /// Answer the far end's offer inside the call, or give our offer if it asked for one.
+    AnswerOffer {
+        /// The leg of [`Notice::Offered`](crate::Notice::Offered).
+        leg: LegId,
+        /// The session description.
+        sdp: String,
+    },
+    /// Refuse the far end's offer inside the call (488); the call goes on as it was.
+    RefuseOffer {
+        /// The leg of [`Notice::Offered`](crate::Notice::Offered).
+        leg: LegId,
+    },
+    /// From now on new invitations and OPTIONS are answered 503, so that the trunk goes elsewhere.
+    StopAccepting {
+        /// When it may try again.
+        retry_after: Duration,
+    },
+    /// Other sources are let in from now on. Calls that are up keep their source.
+    ReplacePeers(Vec<Peer>),
+}
+
+/// A call to place.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// A name for the leg, of [`LegId::placed`], not used before.
+    pub leg: LegId,
+    /// Whom.
+    pub target: Uri,
+    /// From where to where the INVITE goes. The names were resolved by the shell.
+    pub path: Path,
+    /// Who calls, as the far end sees it.
+    pub from: Identity,
+    /// Further headers about who calls and how the call got here.
+    pub extra: Vec<(Extra, String)>,
+    /// Our offer.
+    pub sdp: String,
+    /// How long it may take until it is answered.
+    pub ring_for: Duration,
+}
+
+/// The From of a placed call.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// Shown name; may be empty.
+    pub display: String,
+    /// Number or user in plain text; may be empty.
+    pub user: String,
+    /// Domain or address; empty: our own address.
+    pub host: String,
+}
+
+/// Headers that a placed call may carry beside the plain ones. Control characters in values become spaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+#[allow(missing_docs)]
+pub enum Extra {
+    PAssertedIdentity,
+    PPreferredIdentity,
+    Diversion,
+    HistoryInfo,
+    Privacy,
+}
+
+impl Extra {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Extra::PAssertedIdentity => "P-Asserted-Identity",
+            Extra::PPreferredIdentity => "P-Preferred-Identity",
+            Extra::Diversion => "Diversion",
+            Extra::HistoryInfo => "History-Info",
+            Extra::Privacy => "Privacy",
+        }
+    }
+}
+
+/// Why a caller is not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// 403: this source may call, but not this.
+    Forbidden,
+    /// 404: nobody has this number here.
+    NotFound,
+    /// 480: nobody there now.
+    Absent,
+    /// 486: every channel is taken.
+    Busy,
+    /// 488: no codec in common.
+    NotAcceptable,
+    /// 500: our fault.
+    Failed,
+    /// 503: a carrier then takes its next route.
+    Unavailable {
+        /// When it may try again.
+        retry_after: Option<Duration>,
+    },
+    /// 603.
+    Declined,
+    /// 607: this caller is not wanted (RFC 8197).
+    Unwanted,
+    /// 608: blocked by a list, not by a person (RFC 8688).
+    Blocked,
+}
+
+impl Refusal {
+    pub(crate) fn status(&self) -> (u16, &'static str) {
+        match self {
+            Refusal::Forbidden => (403, "Forbidden"),
+            Refusal::NotFound => (404, "Not Found"),
+            Refusal::Absent => (480, "Temporarily Unavailable"),
+            Refusal::Busy => (486, "Busy Here"),
+            Refusal::NotAcceptable => (488, "Not Acceptable Here"),
+            Refusal::Failed => (500, "Server Internal Error"),
+            Refusal::Unavailable { .. } => (503, "Service Unavailable"),
+            Refusal::Declined => (603, "Decline"),
+            Refusal::Unwanted => (607, "Unwanted"),
+            Refusal::Blocked => (608, "Rejected"),
+        }
+    }
+
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Refusal::Unavailable { retry_after } => *retry_after,
+            Refusal::Forbidden
+            | Refusal::NotFound
+            | Refusal::Absent
+            | Refusal::Busy
+            | Refusal::NotAcceptable
+            | Refusal::Failed
+            | Refusal::Declined
+            | Refusal::Unwanted
+            | Refusal::Blocked => None,
+        }
+    }
+}
+
+/// The name of a peer, shared so that a call costs no copy of it.
+pub(crate) type PeerName = Arc<str>;

@@ -1,0 +1,149 @@
+//! Whose trunk is this? Sources of signalling that are let in, and how we call ourselves toward them.
+
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::limits::Limits;
+
+/// What an agent needs to know before its first datagram.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    /// Written as User-Agent and Server, for instance `Firstring/0.1`. Empty: neither header is written.
+    pub product: String,
+    /// Who may send calls. The first whose network holds the source wins.
+    pub peers: Vec<Peer>,
+    /// What may be held at once.
+    pub limits: Limits,
+    /// Socket address we listen on, and the address others reach it at. An unlisted one is advertised as it is; a
+    /// listed wildcard address (`0.0.0.0:5060`) covers every address of that port. One that remains a wildcard
+    /// cannot be called back, so calls on it are refused.
+    pub advertised: Vec<(SocketAddr, SocketAddr)>,
+}
+
+impl Setup {
+    /// How others reach `local`, or `None` if that would be a wildcard.
+    pub(crate) fn advertised(&self, local: SocketAddr) -> Option<SocketAddr> {
+        let exact = self.advertised.iter().find(|(listening, _)| *listening == local);
+        let wildcard = || {
+            self.advertised
+                .iter()
+                .find(|(listening, _)| listening.ip().is_unspecified() && listening.port() == local.port())
+        };
+        let address = exact.or_else(wildcard).map_or(local, |(_, public)| *public);
+        (!address.ip().is_unspecified() && address.port() != 0).then_some(address)
+    }
+
+    pub(crate) fn peer_of(&self, source: IpAddr) -> Option<&Peer> {
+        self.peers.iter().find(|peer| peer.accept_from.iter().any(|network| network.holds(source)))
+    }
+}
+
+/// A trunk or telephone system that may send calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// Told with every invitation.
+    pub name: Arc<str>,
+    /// Addresses its signalling comes from.
+    pub accept_from: Vec<Network>,
+}
+
+/// An address with the number of leading bits that count: `192.0.2.0/24`, `2001:db8::/32` or a single address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Network {
+    address: IpAddr,
+    bits: u8,
+}
+
+/// Why a text names no network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected an IP address such as 192.0.2.10, or a range such as 192.0.2.0/24")]
+pub struct NetworkError;
+
+impl Network {
+    /// True if the address lies inside. IPv4 addresses mapped into IPv6 count as IPv4.
+    pub fn holds(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(self.bits)).unwrap_or(0);
+                u32::from(network) & mask == u32::from(address) & mask
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(self.bits)).unwrap_or(0);
+                u128::from(network) & mask == u128::from(address) & mask
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        }
+    }
+}
+
+impl From<IpAddr> for Network {
+    fn from(address: IpAddr) -> Network {
+        let address = address.to_canonical();
+        Network { address, bits: if address.is_ipv4() { 32 } else { 128 } }
+    }
+}
+
+impl FromStr for Network {
+    type Err = NetworkError;
+
+    fn from_str(text: &str) -> Result<Network, NetworkError> {
+        let (address, bits) = match text.trim().split_once('/') {
+            Some((address, bits)) => (address, Some(bits.parse::<u8>().map_err(|_| NetworkError)?)),
+            None => (text.trim(), None),
+        };
+        let whole = Network::from(address.parse::<IpAddr>().map_err(|_| NetworkError)?);
+        match bits {
+            None => Ok(whole),
+            Some(bits) if bits <= whole.bits => Ok(Network { bits, ..whole }),
+            Some(_) => Err(NetworkError),
+        }
+    }
+}
+
+impl std::fmt::Display for Network {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}/{}", self.address, self.bits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_holds_its_addresses_and_no_others() {
+        for (network, address, held) in [
+            ("192.0.2.10", "192.0.2.10", true),
+            ("192.0.2.10", "192.0.2.11", false),
+            ("192.0.2.0/24", "192.0.2.255", true),
+            ("192.0.2.0/30", "192.0.2.4", false),
+            ("0.0.0.0/0", "203.0.113.1", true),
+            ("0.0.0.0/0", "2001:db8::1", false),
+            ("192.0.2.0/24", "::ffff:192.0.2.9", true),
+            ("2001:db8::/32", "2001:db8:1::9", true),
+            ("2001:db8::/32", "2001:db9::", false),
+        ] {
+            let parsed: Network = network.parse().unwrap();
+            assert_eq!(parsed.holds(address.parse().unwrap()), held, "{network} {address}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_no_network() {
+        for text in ["", "example.com", "192.0.2.0/33", "192.0.2.0/x", "::/129"] {
+            assert!(text.parse::<Network>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wildcard_address_is_never_advertised() {
+        let listed = ("0.0.0.0:5060".parse().unwrap(), "203.0.113.5:5060".parse().unwrap());
+        let setup = Setup { advertised: vec![listed], ..Setup::default() };
+        let at = |text: &str| setup.advertised(text.parse().unwrap());
+        assert_eq!(at("10.0.0.5:5060"), Some(listed.1));
+        assert_eq!(at("0.0.0.0:5060"), Some(listed.1));
+        assert_eq!(at("10.0.0.5:5070"), Some("10.0.0.5:5070".parse().unwrap()));
+        assert_eq!(at("0.0.0.0:5070"), None);
+    }
+}

@@ -1,0 +1,15 @@
+//! Session descriptions: what sound is sent where, in which codec. RFC 4566, RFC 3264.
+//!
+//! [`parse`] reads what is needed of a description and keeps every media line, so that each can be answered.
+//! [`answer`], [`offer`] and [`accept`] negotiate one audio stream for one leg. Which codecs and which direction are
+//! wanted is decided by `line`; sound itself is the business of `media`.
+//!
+//! Invariants: a description of ours is written from our own [`Capabilities`] and never copied from theirs, except
+//! the refused media lines and the payload numbers, which RFC 3264 makes theirs to choose. A codec that was not
+//! offered is never named.
+
+mod grammar;
+mod negotiate;
+
+pub use grammar::{Attribute, Connection, Media, SdpError, Session, parse};
+pub use negotiate::{Agreed, Capabilities, Codec, Direction, OfferError, Rtcp, accept, answer, offer};

@@ -1,0 +1,8 @@
+//! One agent against a far end that says exactly what the test says, in virtual time.
+
+mod answering;
+mod lossy;
+mod offers;
+mod placing;
+mod stage;
+mod torture;
