@@ -1,0 +1,249 @@
+//! G.711: the two ways a telephone network writes a sample in one byte.
+//!
+//! Our own tables rather than a crate: eighty lines, built at compile time, against a dependency whose defaults bring
+//! G.729 and a second Opus. Transcoding between the two laws is one table look-up a sample.
+//! Source: ITU-T G.711 tables 1a to 2b.
+
+/// Which of the two laws a payload is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Codec {
+    /// mu-law, payload type 0: North America and Japan.
+    Pcmu,
+    /// A-law, payload type 8: the rest of the world.
+    Pcma,
+}
+
+impl Codec {
+    /// The static payload type. Source: RFC 3551 table 4.
+    pub const fn payload_type(self) -> u8 {
+        match self {
+            Codec::Pcmu => 0,
+            Codec::Pcma => 8,
+        }
+    }
+
+    /// The codec of a static payload type.
+    pub const fn from_payload_type(payload_type: u8) -> Option<Self> {
+        match payload_type {
+            0 => Some(Codec::Pcmu),
+            8 => Some(Codec::Pcma),
+            _ => None,
+        }
+    }
+
+    /// The name in SDP.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Codec::Pcmu => "PCMU",
+            Codec::Pcma => "PCMA",
+        }
+    }
+
+    /// The byte that stands for no sound.
+    pub const fn silence(self) -> u8 {
+        match self {
+            Codec::Pcmu => 0xff,
+            Codec::Pcma => 0xd5,
+        }
+    }
+
+    /// One byte to one 16-bit sample.
+    pub fn decode_sample(self, byte: u8) -> i16 {
+        match self {
+            Codec::Pcmu => MU_TO_LINEAR[usize::from(byte)],
+            Codec::Pcma => A_TO_LINEAR[usize::from(byte)],
+        }
+    }
+
+    /// One 16-bit sample to one byte.
+    pub fn encode_sample(self, sample: i16) -> u8 {
+        match self {
+            Codec::Pcmu => linear_to_mu(sample),
+            Codec::Pcma => linear_to_a(sample),
+        }
+    }
+
+    /// Decodes as many bytes as fit. Gives how many samples were written.
+    pub fn decode(self, bytes: &[u8], samples: &mut [i16]) -> usize {
+        let table = match self {
+            Codec::Pcmu => &MU_TO_LINEAR,
+            Codec::Pcma => &A_TO_LINEAR,
+        };
+        for (sample, byte) in samples.iter_mut().zip(bytes) {
+            *sample = table[usize::from(*byte)];
+        }
+        bytes.len().min(samples.len())
+    }
+
+    /// Encodes as many samples as fit. Gives how many bytes were written.
+    pub fn encode(self, samples: &[i16], bytes: &mut [u8]) -> usize {
+        for (byte, sample) in bytes.iter_mut().zip(samples) {
+            *byte = self.encode_sample(*sample);
+        }
+        bytes.len().min(samples.len())
+    }
+
+    /// Rewrites `bytes`, which are in this law, into the other one. Same law: a plain copy.
+    pub fn transcode(self, to: Codec, bytes: &[u8], out: &mut [u8]) -> usize {
+        let table = match (self, to) {
+            (Codec::Pcmu, Codec::Pcma) => &MU_TO_A,
+            (Codec::Pcma, Codec::Pcmu) => &A_TO_MU,
+            (Codec::Pcmu, Codec::Pcmu) | (Codec::Pcma, Codec::Pcma) => {
+                let length = bytes.len().min(out.len());
+                out[..length].copy_from_slice(&bytes[..length]);
+                return length;
+            }
+        };
+        for (byte, from) in out.iter_mut().zip(bytes) {
+            *byte = table[usize::from(*from)];
+        }
+        bytes.len().min(out.len())
+    }
+}
+
+static MU_TO_LINEAR: [i16; 256] = mu_table();
+static A_TO_LINEAR: [i16; 256] = a_table();
+static MU_TO_A: [u8; 256] = mu_to_a_table();
+static A_TO_MU: [u8; 256] = a_to_mu_table();
+
+/// Added before the logarithm so that the first segment starts at a power of two.
+const MU_BIAS: i32 = 0x84;
+/// The largest magnitude that still fits a mu-law byte.
+const MU_CLIP: i32 = 32_635;
+
+const fn linear_to_mu(sample: i16) -> u8 {
+    let negative = sample < 0;
+    let magnitude = (sample as i32).abs();
+    let biased = (if magnitude > MU_CLIP { MU_CLIP } else { magnitude }) + MU_BIAS;
+    let segment = 24 - (biased as u32).leading_zeros() as i32; // 0x84..=0x7fff: bit 7..14 leads
+    let step = (biased >> (segment + 3)) & 0x0f;
+    let sign = if negative { 0x80 } else { 0 };
+    !(sign | ((segment << 4) as u8) | step as u8)
+}
+
+const fn linear_to_a(sample: i16) -> u8 {
+    let negative = sample < 0;
+    let magnitude = if negative { !(sample as i32) } else { sample as i32 } >> 4; // 0..=2047
+    let code = if magnitude < 32 {
+        magnitude as u8 // the first two segments are one straight line
+    } else {
+        let segment = 28 - (magnitude as u32).leading_zeros() as i32;
+        ((segment << 4) | ((magnitude >> (segment - 1)) & 0x0f)) as u8
+    };
+    let sign = if negative { 0 } else { 0x80 };
+    (sign | code) ^ 0x55
+}
+
+const fn mu_table() -> [i16; 256] {
+    let mut table = [0; 256];
+    let mut index = 0;
+    while index < 256 {
+        let byte = !(index as u8);
+        let segment = (byte >> 4) & 7;
+        let magnitude = ((((byte & 0x0f) as i32) << 3) + MU_BIAS) << segment;
+        let linear = magnitude - MU_BIAS;
+        table[index] = (if byte & 0x80 != 0 { -linear } else { linear }) as i16;
+        index += 1;
+    }
+    table
+}
+
+const fn a_table() -> [i16; 256] {
+    let mut table = [0; 256];
+    let mut index = 0;
+    while index < 256 {
+        let byte = (index as u8) ^ 0x55;
+        let segment = (byte >> 4) & 7;
+        let step = ((byte & 0x0f) as i32) << 4;
+        let linear = if segment == 0 { step + 8 } else { (step + 0x108) << (segment - 1) };
+        table[index] = (if byte & 0x80 != 0 { linear } else { -linear }) as i16;
+        index += 1;
+    }
+    table
+}
+
+const fn mu_to_a_table() -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut index = 0;
+    while index < 256 {
+        table[index] = linear_to_a(MU_TO_LINEAR[index]);
+        index += 1;
+    }
+    table
+}
+
+const fn a_to_mu_table() -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut index = 0;
+    while index < 256 {
+        table[index] = linear_to_mu(A_TO_LINEAR[index]);
+        index += 1;
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOTH: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
+
+    #[test]
+    fn every_byte_survives_decoding_and_encoding() {
+        for codec in BOTH {
+            for byte in 0..=255u8 {
+                let again = codec.encode_sample(codec.decode_sample(byte));
+                let negative_zero = codec == Codec::Pcmu && byte == 0x7f;
+                assert!(
+                    again == byte || (negative_zero && again == 0xff),
+                    "{codec:?} {byte:#x} -> {again:#x}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_corner_values_are_those_of_the_recommendation() {
+        // G.711 tables: decoder output values scaled to 16 bits.
+        assert_eq!(Codec::Pcmu.decode_sample(0x00), -32_124);
+        assert_eq!(Codec::Pcmu.decode_sample(0x80), 32_124);
+        assert_eq!(Codec::Pcmu.decode_sample(0xff), 0);
+        assert_eq!(Codec::Pcma.decode_sample(0xaa), 32_256);
+        assert_eq!(Codec::Pcma.decode_sample(0x2a), -32_256);
+        assert_eq!(Codec::Pcma.decode_sample(0xd5), 8);
+        assert_eq!(Codec::Pcma.encode_sample(i16::MIN), 0x2a);
+        assert_eq!(Codec::Pcmu.encode_sample(i16::MIN), 0x00);
+        assert_eq!(Codec::Pcmu.encode_sample(0), Codec::Pcmu.silence());
+        assert_eq!(Codec::Pcma.encode_sample(0), Codec::Pcma.silence());
+    }
+
+    #[test]
+    fn coding_error_stays_within_half_a_step() {
+        for codec in BOTH {
+            for sample in i16::MIN..=i16::MAX {
+                let error =
+                    (i32::from(codec.decode_sample(codec.encode_sample(sample))) - i32::from(sample)).abs();
+                let allowed = (i32::from(sample).abs() / 16).max(16) + 8;
+                let clipped = i32::from(sample).abs() > 32_000;
+                assert!(error <= allowed || clipped && error < 700, "{codec:?} {sample} off by {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn transcoding_equals_decoding_and_encoding() {
+        let all: Vec<u8> = (0..=255).collect();
+        let mut out = [0u8; 256];
+        for (from, to) in [(Codec::Pcmu, Codec::Pcma), (Codec::Pcma, Codec::Pcmu), (Codec::Pcmu, Codec::Pcmu)]
+        {
+            assert_eq!(from.transcode(to, &all, &mut out), 256);
+            for (byte, rewritten) in all.iter().zip(&out) {
+                if from != to {
+                    assert_eq!(*rewritten, to.encode_sample(from.decode_sample(*byte)));
+                } else {
+                    assert_eq!(rewritten, byte);
+                }
+            }
+        }
+    }
+}

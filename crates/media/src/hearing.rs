@@ -1,0 +1,232 @@
+//! What becomes of the caller's sound: put in order, holes covered, given to the recogniser, judged for speech.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::g711::Codec;
+use crate::listening::{Listening, Notice};
+use crate::reorder::{InOrder, Reorder};
+use crate::voice::Voice;
+use crate::{MAX_PACKET_SAMPLES, lasting, samples_in};
+
+/// Where heard sound goes: the recogniser's end of a bounded queue.
+pub trait Tap: Send {
+    /// Takes all of `samples` (8 kHz) or none. False when there is no room: the leg counts them as dropped, and they do
+    /// not count in positions.
+    fn write(&mut self, samples: &[i16]) -> bool;
+}
+
+/// Without packets for this long, silence is heard instead: a sender that suppresses silence ends its turn too.
+const STARVED: Duration = Duration::from_millis(100);
+/// A lost packet sounds like the one before it for this many samples, fading: 40 ms.
+const CONCEALED: usize = 320;
+
+/// The ear of one leg. Built when a leg first listens; about 18 KiB.
+pub(crate) struct Hearing {
+    reorder: Reorder,
+    ear: Ear,
+}
+
+/// What hears the samples once they are in order.
+struct Ear {
+    voice: Voice,
+    listening: Option<Listening>,
+    tap: Option<Box<dyn Tap>>,
+    /// Samples heard since the stream began...
+    heard: u64,
+    /// ...of which the tap did not take these.
+    missed: u64,
+    /// All samples no tap took.
+    dropped: u64,
+    until: Duration,
+    owed: u32,
+    last: [i16; MAX_PACKET_SAMPLES],
+    last_length: usize,
+    notices: VecDeque<Notice>,
+}
+
+/// How the moment bends hearing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Around {
+    /// Loudness of our own sound, dBFS.
+    pub own: f32,
+    /// Speech does not count now: a clip plays that may not be talked over.
+    pub deaf: bool,
+}
+
+impl Hearing {
+    pub fn new(now: Duration) -> Self {
+        let ear = Ear {
+            voice: Voice::default(),
+            listening: None,
+            tap: None,
+            heard: 0,
+            missed: 0,
+            dropped: 0,
+            until: now,
+            owed: 0,
+            last: [0; MAX_PACKET_SAMPLES],
+            last_length: 0,
+            notices: VecDeque::with_capacity(16),
+        };
+        Self { reorder: Reorder::default(), ear }
+    }
+
+    /// Listens from now on; a turn under way is cut. A new tap starts a new stream at position 0.
+    pub fn listen(&mut self, listening: Listening, tap: Option<Box<dyn Tap>>, now: Duration) {
+        self.cut();
+        if tap.is_some() {
+            self.ear.tap = tap;
+            (self.ear.heard, self.ear.missed) = (0, 0);
+        }
+        if self.ear.listening.is_none() {
+            self.reorder.reset();
+            self.ear.until = now;
+            self.ear.owed = 0;
+        }
+        self.ear.listening = Some(listening);
+    }
+
+    /// Hears no more; the recogniser's queue is let go.
+    pub fn stop(&mut self) {
+        self.cut();
+        self.ear.listening = None;
+        self.ear.tap = None;
+    }
+
+    pub fn is_listening(&self) -> bool {
+        self.ear.listening.is_some()
+    }
+
+    pub fn listening(&self) -> Option<&Listening> {
+        self.ear.listening.as_ref()
+    }
+
+    pub fn dropped(&self) -> u64 {
+        self.ear.dropped
+    }
+
+    /// Another stream begins.
+    pub fn restart(&mut self) {
+        self.reorder.reset();
+    }
+
+    fn cut(&mut self) {
+        let notice = self.ear.listening.as_mut().and_then(|listening| listening.end(crate::SpeechEnd::Cut));
+        self.ear.notices.extend(notice.map(|notice| notice.moved_back(self.ear.missed)));
+    }
+
+    pub fn poll_notice(&mut self) -> Option<Notice> {
+        self.ear.notices.pop_front()
+    }
+
+    /// When something has to be done although no packet came.
+    pub fn deadline(&self) -> Option<Duration> {
+        self.ear.listening.as_ref()?;
+        let starved = self.ear.until + STARVED;
+        Some(self.reorder.deadline().map_or(starved, |gap| gap.min(starved)))
+    }
+
+    /// One packet; an empty payload is an event, which only takes a number.
+    pub fn packet(&mut self, stamp: (u16, u32), codec: Codec, payload: &[u8], now: Duration, around: Around) {
+        let Self { reorder, ear } = self;
+        ear.until = ear.until.max(now);
+        reorder.offer(stamp, codec, payload, now, &mut |part| ear.take(part, now, around));
+    }
+
+    /// Time passes without a packet.
+    pub fn tick(&mut self, now: Duration, around: Around) {
+        let Self { reorder, ear } = self;
+        reorder.tick(now, &mut |part| ear.take(part, now, around));
+        if now.saturating_sub(ear.until) >= STARVED {
+            let missing = now.saturating_sub(ear.until + STARVED - Duration::from_millis(20));
+            let samples = samples_in(missing).min(8_000) as u32;
+            ear.quiet(samples, ear.until + lasting(u64::from(samples)), around);
+            ear.owed = ear.owed.saturating_add(samples);
+            ear.until += lasting(u64::from(samples));
+            if now.saturating_sub(ear.until) > 10 * STARVED {
+                ear.until = now; // asleep for longer than a second: that time is gone
+            }
+        }
+    }
+}
+
+impl Ear {
+    fn take(&mut self, part: InOrder<'_>, now: Duration, around: Around) {
+        match part {
+            InOrder::Sound(codec, bytes) => {
+                let mut samples = [0; MAX_PACKET_SAMPLES];
+                let length = codec.decode(bytes, &mut samples);
+                self.hear(&samples[..length], now, around);
+                (self.last, self.last_length, self.owed) = (samples, length, 0);
+            }
+            InOrder::Lost(missing) => {
+                let missing = self.not_yet_covered(missing);
+                self.conceal(missing, now, around);
+            }
+            InOrder::Quiet(missing) => {
+                let missing = self.not_yet_covered(missing);
+                self.quiet(missing, now, around);
+            }
+        }
+    }
+
+    /// Silence already heard while nothing came is not heard twice.
+    fn not_yet_covered(&mut self, missing: u32) -> u32 {
+        let covered = missing.min(self.owed);
+        self.owed -= covered;
+        missing - covered
+    }
+
+    fn quiet(&mut self, mut missing: u32, now: Duration, around: Around) {
+        while missing > 0 {
+            let length = missing.min(MAX_PACKET_SAMPLES as u32);
+            missing -= length;
+            let at = now.saturating_sub(lasting(u64::from(missing)));
+            self.hear(&[0; MAX_PACKET_SAMPLES][..length as usize], at, around);
+        }
+        self.last_length = 0;
+    }
+
+    /// The last packet again and again, fading out over 40 ms, then silence.
+    fn conceal(&mut self, missing: u32, now: Duration, around: Around) {
+        let mut covered = 0;
+        while covered < (missing as usize).min(CONCEALED) && self.last_length > 0 {
+            let length = self.last_length.min(missing as usize - covered);
+            let mut samples = self.last;
+            for (at, sample) in samples[..length].iter_mut().enumerate() {
+                let left = CONCEALED.saturating_sub(covered + at) as i32;
+                *sample = (i32::from(*sample) * left / CONCEALED as i32) as i16;
+            }
+            self.hear(&samples[..length], now, around);
+            covered += length;
+        }
+        self.quiet(missing - covered as u32, now, around);
+    }
+
+    fn hear(&mut self, samples: &[i16], now: Duration, around: Around) {
+        let Self { voice, listening, tap, heard, missed, dropped, notices, .. } = self;
+        if let Some(tap) = tap
+            && !tap.write(samples)
+        {
+            *dropped += samples.len() as u64;
+            *missed += samples.len() as u64;
+        }
+        *heard += samples.len() as u64;
+        let Some(listening) = listening else { return };
+        let (heard, missed, speaking) = (*heard, *missed, listening.is_speaking());
+        voice.hear(samples, around.own, speaking, &mut |frame, after| {
+            let end = heard.saturating_sub(after as u64);
+            let at = now.saturating_sub(lasting(after as u64));
+            let notice = listening.frame(frame.voiced && !around.deaf, end, at);
+            notices.extend(notice.map(|notice| notice.moved_back(missed)));
+        });
+    }
+}
+
+impl std::fmt::Debug for Hearing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Ear { heard, dropped, .. } = self.ear;
+        f.debug_struct("Hearing").field("heard", &heard).field("dropped", &dropped).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,217 @@
+//! What comes from the far end.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::{Event, Leg, MEDIA_TIMEOUT};
+use crate::g711::Codec;
+use crate::hearing::Around;
+use crate::latch::Stamp;
+use crate::listening::BargeIn;
+use crate::playout::Interruptible;
+use crate::reception::{Arrival, Reception, round_trip};
+use crate::relay::{Content, Relay};
+use crate::rtcp::{self, Part};
+use crate::rtp::{Packet, is_rtcp};
+
+/// Comfort noise: the sender keeps quiet. RFC 3389.
+const COMFORT_NOISE: u8 = 13;
+
+/// What a payload type means on this leg.
+enum Kind {
+    Sound(Codec),
+    Digits,
+    ComfortNoise,
+}
+
+impl Leg {
+    /// Takes one datagram from the sound port. What has to go to the bridged leg is given back.
+    pub fn receive<'a>(&mut self, datagram: &'a [u8], from: SocketAddr, now: Duration) -> Option<Relay<'a>> {
+        if is_rtcp(datagram) {
+            self.receive_report(datagram, from, now);
+            return None;
+        }
+        let Some((packet, kind)) = self.accept(datagram, from, now) else {
+            self.refused = self.refused.saturating_add(1);
+            return None;
+        };
+        self.note_arrival(now);
+        let stamp = Stamp { ssrc: packet.ssrc, sequence: packet.sequence, timestamp: packet.timestamp };
+        let content = match kind {
+            Kind::Sound(codec) => {
+                let arrival = self.count(stamp, now);
+                if !self.bridged {
+                    self.listen_to(arrival, stamp, codec, packet.payload, now);
+                }
+                Content::Sound(codec)
+            }
+            Kind::Digits => {
+                self.digits(&packet, now);
+                Content::Event
+            }
+            Kind::ComfortNoise => {
+                self.count(stamp, now);
+                return None;
+            }
+        };
+        self.bridged.then_some(Relay { stamp, marker: packet.marker, content, payload: packet.payload })
+    }
+
+    /// Well-formed, of an agreed payload type, from the right place, while we are connected.
+    fn accept<'a>(
+        &mut self,
+        datagram: &'a [u8],
+        from: SocketAddr,
+        now: Duration,
+    ) -> Option<(Packet<'a>, Kind)> {
+        let line = self.line.as_mut().filter(|_| !self.over)?;
+        let packet = Packet::parse(datagram).ok()?;
+        let is_digits = |types: super::DigitTypes| [types.receive, types.send].contains(&packet.payload_type);
+        let kind = if packet.payload_type == line.payload_type {
+            Kind::Sound(line.codec)
+        } else if line.digits.is_some_and(is_digits) {
+            Kind::Digits
+        } else if let Some(codec) = Codec::from_payload_type(packet.payload_type) {
+            Kind::Sound(codec) // the law the far end chose to send, whatever was agreed
+        } else if packet.payload_type == COMFORT_NOISE {
+            Kind::ComfortNoise
+        } else {
+            return None;
+        };
+        let stamp = Stamp { ssrc: packet.ssrc, sequence: packet.sequence, timestamp: packet.timestamp };
+        line.latch.accepts(from, stamp, now).then_some((packet, kind))
+    }
+
+    fn note_arrival(&mut self, now: Duration) {
+        if self.last_packet.replace(now).is_none() {
+            self.tell(Event::FirstPacket { at: now });
+            self.path_is_open(now);
+        }
+        if std::mem::take(&mut self.timed_out) {
+            self.tell(Event::MediaBack { at: now });
+        }
+    }
+
+    /// Counts a packet of sound; another source starts new figures.
+    fn count(&mut self, stamp: Stamp, now: Duration) -> Arrival {
+        if let Some(reception) = &mut self.reception
+            && reception.ssrc() == stamp.ssrc
+        {
+            let arrival = reception.observe(stamp.sequence, stamp.timestamp, now);
+            if arrival == Arrival::Restarted
+                && let Some(hearing) = &mut self.hearing
+            {
+                hearing.restart();
+            }
+            return arrival;
+        }
+        if let Some(before) = self.reception.take() {
+            self.earlier.0 = self.earlier.0.saturating_add(before.received());
+            self.earlier.1 = self.earlier.1.saturating_add(before.expected());
+        }
+        if let Some(hearing) = &mut self.hearing {
+            hearing.restart();
+        }
+        let reception = self.reception.insert(Reception::new(stamp.ssrc, stamp.sequence));
+        reception.observe(stamp.sequence, stamp.timestamp, now)
+    }
+
+    fn listen_to(&mut self, arrival: Arrival, stamp: Stamp, codec: Codec, payload: &[u8], now: Duration) {
+        if arrival == Arrival::Doubtful || !self.hears() {
+            return;
+        }
+        let around = self.around();
+        if let Some(hearing) = self.hearing.as_mut().filter(|hearing| hearing.is_listening()) {
+            hearing.packet((stamp.sequence, stamp.timestamp), codec, payload, now, around);
+            self.take_notices(now);
+        }
+    }
+
+    fn digits(&mut self, packet: &Packet<'_>, now: Duration) {
+        let same_stream = self.reception.as_ref().is_some_and(|reception| reception.ssrc() == packet.ssrc);
+        if same_stream {
+            let stamp = Stamp { ssrc: packet.ssrc, sequence: packet.sequence, timestamp: packet.timestamp };
+            // Counted for loss; its stamp stands still during a press, so it must not count as jitter.
+            if let Some(reception) = &mut self.reception {
+                reception.observe_event(stamp.sequence);
+            }
+            self.listen_to(Arrival::Counted, stamp, Codec::Pcmu, &[], now);
+        }
+        if let Some(digit) = self.digit_ear.hear(packet) {
+            self.tell(Event::Digit { digit, at: now });
+            if self.is_listening() && !self.bridged {
+                self.turn.answered(now);
+                self.barge_in(now);
+            }
+        }
+    }
+
+    /// Takes one datagram from the report port. Reports are believed only from the host the sound comes from; a goodbye
+    /// in one changes nothing, calls end by SIP.
+    pub fn receive_report(&mut self, datagram: &[u8], from: SocketAddr, now: Duration) {
+        let Some(line) = self.line.as_ref().filter(|_| !self.over) else { return };
+        let mut round = None;
+        let mut sender_report = None;
+        let (own, heard) = (self.ssrc, self.reception.as_ref().map(Reception::ssrc));
+        let read = rtcp::read(datagram, |part| match part {
+            Part::Sender { ssrc, sent } if Some(ssrc) == heard => sender_report = Some(sent.ntp),
+            Part::Block { block, .. } if block.ssrc == own => round = round_trip(&block, now),
+            Part::Sender { .. } | Part::Block { .. } | Part::Goodbye { .. } => {}
+        });
+        if read.is_err() || !line.latch.believes_reports_of(from) {
+            self.refused = self.refused.saturating_add(1);
+            return;
+        }
+        self.report_to = Some(from);
+        self.round_trip = round.or(self.round_trip);
+        if let (Some(ntp), Some(reception)) = (sender_report, &mut self.reception) {
+            reception.heard_sender_report(ntp, now);
+        }
+    }
+
+    fn hears(&self) -> bool {
+        self.line.as_ref().is_some_and(|line| line.direction.hears())
+    }
+
+    fn around(&self) -> Around {
+        let clip = if self.held_until.is_some() { None } else { self.playout.front() };
+        let wanted = self
+            .hearing
+            .as_ref()
+            .and_then(|hearing| hearing.listening())
+            .map(|listening| listening.barge_in());
+        let deaf = match (clip, wanted) {
+            (Some((_, _, Interruptible::No)), _) | (Some(_), Some(BargeIn::Never)) => true,
+            (Some((_, _, Interruptible::Yes)), Some(BargeIn::DuckThenStop) | None) | (None, _) => false,
+        };
+        Around { own: self.own_level, deaf }
+    }
+
+    /// Time passes for the ear.
+    pub(super) fn hear_nothing(&mut self, now: Duration) {
+        if self.bridged || !self.hears() {
+            return;
+        }
+        let around = self.around();
+        if let Some(hearing) =
+            self.hearing.as_mut().filter(|hearing| hearing.deadline().is_some_and(|at| at <= now))
+        {
+            hearing.tick(now, around);
+            self.take_notices(now);
+        }
+    }
+
+    pub(super) fn media_deadline(&self, line: &super::Line) -> Option<Duration> {
+        let since = self.last_packet.unwrap_or(Duration::ZERO).max(self.expecting_since);
+        (line.direction.hears() && !self.timed_out).then_some(since + MEDIA_TIMEOUT)
+    }
+
+    pub(super) fn watch_media(&mut self, now: Duration) {
+        let Some(line) = &self.line else { return };
+        if self.media_deadline(line).is_some_and(|at| at <= now) {
+            self.timed_out = true;
+            let since = self.last_packet.unwrap_or(Duration::ZERO).max(self.expecting_since);
+            self.tell(Event::MediaTimeout { at: now, silence: now.saturating_sub(since) });
+        }
+    }
+}

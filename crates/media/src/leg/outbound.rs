@@ -1,0 +1,294 @@
+//! What goes to the far end: clips, tones, digits, relayed sound, reports, and silence when there is nothing else.
+
+use std::time::Duration;
+
+use super::{Event, Goodbye, Leg, Line, Outgoing, Port, played};
+use crate::MAX_PACKET_SAMPLES;
+use crate::digits::Written;
+use crate::latch::is_sendable;
+use crate::level::{SILENCE_DBFS, dbfs, is_audible};
+use crate::playout::{ClipId, Filled, Interruptible};
+use crate::reception::{Reception, ntp};
+use crate::relay::{Content, Relay};
+use crate::rtcp::{Report, SenderInfo};
+use crate::rtp::{HEADER_LEN, Packet};
+
+/// A bridged leg that has had nothing to relay for this long sends silence, so that the far end sees a living stream.
+const RELAY_QUIET: Duration = Duration::from_millis(200);
+/// When sending is this far behind (the machine was asleep), the packets in between are left out, not sent in a heap.
+const LEFT_OUT_AFTER: u32 = 3;
+/// How fast the memory of our own loudness fades, per packet: echo comes back within a fifth of a second.
+const LEVEL_FADE_DB: f32 = 1.5;
+
+impl Leg {
+    /// Writes the next datagram that is due into `out`, which has [`MAX_DATAGRAM`](crate::MAX_DATAGRAM) bytes. Call
+    /// until it gives nothing.
+    pub fn write(&mut self, now: Duration, out: &mut [u8]) -> Option<Outgoing> {
+        if self.goodbye == Goodbye::Due {
+            self.goodbye = Goodbye::Said;
+            return self.write_report(now, out);
+        }
+        if self.over || self.line.is_none() {
+            return None;
+        }
+        if self.next_report <= now {
+            self.next_report = now + self.report_interval();
+            if let Some(report) = self.write_report(now, out) {
+                return Some(report);
+            }
+        }
+        while self.next_packet <= now {
+            if let Some(packet) = self.write_packet(now, out) {
+                return Some(packet);
+            }
+        }
+        None
+    }
+
+    /// One packet time of ours. Nothing goes out on hold, or while relayed sound flows.
+    fn write_packet(&mut self, now: Duration, out: &mut [u8]) -> Option<Outgoing> {
+        let line = self.line.as_ref()?;
+        let (packet_ticks, target) = (line.packet_ticks, line.latch.target());
+        let timestamp = self.advance_clock(now);
+        let silent = !self.may_send() || !is_sendable(target);
+        if silent || self.relays_at(now) && !self.has_own_sound() {
+            self.fresh = true;
+            return None;
+        }
+        let length = match self.pen.write(timestamp, packet_ticks) {
+            Some(written) => self.write_digit(written, out),
+            None => self.write_sound(timestamp, packet_ticks as usize, now, out),
+        }?;
+        if self.bridged {
+            self.mapping.break_off();
+        }
+        self.sequence = self.sequence.wrapping_add(1);
+        self.count_sent(length);
+        Some(Outgoing { length, to: target, from: Port::Rtp })
+    }
+
+    /// Moves to the next packet time; gives the stamp of this one.
+    fn advance_clock(&mut self, now: Duration) -> u32 {
+        let Some(Line { packet_time, packet_ticks, .. }) = self.line else { return self.clock };
+        let behind = (now.saturating_sub(self.next_packet).as_micros() / packet_time.as_micros()) as u32;
+        if behind >= LEFT_OUT_AFTER {
+            self.clock = self.clock.wrapping_add(behind.wrapping_mul(packet_ticks));
+            self.next_packet += packet_time * behind;
+            self.fresh = true;
+        }
+        if (self.last_stamp.wrapping_sub(self.clock) as i32) > 0 {
+            self.clock = self.last_stamp; // relayed sound ran ahead of our clock; stamps never go back
+        }
+        let timestamp = self.clock;
+        self.clock = self.clock.wrapping_add(packet_ticks);
+        self.next_packet += packet_time;
+        if self.sent_packets == 0 {
+            self.next_packet = self.on_phase(packet_time);
+        }
+        timestamp
+    }
+
+    /// The moment nearest to the next packet that lies on our phase: at most half a packet time away.
+    fn on_phase(&self, packet_time: Duration) -> Duration {
+        let (time, whole) = (self.next_packet.as_micros(), packet_time.as_micros());
+        let phase = self.phase.as_micros() % whole;
+        let ahead = (phase + whole - time % whole) % whole;
+        let shifted = if ahead <= whole / 2 { time + ahead } else { time + ahead - whole };
+        Duration::from_micros(shifted as u64)
+    }
+
+    fn relays_at(&self, now: Duration) -> bool {
+        self.bridged && self.mapping.last().is_some_and(|last| now.saturating_sub(last) < RELAY_QUIET)
+    }
+
+    fn plays(&self) -> bool {
+        self.held_until.is_none() && !self.playout.is_empty()
+    }
+
+    fn has_own_sound(&self) -> bool {
+        self.plays() || self.tone.is_some() || self.pen.is_busy()
+    }
+
+    fn write_digit(&mut self, written: Written, out: &mut [u8]) -> Option<usize> {
+        let Some(types) = self.line.as_ref().and_then(|line| line.digits) else {
+            self.fresh = true;
+            return None; // not agreed: nothing can be said this way
+        };
+        self.last_stamp = written.timestamp;
+        self.fresh = true;
+        let Written { timestamp, marker, payload } = written;
+        let header = Packet {
+            marker,
+            payload_type: types.send,
+            sequence: self.sequence,
+            timestamp,
+            ssrc: self.ssrc,
+            payload: &payload,
+        };
+        header.write(out)
+    }
+
+    fn write_sound(&mut self, timestamp: u32, length: usize, now: Duration, out: &mut [u8]) -> Option<usize> {
+        let line = self.line.as_ref()?;
+        let (codec, payload_type) = (line.codec, line.payload_type);
+        let mut samples = [0; MAX_PACKET_SAMPLES];
+        let samples = &mut samples[..length.min(MAX_PACKET_SAMPLES)];
+        let sounding = self.fill(samples, now);
+        let bytes = out.get_mut(..HEADER_LEN + samples.len())?;
+        let payload = &mut bytes[HEADER_LEN..];
+        if sounding {
+            codec.encode(samples, payload);
+        } else {
+            payload.fill(codec.silence());
+        }
+        let header = Packet {
+            marker: std::mem::take(&mut self.fresh),
+            payload_type,
+            sequence: self.sequence,
+            timestamp,
+            ssrc: self.ssrc,
+            payload: &[],
+        };
+        header.write(bytes)?;
+        self.last_stamp = timestamp.wrapping_add(samples.len() as u32);
+        Some(bytes.len())
+    }
+
+    /// Fills one packet from clips, else from the tone; false for silence.
+    fn fill(&mut self, samples: &mut [i16], now: Duration) -> bool {
+        let mut filled = Filled::default();
+        let mut filler = false;
+        if self.plays() {
+            filler = self.playout.front().is_some_and(|(id, _, _)| id == ClipId::FILLER);
+            let Self { playout, events, .. } = self;
+            filled = playout.fill(samples, &mut |done| events.push_back(played(done, now)));
+        } else if let Some(tone) = &mut self.tone {
+            if !tone.fill(samples) {
+                self.tone = None;
+            }
+        } else {
+            self.own_level = (self.own_level - LEVEL_FADE_DB).max(SILENCE_DBFS);
+            return false;
+        }
+        if is_audible(samples) {
+            self.note_heard(filled.began, filler, now);
+        }
+        if self.is_listening() {
+            self.own_level = dbfs(samples).max(self.own_level - LEVEL_FADE_DB);
+        }
+        true
+    }
+
+    fn note_heard(&mut self, began: Option<ClipId>, filler: bool, now: Duration) {
+        self.first_word.get_or_insert(now);
+        let gap = self.turn.heard(now, filler);
+        if let Some(id) = began {
+            self.tell(Event::Spoke { id, at: now, gap });
+        }
+    }
+
+    /// When silence has lasted too long. A clip that waits or plays, or a tone, is not silence.
+    pub(super) fn filler_deadline(&self) -> Option<Duration> {
+        let silent = !self.plays() && self.tone.is_none() && !self.bridged && self.may_send();
+        let able = self.filler.is_some() || self.held_until.is_some();
+        if silent && able { self.turn.deadline() } else { None }
+    }
+
+    pub(super) fn fill_silence(&mut self, now: Duration) {
+        if self.filler_deadline().is_none_or(|at| at > now) {
+            return;
+        }
+        if self.held_until.take().is_some() {
+            return; // the greeting itself is the best filler
+        }
+        let Some(filler) = &self.filler else { return };
+        let clip = filler.clip.clone();
+        if self.playout.push(ClipId::FILLER, clip, Interruptible::Yes).is_ok() {
+            let silence = self.turn.quiet_for(now);
+            self.turn.filled(now);
+            self.tell(Event::FillerPlayed { at: now, silence });
+        }
+    }
+
+    /// Writes a packet of the bridged leg as one of ours. Nothing while our own sound plays, on hold, or for a digit the
+    /// far end did not agree to.
+    pub fn relay(&mut self, relay: &Relay<'_>, now: Duration, out: &mut [u8]) -> Option<Outgoing> {
+        let line = self.line.as_ref().filter(|_| self.bridged && !self.over)?;
+        let to = line.latch.target();
+        if self.has_own_sound() || !self.may_send() || !is_sendable(to) {
+            return None;
+        }
+        let payload_type = match relay.content {
+            Content::Sound(_) => line.payload_type,
+            Content::Event => match line.digits {
+                Some(types) => types.send,
+                None => {
+                    self.mapping.leave_out(relay.stamp);
+                    return None;
+                }
+            },
+        };
+        let codec = line.codec;
+        let room = out.get_mut(HEADER_LEN..HEADER_LEN + relay.payload.len())?;
+        let place = self.mapping.place(relay.stamp, self.sequence, self.clock, now)?;
+        match relay.content {
+            Content::Sound(from) => from.transcode(codec, relay.payload, room),
+            Content::Event => codec.transcode(codec, relay.payload, room), // the same law: a plain copy
+        };
+        let header = Packet {
+            marker: relay.marker || place.fresh,
+            payload_type,
+            sequence: place.sequence,
+            timestamp: place.timestamp,
+            ssrc: self.ssrc,
+            payload: &[],
+        };
+        header.write(out)?;
+        let next = place.sequence.wrapping_add(1);
+        if (next.wrapping_sub(self.sequence) as i16) > 0 {
+            self.sequence = next;
+        }
+        if relay.content != Content::Event {
+            self.last_stamp = place.timestamp.wrapping_add(relay.payload.len() as u32);
+        }
+        let length = HEADER_LEN + relay.payload.len();
+        self.count_sent(length);
+        Some(Outgoing { length, to, from: Port::Rtp })
+    }
+
+    fn count_sent(&mut self, length: usize) {
+        self.sent_packets = self.sent_packets.wrapping_add(1);
+        self.sent_octets = self.sent_octets.wrapping_add((length - HEADER_LEN) as u32);
+    }
+
+    fn write_report(&mut self, now: Duration, out: &mut [u8]) -> Option<Outgoing> {
+        let line = self.line.as_ref()?;
+        let media = line.latch.target();
+        let beside = |mut address: std::net::SocketAddr| {
+            address.set_port(address.port().checked_add(1).unwrap_or(0));
+            address
+        };
+        let (to, from) = if line.reports_share_port {
+            (media, Port::Rtp)
+        } else {
+            let signalled =
+                line.signalled_reports.filter(|to| to.ip() == media.ip() || line.latch.is_waiting());
+            (self.report_to.or(signalled).unwrap_or(beside(media)), Port::Rtcp)
+        };
+        if !is_sendable(to) {
+            return None;
+        }
+        let sent = (self.sent_packets != self.sent_at_report).then_some(SenderInfo {
+            ntp: ntp(now),
+            rtp: self.clock,
+            packets: self.sent_packets,
+            octets: self.sent_octets,
+        });
+        self.sent_at_report = self.sent_packets;
+        let heard = self.reception.as_mut().map(|reception: &mut Reception| reception.report(now));
+        let cname = std::str::from_utf8(&self.cname).unwrap_or("desk");
+        let goodbye = self.goodbye == Goodbye::Said;
+        let length = Report { ssrc: self.ssrc, sent, heard, cname, goodbye }.write(out)?;
+        Some(Outgoing { length, to, from })
+    }
+}

@@ -1,0 +1,143 @@
+//! The path every packet takes does not allocate.
+//!
+//! The counting allocator is the one place in this crate's tests that needs `unsafe`: the trait demands it.
+#![allow(unsafe_code)]
+
+mod imagined;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use imagined::{MS, caller, connect, listen, play, voice};
+use media::rtp::Packet;
+use media::{Codec, Connect, Leg, LegId, MAX_DATAGRAM, Order, Tap};
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system's allocator unchanged; counting touches only a thread-local integer.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(at, layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.realloc(at, layout, size) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+fn allocations() -> u64 {
+    ALLOCATIONS.with(Cell::get)
+}
+
+struct Nowhere(u64);
+
+impl Tap for Nowhere {
+    fn write(&mut self, samples: &[i16]) -> bool {
+        self.0 += samples.len() as u64;
+        true
+    }
+}
+
+#[test]
+fn ten_minutes_of_talking_playing_listening_and_digits_allocate_nothing() {
+    let mut leg = Leg::new(1);
+    let mut now = MS * 1_000;
+    leg.handle(Order::Connect(Connect { greeting: Some(play(1, 600_000)), ..connect() }), now);
+    leg.handle(Order::Acked, now);
+    leg.handle(Order::Listen(media::Listen { tap: Some(Box::new(Nowhere(0))), ..listen(300) }), now);
+    let speech = voice(4_000);
+    let (mut wire, mut out) = ([0; 600], [0; MAX_DATAGRAM]);
+    let mut before = 0;
+    let (mut sent, mut told) = (0, 0);
+    for packet in 0..30_000u32 {
+        if packet == 500 {
+            before = allocations(); // the first ten seconds may build what is built once
+        }
+        let mut payload = [0xff; 160];
+        let at = (packet as usize % 200) * 160;
+        if packet % 400 < 200 {
+            Codec::Pcmu.encode(&speech[at..at + 160], &mut payload);
+        }
+        let lost = packet % 37 == 0;
+        let digit = packet % 500 == 450;
+        let sound = Packet {
+            marker: false,
+            payload_type: if digit { 101 } else { 0 },
+            sequence: packet as u16,
+            timestamp: packet * 160,
+            ssrc: 5,
+            payload: if digit { &[3, 0, 0, 160] } else { &payload },
+        };
+        let length = sound.write(&mut wire).unwrap();
+        if !lost {
+            leg.receive(&wire[..length], caller(), now);
+        }
+        leg.handle_deadline(now);
+        while leg.write(now, &mut out).is_some() {
+            sent += 1;
+        }
+        while leg.poll_event().is_some() {
+            told += 1;
+        }
+        now += MS * 20;
+    }
+    assert!(
+        sent >= 30_000 && told > 100,
+        "{sent} packets, {told} events: the call was not lively enough to prove anything"
+    );
+    assert_eq!(allocations() - before, 0);
+}
+
+#[test]
+fn a_bridge_allocates_nothing() {
+    let (mut caller_leg, mut person_leg) = (Leg::new(1), Leg::new(2));
+    let mut now = MS * 1_000;
+    caller_leg.handle(Order::Connect(connect()), now);
+    person_leg.handle(Order::Connect(Connect { codec: Codec::Pcma, payload_type: 8, ..connect() }), now);
+    caller_leg.handle(Order::Bridge { with: LegId(2) }, now);
+    person_leg.handle(Order::Bridge { with: LegId(1) }, now);
+    let (mut wire, mut out) = ([0; 600], [0; MAX_DATAGRAM]);
+    let mut before = 0;
+    let mut relayed = 0;
+    for packet in 0..5_000u32 {
+        if packet == 100 {
+            before = allocations();
+        }
+        let sound = Packet {
+            marker: false,
+            payload_type: 0,
+            sequence: packet as u16,
+            timestamp: packet * 160,
+            ssrc: 5,
+            payload: &[0x90; 160],
+        };
+        let length = sound.write(&mut wire).unwrap();
+        if let Some(relay) = caller_leg.receive(&wire[..length], caller(), now) {
+            relayed += u32::from(person_leg.relay(&relay, now, &mut out).is_some());
+        }
+        for leg in [&mut caller_leg, &mut person_leg] {
+            leg.handle_deadline(now);
+            while leg.write(now, &mut out).is_some() {}
+            while leg.poll_event().is_some() {}
+        }
+        now += MS * 20;
+    }
+    assert_eq!(relayed, 5_000);
+    assert_eq!(allocations() - before, 0);
+}
