@@ -1,0 +1,297 @@
+//! Journals: every event of every call, one JSON line each, in `journals/YYYY-MM-DD/CALL.jsonl`.
+//!
+//! A journal explains a call afterwards and replays it in a test; nothing is promised on it. So lines are
+//! buffered and never synced, a thread of its own writes them, and when it cannot keep up, lines are dropped
+//! and counted. What a line says is the shell's work.
+
+use std::collections::BTreeMap;
+use std::fs::{DirBuilder, File};
+use std::io::{self, BufRead, BufReader, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use desk::record::CallId;
+use jiff::civil::Date;
+
+use crate::sound::is_plain;
+
+/// Lines that may wait to be written.
+pub const QUEUE: usize = 16_384;
+
+/// Journals open at once; the one that was quiet longest is closed, and opened again by its next line.
+const OPEN: usize = 1_024;
+
+/// Lines reach the file at the latest after this time without new ones.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// The longest journal that is read back: lines beyond are left out.
+const LONGEST_LINES: usize = 100_000;
+
+/// The handle of the thread that writes journals. Dropping it writes what is queued and ends the thread.
+pub struct Journals {
+    queue: Option<SyncSender<Note>>,
+    dropped: Arc<AtomicU64>,
+    thread: Option<JoinHandle<()>>,
+}
+
+enum Note {
+    Line { call: CallId, day: Date, line: String },
+    Over { call: CallId },
+}
+
+impl Journals {
+    /// Starts the thread; journals lie under `directory`.
+    pub fn open(directory: &Path) -> io::Result<Journals> {
+        let (queue, notes) = sync_channel(QUEUE);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let desk = Scribe {
+            home: journals(directory),
+            notes,
+            open: BTreeMap::new(),
+            lines: 0,
+            dropped: Arc::clone(&dropped),
+            failing: false,
+        };
+        let thread = std::thread::Builder::new().name("journals".to_string()).spawn(move || desk.run())?;
+        Ok(Journals { queue: Some(queue), dropped, thread: Some(thread) })
+    }
+
+    /// Adds a line to a call's journal. `day` is the day the call started, on the office's clock. Never waits:
+    /// a line that finds the queue full is dropped and counted.
+    pub fn try_note(&self, call: &CallId, day: Date, line: String) {
+        self.send(Note::Line { call: call.clone(), day, line });
+    }
+
+    /// Closes a call's journal.
+    pub fn try_finish(&self, call: &CallId) {
+        self.send(Note::Over { call: call.clone() });
+    }
+
+    /// Lines that were dropped or could not be written, since the start.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    fn send(&self, note: Note) {
+        if self.queue.as_ref().is_none_or(|queue| queue.try_send(note).is_err()) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Journals {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("The journals' thread had failed");
+        }
+    }
+}
+
+pub(crate) fn journals(directory: &Path) -> PathBuf {
+    directory.join("journals")
+}
+
+/// The thread's own side.
+struct Scribe {
+    home: PathBuf,
+    notes: Receiver<Note>,
+    open: BTreeMap<CallId, Open>,
+    /// Lines written so far: the age of an open journal.
+    lines: u64,
+    dropped: Arc<AtomicU64>,
+    failing: bool,
+}
+
+struct Open {
+    file: BufWriter<File>,
+    last: u64,
+}
+
+impl Scribe {
+    fn run(mut self) {
+        loop {
+            match self.notes.recv_timeout(QUIET) {
+                Ok(note) => self.take(note),
+                Err(RecvTimeoutError::Timeout) => self.flush(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if self.open.is_empty() {
+                match self.notes.recv() {
+                    Ok(note) => self.take(note),
+                    Err(_) => break,
+                }
+            }
+        }
+        self.flush();
+    }
+
+    fn take(&mut self, note: Note) {
+        let written = match note {
+            Note::Line { call, day, line } => self.write(&call, day, &line),
+            Note::Over { call } => self.close(&call),
+        };
+        self.note_result(written);
+    }
+
+    fn write(&mut self, call: &CallId, day: Date, line: &str) -> io::Result<()> {
+        self.lines += 1;
+        let last = self.lines;
+        let journal = match self.open.get_mut(call) {
+            Some(journal) => journal,
+            None => {
+                let file = BufWriter::with_capacity(4_096, self.append_to(call, day)?);
+                self.open.entry(call.clone()).or_insert(Open { file, last })
+            }
+        };
+        journal.last = last;
+        journal.file.write_all(line.trim_end().replace(['\n', '\r'], " ").as_bytes())?;
+        journal.file.write_all(b"\n")
+    }
+
+    fn append_to(&mut self, call: &CallId, day: Date) -> io::Result<File> {
+        if !is_plain(&call.0) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a call's id that cannot be a file's name",
+            ));
+        }
+        if self.open.len() >= OPEN
+            && let Some(quiet) =
+                self.open.iter().min_by_key(|(_, journal)| journal.last).map(|(call, _)| call.clone())
+        {
+            self.close(&quiet)?;
+        }
+        let folder = self.home.join(day.to_string());
+        DirBuilder::new().recursive(true).create(&folder)?;
+        File::options().create(true).append(true).open(folder.join(format!("{call}.jsonl")))
+    }
+
+    fn close(&mut self, call: &CallId) -> io::Result<()> {
+        self.open.remove(call).map_or(Ok(()), |mut journal| journal.file.flush())
+    }
+
+    fn flush(&mut self) {
+        let results: Vec<_> = self.open.values_mut().map(|journal| journal.file.flush()).collect();
+        results.into_iter().for_each(|flushed| self.note_result(flushed));
+    }
+
+    /// One line in the log when writing begins to fail, not one per line of a journal.
+    fn note_result(&mut self, written: io::Result<()>) {
+        match written {
+            Ok(()) => self.failing = false,
+            Err(error) => {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+                if !self.failing {
+                    tracing::warn!(%error, "Journals cannot be written; calls cannot be explained afterwards");
+                }
+                self.failing = true;
+            }
+        }
+    }
+}
+
+/// The journal of a call, line by line, whichever day it lies under; `None` if there is none.
+///
+/// A line cut off by a crash is left out.
+pub fn read(directory: &Path, call: &CallId) -> io::Result<Option<Vec<String>>> {
+    if !is_plain(&call.0) {
+        return Ok(None);
+    }
+    let days = match std::fs::read_dir(journals(directory)) {
+        Ok(days) => days,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    for day in days {
+        match File::open(day?.path().join(format!("{call}.jsonl"))) {
+            Ok(file) => return lines(BufReader::new(file)).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+fn lines(mut file: impl BufRead) -> io::Result<Vec<String>> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    while lines.len() < LONGEST_LINES && file.read_line(&mut line)? > 0 {
+        if let Some(whole) = line.strip_suffix('\n') {
+            lines.push(whole.to_string());
+        }
+        line.clear();
+    }
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Date = jiff::civil::date(2026, 11, 20);
+
+    fn call(id: &str) -> CallId {
+        CallId(id.to_string())
+    }
+
+    #[test]
+    fn a_journal_is_read_back_line_by_line() {
+        let home = tempfile::tempdir().unwrap();
+        let journals = Journals::open(home.path()).unwrap();
+        journals.try_note(&call("c-1"), DAY, r#"{"event":"arrived"}"#.to_string());
+        journals.try_note(&call("c-2"), DAY, r#"{"event":"arrived"}"#.to_string());
+        journals.try_note(&call("c-1"), DAY, "{\"event\":\n\"gone\"}\n".to_string());
+        journals.try_finish(&call("c-1"));
+        journals.try_note(&call("c-1"), DAY, r#"{"event":"late"}"#.to_string());
+        drop(journals);
+        let lines = read(home.path(), &call("c-1")).unwrap().unwrap();
+        assert_eq!(lines, [r#"{"event":"arrived"}"#, r#"{"event": "gone"}"#, r#"{"event":"late"}"#]);
+        assert!(home.path().join("journals/2026-11-20/c-2.jsonl").exists());
+        assert_eq!(read(home.path(), &call("c-3")).unwrap(), None);
+    }
+
+    #[test]
+    fn more_calls_than_open_files_lose_no_line() {
+        let home = tempfile::tempdir().unwrap();
+        let journals = Journals::open(home.path()).unwrap();
+        for round in 0..2 {
+            for number in 0..=OPEN {
+                journals.try_note(&call(&format!("c-{number}")), DAY, format!("{round}"));
+            }
+        }
+        assert_eq!(journals.dropped(), 0);
+        drop(journals);
+        for number in [0, 1, OPEN] {
+            let lines = read(home.path(), &call(&format!("c-{number}"))).unwrap();
+            assert_eq!(lines, Some(vec!["0".to_string(), "1".to_string()]), "c-{number}");
+        }
+    }
+
+    #[test]
+    fn a_line_cut_off_by_a_crash_is_left_out() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("journals/2026-11-20");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("c-1.jsonl"), "{\"whole\":1}\n{\"who").unwrap();
+        assert_eq!(read(home.path(), &call("c-1")).unwrap(), Some(vec!["{\"whole\":1}".to_string()]));
+    }
+
+    #[test]
+    fn an_id_from_outside_cannot_name_another_file() {
+        let home = tempfile::tempdir().unwrap();
+        let journals = Journals::open(home.path()).unwrap();
+        let dropped = Arc::clone(&journals.dropped);
+        journals.try_note(&call("../../escape"), DAY, "x".to_string());
+        drop(journals);
+        assert_eq!(dropped.load(Ordering::Relaxed), 1);
+        assert_eq!(read(home.path(), &call("../../escape")).unwrap(), None);
+        assert!(!home.path().join("journals").exists());
+    }
+}
