@@ -1,0 +1,169 @@
+//! A call comes in: which line it is for, whether a channel is free, and what sound format it speaks.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use desk::call::{Arrival, Leg, LineFault};
+use desk::machine::Moment;
+use desk::number::E164;
+use desk::private::Private;
+use desk::record::CallId;
+use sip::{Invitation, Refusal as SipRefusal};
+
+use super::Exchange;
+use crate::contract::{Action, Begun, Keep, Refusal, SoundId, SoundOrder};
+use crate::legs::{CallerLeg, CallerState, Legs};
+use crate::live::What;
+use crate::sound;
+use crate::wording;
+
+impl Exchange {
+    /// Somebody whom a trunk lets in calls.
+    pub(super) fn invited(&mut self, invitation: Invitation, now: Moment) {
+        let trunk = invitation.peer.to_string();
+        if self.closing {
+            let refusal = SipRefusal::Unavailable { retry_after: None };
+            return self.turn_away(invitation.leg, trunk, refusal, 503, "the desk is being stopped");
+        }
+        let dialled = [&invitation.request_user, &invitation.to.user];
+        let Some(line) = dialled.iter().find_map(|user| self.setup.line_dialled(user, &trunk)) else {
+            let because =
+                "the number dialled is none of this trunk's lines; add a [[line]] for it, with this trunk";
+            return self.turn_away(invitation.leg, trunk, SipRefusal::NotFound, 404, because);
+        };
+        let Some(channel) = self.board.take(&trunk) else {
+            let because = "every channel of this trunk is taken; raise `channels` if the carrier gives more";
+            return self.turn_away(invitation.leg, trunk, SipRefusal::Busy, 486, because);
+        };
+        let sound = self.new_sound();
+        let caller = CallerLeg {
+            sip: invitation.leg,
+            sound,
+            path: invitation.path,
+            channel: Some(channel),
+            address: None,
+            offer: invitation.offer.clone(),
+            state: CallerState::Opening,
+        };
+        self.admit(line, &invitation, caller, now);
+    }
+
+    fn turn_away(&mut self, leg: sip::LegId, trunk: String, refusal: SipRefusal, status: u16, because: &str) {
+        self.out.push_back(Action::Sip(sip::Order::Refuse { leg, refusal }));
+        self.out.push_back(Action::Refused(Refusal { trunk, status, because: because.to_string() }));
+    }
+
+    fn admit(&mut self, number: E164, invitation: &Invitation, caller: CallerLeg, now: Moment) {
+        let Some(line) = self.setup.business.lines.get(&number).cloned() else { return };
+        self.counted += 1;
+        let call = self.counted;
+        let id = self.name(now);
+        let from = wording::caller(invitation, self.setup.country);
+        let diverted_by = wording::diverted_by(invitation, self.setup.country);
+        let arrival = Arrival {
+            id: id.clone(),
+            line: number.clone(),
+            from: from.map(Private::new),
+            diverted_by: diverted_by.map(Private::new),
+        };
+        let assistant = self.setup.business.assistants.get(&line.assistant);
+        let voice = assistant.map(|assistant| assistant.voice.clone()).unwrap_or_default();
+        self.by_id.insert(id.clone(), call);
+        self.by_sip.insert(caller.sip, (call, Leg::Caller));
+        self.by_sound.insert(caller.sound, (call, Leg::Caller));
+        let (sound, bind) = (caller.sound, caller.path.local.ip());
+        self.out.push_back(Action::OpenSound { sound, bind, beside: None });
+        let plan = line.plan.clone();
+        let office = line.office.clone();
+        let desk = desk::call::Call::new(Arc::clone(&self.setup.business), line, arrival.clone(), now);
+        let from = arrival.from.clone();
+        let begun = begun(&desk, arrival, office, now);
+        self.out.push_back(Action::Store {
+            call: id.clone(),
+            ask: None,
+            keep: Keep::Arrival(Box::new(begun)),
+        });
+        let (people, unspoken) = (BTreeMap::new(), BTreeMap::new());
+        let legs = Legs { id, desk, started: now, voice, caller, people, codec: None, unspoken };
+        self.calls.insert(call, legs);
+        self.show(call, What::Arrived { line: number, from, plan }, now);
+    }
+
+    /// `20261121-143005-00a1`: readable, sortable, unique within a store.
+    fn name(&self, now: Moment) -> CallId {
+        let stamp = now.wall.strftime("%Y%m%d-%H%M%S");
+        let count = self.counted.wrapping_add(self.setup.salt) & 0xffff_ffff;
+        CallId(format!("{stamp}-{count:08x}"))
+    }
+
+    /// The caller's socket is open: agree on a format, and let the desk decide.
+    pub(super) fn caller_sound_opened(&mut self, call: u64, address: SocketAddr, now: Moment) {
+        let Some(legs) = self.calls.get_mut(&call) else { return };
+        if legs.caller.state != CallerState::Opening {
+            return;
+        }
+        legs.caller.address = Some(address);
+        let ours = sound::capabilities(address, call);
+        let ready = match &legs.caller.offer {
+            Some(offer) => sip::sdp::answer(offer, &ours, sip::sdp::Direction::SendRecv)
+                .map(|agreed| CallerState::Ready { answer: agreed.text.clone(), agreed: Some(agreed) }),
+            None => {
+                let answer = sip::sdp::offer(&ours, sip::sdp::Direction::SendRecv);
+                Ok(CallerState::Ready { answer, agreed: None })
+            }
+        };
+        match ready {
+            Ok(state) => {
+                legs.caller.state = state;
+                self.tell(call, desk::call::Event::Arrived, now);
+            }
+            Err(_) => self.no_media(call, SipRefusal::NotAcceptable, now),
+        }
+    }
+
+    /// No sound can be had for this caller: the trunk is told to go elsewhere.
+    pub(super) fn no_media(&mut self, call: u64, refusal: SipRefusal, now: Moment) {
+        let Some(legs) = self.calls.get_mut(&call) else { return };
+        let (leg, sound) = (legs.caller.sip, legs.caller.sound);
+        self.out.push_back(Action::Sip(sip::Order::Refuse { leg, refusal }));
+        self.out.push_back(Action::Sound { sound, order: SoundOrder::Close });
+        self.caller_ended(call);
+        self.tell(call, desk::call::Event::LineBroke(LineFault::NoMedia), now);
+    }
+
+    /// The caller's leg is over for SIP: its channel is free again.
+    pub(super) fn caller_ended(&mut self, call: u64) {
+        let Some(legs) = self.calls.get_mut(&call) else { return };
+        legs.caller.state = CallerState::Ended;
+        if let Some(channel) = legs.caller.channel.take() {
+            self.board.give_back(channel);
+        }
+    }
+
+    pub(super) fn sound_opened(&mut self, sound: SoundId, address: SocketAddr, now: Moment) {
+        match self.by_sound.get(&sound) {
+            Some(&(call, Leg::Caller)) => self.caller_sound_opened(call, address, now),
+            Some(&(call, Leg::Person(person))) => self.person_sound_opened(call, person, address, now),
+            None => self.out.push_back(Action::Sound { sound, order: SoundOrder::Close }),
+        }
+    }
+
+    pub(super) fn sound_refused(&mut self, sound: SoundId, now: Moment) {
+        match self.by_sound.get(&sound) {
+            Some(&(call, Leg::Caller)) => {
+                self.no_media(call, SipRefusal::Unavailable { retry_after: None }, now);
+            }
+            Some(&(call, Leg::Person(person))) => {
+                self.person_failed(call, person, desk::record::Tried::Unreachable, now);
+            }
+            None => {}
+        }
+    }
+}
+
+fn begun(desk: &desk::call::Call, arrival: Arrival, office: String, now: Moment) -> Begun {
+    let (plan, rule, because) = desk.routed();
+    let (plan, because) = (plan.to_string(), because.to_vec());
+    Begun { arrival, office, started: now.wall, plan, rule, because }
+}

@@ -1,0 +1,228 @@
+//! Every call of this node, between the user agent, the sound and the desk.
+//!
+//! Invariants: each leg belongs to one call; events for legs that are gone change nothing, but whoever
+//! waits on them is released.
+
+mod arriving;
+mod errands;
+mod orders;
+mod reports;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use desk::booking::Booking;
+use desk::call::{Closing, Leg, Why};
+use desk::machine::{Ask, Deadline, Moment};
+use desk::record::CallId;
+use desk::switchboard::Switchboard;
+
+use crate::contract::{Action, Event, SoundId};
+use crate::legs::{Legs, PersonState};
+use crate::live::{Live, What};
+use crate::setup::Setup;
+
+/// Names a call inside the exchange.
+pub(crate) type CallNumber = u64;
+
+/// Every call of this node.
+#[derive(Debug)]
+pub struct Exchange {
+    setup: Setup,
+    board: Switchboard,
+    calls: BTreeMap<CallNumber, Legs>,
+    by_id: BTreeMap<CallId, CallNumber>,
+    by_sip: BTreeMap<sip::LegId, (CallNumber, Leg)>,
+    by_sound: BTreeMap<SoundId, (CallNumber, Leg)>,
+    deadlines: BTreeSet<(Duration, CallNumber)>,
+    wake: BTreeMap<CallNumber, Duration>,
+    /// Told to a desk once its present change is drained.
+    pending: VecDeque<(CallNumber, desk::call::Event)>,
+    /// On their way to the store.
+    bookings: BTreeMap<(CallId, Ask), Booking>,
+    out: VecDeque<Action>,
+    counted: u64,
+    placed: u64,
+    sounds: u64,
+    closing: bool,
+}
+
+impl Exchange {
+    /// An exchange with no calls.
+    pub fn new(mut setup: Setup) -> Self {
+        let diaries = std::mem::take(&mut setup.diaries);
+        let board = Switchboard::new(&setup.business.channels, diaries);
+        Exchange {
+            setup,
+            board,
+            calls: BTreeMap::new(),
+            by_id: BTreeMap::new(),
+            by_sip: BTreeMap::new(),
+            by_sound: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            wake: BTreeMap::new(),
+            pending: VecDeque::new(),
+            bookings: BTreeMap::new(),
+            out: VecDeque::new(),
+            counted: 0,
+            placed: 0,
+            sounds: 0,
+            closing: false,
+        }
+    }
+
+    /// Takes one change; drain [`Exchange::poll_action`] afterwards.
+    pub fn handle(&mut self, event: Event, now: Moment) {
+        match event {
+            Event::Sip(notice) => self.sip(notice, now),
+            Event::SoundOpened { sound, address } => self.sound_opened(sound, address, now),
+            Event::SoundRefused { sound } => self.sound_refused(sound, now),
+            Event::Sound { sound, event } => self.sound(sound, event, now),
+            Event::Heard { call, listen, heard } => self.heard(&call, listen, heard, now),
+            Event::Stored { call, ask, stored } => self.stored(&call, ask, stored, now),
+            Event::MessageEnded { call, seconds } => {
+                self.tell_by_id(&call, desk::call::Event::MessageEnded { seconds }, now);
+            }
+            Event::Closing(closing) => self.close_down(closing, now),
+        }
+        self.settle(now);
+    }
+
+    /// The oldest order not carried out yet.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.out.pop_front()
+    }
+
+    /// The earliest deadline of all calls, by its desk's name.
+    pub fn poll_deadline(&self) -> Option<Deadline<Why>> {
+        let (at, number) = self.deadlines.first()?;
+        let why = self.calls.get(number)?.desk.poll_deadline()?.why;
+        Some(Deadline { at: *at, why })
+    }
+
+    /// What was learned so far in a call that is up, by question.
+    pub fn learned(&self, call: &CallId) -> Option<BTreeMap<String, String>> {
+        let number = self.by_id.get(call)?;
+        Some(self.calls.get(number)?.desk.learned())
+    }
+
+    /// What each call that is up waits for, by its desk's name; `None` only while the socket for a new call is
+    /// being opened.
+    pub fn deadlines(&self) -> impl Iterator<Item = (&CallId, Option<Deadline<Why>>)> {
+        self.calls.values().map(|call| (&call.id, call.desk.poll_deadline()))
+    }
+
+    /// Wakes every call whose deadline has passed.
+    pub fn handle_deadline(&mut self, now: Moment) {
+        while let Some(&(at, number)) = self.deadlines.first() {
+            if at > now.mono {
+                break;
+            }
+            self.deadlines.pop_first();
+            self.wake.remove(&number);
+            if let Some(call) = self.calls.get_mut(&number) {
+                call.desk.handle_deadline(now);
+                self.carry_out(number, now);
+            }
+            self.settle(now);
+        }
+    }
+
+    /// True when the desk is closing and no call is left.
+    pub fn is_over(&self) -> bool {
+        self.closing && self.calls.is_empty() && self.out.is_empty()
+    }
+
+    /// Calls that are up.
+    pub fn calls_up(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// What calls share, for the console.
+    pub fn board(&self) -> &Switchboard {
+        &self.board
+    }
+
+    /// What calls share: for the calendar's busy times, which the shell reads anew.
+    pub fn board_mut(&mut self) -> &mut Switchboard {
+        &mut self.board
+    }
+
+    /// What was given at start.
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    fn close_down(&mut self, closing: Closing, now: Moment) {
+        self.closing = true;
+        let retry_after = Duration::from_secs(30);
+        self.out.push_back(Action::Sip(sip::Order::StopAccepting { retry_after }));
+        for number in self.calls.keys().copied().collect::<Vec<_>>() {
+            self.tell(number, desk::call::Event::Closing(closing), now);
+        }
+    }
+
+    /// Gives one event to the call's desk, writes it down, and carries out what it orders.
+    fn tell(&mut self, number: CallNumber, event: desk::call::Event, now: Moment) {
+        let Some(call) = self.calls.get_mut(&number) else { return };
+        self.out.push_back(Action::Journal { call: call.id.clone(), event: event.clone() });
+        call.desk.handle(event, now);
+        self.carry_out(number, now);
+    }
+
+    fn tell_by_id(&mut self, id: &CallId, event: desk::call::Event, now: Moment) {
+        if let Some(&number) = self.by_id.get(id) {
+            self.tell(number, event, now);
+        }
+    }
+
+    fn carry_out(&mut self, number: CallNumber, now: Moment) {
+        while let Some(action) = self.calls.get_mut(&number).and_then(|call| call.desk.poll_action()) {
+            self.perform(number, action, now);
+        }
+        self.mind(number);
+    }
+
+    /// Lets the calls hear what was found out while they were being carried out, and buries those that ended.
+    fn settle(&mut self, now: Moment) {
+        while let Some((number, event)) = self.pending.pop_front() {
+            self.tell(number, event, now);
+        }
+    }
+
+    /// Keeps the call's next deadline in order, and lets go of a call that is over.
+    fn mind(&mut self, number: CallNumber) {
+        if let Some(at) = self.wake.remove(&number) {
+            self.deadlines.remove(&(at, number));
+        }
+        let Some(call) = self.calls.get(&number) else { return };
+        if call.is_over() {
+            self.bury(number);
+        } else if let Some(deadline) = call.desk.poll_deadline() {
+            self.deadlines.insert((deadline.at, number));
+            self.wake.insert(number, deadline.at);
+        }
+    }
+
+    fn bury(&mut self, number: CallNumber) {
+        let Some(call) = self.calls.remove(&number) else { return };
+        self.by_id.remove(&call.id);
+        self.by_sound.remove(&call.caller.sound);
+        for person in call.people.values() {
+            debug_assert_eq!(person.state, PersonState::Ended);
+            self.by_sound.remove(&person.sound);
+        }
+    }
+
+    fn show(&mut self, number: CallNumber, what: What, now: Moment) {
+        if let Some(call) = self.calls.get(&number) {
+            let ms = u64::try_from(now.since(call.started).as_millis()).unwrap_or(u64::MAX);
+            self.out.push_back(Action::Show(Live { call: call.id.clone(), at: now.wall, ms, what }));
+        }
+    }
+
+    fn new_sound(&mut self) -> SoundId {
+        self.sounds += 1;
+        SoundId(self.sounds)
+    }
+}

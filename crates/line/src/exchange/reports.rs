@@ -1,0 +1,264 @@
+//! What the user agent and the sound report, translated for the desk.
+
+use std::time::Duration;
+
+use desk::call::{Event as DeskEvent, Heard, Leg, LineFault, ListenId, SayingId};
+use desk::machine::Moment;
+use desk::private::Private;
+use desk::record::{CallId, Tried};
+use sip::{Notice, sdp};
+
+use super::Exchange;
+use crate::contract::{Action, Opening, SoundEvent, SoundId, SoundOrder};
+use crate::legs::{CallerState, Confirmed, PersonState};
+use crate::live::What;
+use crate::sound;
+use crate::wording;
+
+impl Exchange {
+    pub(super) fn sip(&mut self, notice: Notice, now: Moment) {
+        if let Notice::Invited(invitation) = notice {
+            return self.invited(*invitation, now);
+        }
+        let Some(leg) = notice.leg() else { return };
+        let Some(&(call, side)) = self.by_sip.get(&leg) else { return };
+        match (notice, side) {
+            (Notice::Confirmed { sdp, .. }, Leg::Caller) => self.caller_confirmed(call, sdp, now),
+            (Notice::Cancelled { .. } | Notice::Ended { .. }, Leg::Caller) => {
+                self.caller_left(call, DeskEvent::CallerGone, now);
+            }
+            (Notice::AckNeverCame { .. }, Leg::Caller) => {
+                self.caller_left(call, DeskEvent::LineBroke(LineFault::NeverConfirmed), now);
+            }
+            (Notice::Answered { sdp, .. }, Leg::Person(person)) => {
+                self.person_answered(call, person, &sdp, now)
+            }
+            (Notice::Refused { why, .. }, Leg::Person(person)) => {
+                self.person_failed(call, person, wording::tried(why), now);
+            }
+            (Notice::Ended { .. }, Leg::Person(person)) => self.person_left(call, person, now),
+            (Notice::Offered { leg, sdp }, side) => self.offered(call, side, leg, sdp, now),
+            (Notice::Digit { digit, .. }, side) => {
+                self.tell(call, DeskEvent::Digit { leg: side, digit, at: now.mono }, now);
+            }
+            (Notice::Released { leg }, _) => {
+                self.by_sip.remove(&leg);
+            }
+            _ => {}
+        }
+    }
+
+    fn caller_confirmed(&mut self, call: u64, answer: Option<String>, now: Moment) {
+        let Some(legs) = self.calls.get_mut(&call) else { return };
+        let CallerState::Answered { confirmed } = &mut legs.caller.state else { return };
+        let first = *confirmed == Confirmed::No;
+        *confirmed = Confirmed::Yes;
+        let sound = legs.caller.sound;
+        if let Some(answer) = answer {
+            let ours = legs.caller.address.map(|address| sound::capabilities(address, call));
+            let Some(agreed) =
+                ours.and_then(|ours| sdp::accept(&answer, &ours, sdp::Direction::SendRecv).ok())
+            else {
+                let leg = legs.caller.sip;
+                let reason = "no sound format in common".to_string();
+                self.out.push_back(Action::Sip(sip::Order::HangUp { leg, reason }));
+                return self.caller_left(call, DeskEvent::LineBroke(LineFault::NoMedia), now);
+            };
+            legs.codec = Some(sound::codec_name(&agreed));
+            let signalled_by = legs.caller.path.remote.ip();
+            let order = SoundOrder::Connect { agreed, signalled_by, opening: Opening::WeSpeak };
+            self.out.push_back(Action::Sound { sound, order });
+        }
+        if first {
+            self.out.push_back(Action::Sound { sound, order: SoundOrder::Confirmed });
+            self.tell(call, DeskEvent::CallerReady, now);
+        }
+    }
+
+    fn caller_left(&mut self, call: u64, event: DeskEvent, now: Moment) {
+        let Some(legs) = self.calls.get_mut(&call) else { return };
+        if legs.caller.state == CallerState::Ended {
+            return;
+        }
+        let sound = legs.caller.sound;
+        self.caller_ended(call);
+        self.tell(call, event, now);
+        self.out.push_back(Action::Sound { sound, order: SoundOrder::Close });
+    }
+
+    fn person_answered(&mut self, call: u64, person: u16, answer: &str, now: Moment) {
+        let Some(leg) = self.calls.get_mut(&call).and_then(|legs| legs.people.get_mut(&person)) else {
+            return;
+        };
+        if leg.state != PersonState::Ringing {
+            return;
+        }
+        let agreed = leg
+            .offer
+            .as_ref()
+            .and_then(|offered| sdp::accept(answer, offered, sdp::Direction::SendRecv).ok());
+        let (sip, sound) = (leg.sip, leg.sound);
+        let Some(agreed) = agreed else {
+            let reason = "no sound format in common".to_string();
+            self.out.push_back(Action::Sip(sip::Order::HangUp { leg: sip, reason }));
+            return self.person_failed(call, person, Tried::Unreachable, now);
+        };
+        leg.state = PersonState::Answered;
+        let trunk = self.setup.trunks.get(&leg.reach.via).and_then(|trunk| trunk.outbound.as_ref());
+        let outbound = trunk.map(|outbound| outbound.path.remote.ip());
+        let signalled_by = outbound.unwrap_or_else(|| agreed.remote.ip());
+        let order = SoundOrder::Connect { agreed, signalled_by, opening: Opening::NobodySpeaks };
+        self.out.push_back(Action::Sound { sound, order });
+        self.out.push_back(Action::Sound { sound, order: SoundOrder::Confirmed });
+        self.tell(call, DeskEvent::PersonAnswered { leg: person }, now);
+    }
+
+    pub(super) fn person_failed(&mut self, call: u64, person: u16, tried: Tried, now: Moment) {
+        if self.person_ended(call, person) {
+            self.show(call, What::NotReached { tried }, now);
+            self.tell(call, DeskEvent::PersonFailed { leg: person, tried }, now);
+        }
+    }
+
+    fn person_left(&mut self, call: u64, person: u16, now: Moment) {
+        if self.person_ended(call, person) {
+            self.tell(call, DeskEvent::PersonGone { leg: person }, now);
+        }
+    }
+
+    /// A person's leg is over: its sound is closed and its channel is free. False if it was over before.
+    pub(super) fn person_ended(&mut self, call: u64, person: u16) -> bool {
+        let Some(leg) = self.calls.get_mut(&call).and_then(|legs| legs.people.get_mut(&person)) else {
+            return false;
+        };
+        if leg.state == PersonState::Ended {
+            return false;
+        }
+        leg.state = PersonState::Ended;
+        let sound = leg.sound;
+        if let Some(channel) = leg.channel.take() {
+            self.board.give_back(channel);
+        }
+        self.out.push_back(Action::Sound { sound, order: SoundOrder::Close });
+        true
+    }
+
+    /// The far end wants other formats, or holds the call.
+    fn offered(&mut self, call: u64, side: Leg, leg: sip::LegId, offer: Option<String>, now: Moment) {
+        let Some(legs) = self.calls.get(&call) else { return };
+        let Some((sound, address)) = legs.place_of(side) else {
+            return self.out.push_back(Action::Sip(sip::Order::RefuseOffer { leg }));
+        };
+        let ours = sound::described_anew(address, call, now);
+        let Some(offer) = offer else {
+            let sdp = sdp::offer(&ours, sdp::Direction::SendRecv);
+            return self.out.push_back(Action::Sip(sip::Order::AnswerOffer { leg, sdp }));
+        };
+        match sdp::answer(&offer, &ours, sdp::Direction::SendRecv) {
+            Ok(agreed) => {
+                let sdp = agreed.text.clone();
+                self.out.push_back(Action::Sip(sip::Order::AnswerOffer { leg, sdp }));
+                self.out.push_back(Action::Sound { sound, order: SoundOrder::Change(agreed) });
+            }
+            Err(_) => self.out.push_back(Action::Sip(sip::Order::RefuseOffer { leg })),
+        }
+    }
+
+    pub(super) fn sound(&mut self, sound: SoundId, event: SoundEvent, now: Moment) {
+        let Some(&(call, side)) = self.by_sound.get(&sound) else { return };
+        match side {
+            Leg::Caller => self.caller_sounds(call, event, now),
+            Leg::Person(person) => self.person_sounds(call, person, event, now),
+        }
+    }
+
+    fn caller_sounds(&mut self, call: u64, event: SoundEvent, now: Moment) {
+        let told = match event {
+            SoundEvent::Spoke { saying, at, gap } => {
+                self.show_words(call, saying, gap, now);
+                DeskEvent::Spoke { saying, at, gap }
+            }
+            SoundEvent::Said { saying, at, whole } => {
+                self.forget_words(call, saying);
+                DeskEvent::Said { saying, at, whole }
+            }
+            SoundEvent::SayFailed { saying } => {
+                self.forget_words(call, saying);
+                DeskEvent::SayFailed { saying }
+            }
+            SoundEvent::SpeechStarted { at } => DeskEvent::SpeechStarted { at },
+            SoundEvent::SpeechEnded { at } => DeskEvent::SpeechEnded { at },
+            SoundEvent::Digit { digit, at } => {
+                self.show(call, What::Pressed { digit }, now);
+                DeskEvent::Digit { leg: Leg::Caller, digit, at }
+            }
+            SoundEvent::FillerPlayed => return self.show(call, What::Filler, now),
+            SoundEvent::Silent => return self.caller_silent(call, now),
+            SoundEvent::Closed { first_word, longest_silence, quality } => {
+                DeskEvent::Sounded(desk::call::Sound { first_word, longest_silence, quality })
+            }
+        };
+        self.tell(call, told, now);
+    }
+
+    fn show_words(&mut self, call: u64, saying: SayingId, gap: Option<Duration>, now: Moment) {
+        if let Some(text) = self.forget_words(call, saying) {
+            let gap_ms = gap.map(|gap| u64::try_from(gap.as_millis()).unwrap_or(u64::MAX));
+            self.show(call, What::Speaks { text: Private::new(text), gap_ms }, now);
+        }
+    }
+
+    /// Words that have begun, or never will, wait no longer.
+    fn forget_words(&mut self, call: u64, saying: SayingId) -> Option<String> {
+        self.calls.get_mut(&call).and_then(|legs| legs.unspoken.remove(&saying))
+    }
+
+    /// The recogniser is done: whoever watches sees what was understood.
+    pub(super) fn heard(&mut self, call: &CallId, listen: ListenId, heard: Heard, now: Moment) {
+        let Some(&number) = self.by_id.get(call) else { return };
+        match &heard {
+            Heard::Words(words) => {
+                // The recogniser's own scale is no share of anything.
+                let text = Some(Private::new(words.text.clone()));
+                self.show(number, What::Heard { text, sure: None }, now);
+            }
+            Heard::NotUnderstood | Heard::Failed => {
+                self.show(number, What::Heard { text: None, sure: None }, now);
+            }
+            Heard::Nothing => {}
+        }
+        self.tell(number, DeskEvent::Heard { listen, heard }, now);
+    }
+
+    /// No packet has come for too long: the line is dead, whatever SIP says.
+    fn caller_silent(&mut self, call: u64, now: Moment) {
+        let Some(legs) = self.calls.get(&call) else { return };
+        let leg = legs.caller.sip;
+        let reason = "no sound from the far end".to_string();
+        self.out.push_back(Action::Sip(sip::Order::HangUp { leg, reason }));
+        self.caller_left(call, DeskEvent::LineBroke(LineFault::NoSound), now);
+    }
+
+    fn person_sounds(&mut self, call: u64, person: u16, event: SoundEvent, now: Moment) {
+        match event {
+            SoundEvent::Digit { digit, at } => {
+                self.tell(call, DeskEvent::Digit { leg: Leg::Person(person), digit, at }, now);
+            }
+            SoundEvent::Silent => {
+                let leg = self.calls.get(&call).and_then(|legs| legs.people.get(&person)).map(|leg| leg.sip);
+                if let Some(leg) = leg {
+                    let reason = "no sound from the far end".to_string();
+                    self.out.push_back(Action::Sip(sip::Order::HangUp { leg, reason }));
+                }
+                self.person_left(call, person, now);
+            }
+            SoundEvent::Spoke { .. }
+            | SoundEvent::Said { .. }
+            | SoundEvent::SayFailed { .. }
+            | SoundEvent::SpeechStarted { .. }
+            | SoundEvent::SpeechEnded { .. }
+            | SoundEvent::FillerPlayed
+            | SoundEvent::Closed { .. } => {}
+        }
+    }
+}

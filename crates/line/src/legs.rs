@@ -1,0 +1,114 @@
+//! The legs of one call: what SIP calls them, where their sound is, and how far each has come.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use desk::call::{Leg, SayingId};
+use desk::machine::Moment;
+use desk::record::CallId;
+use desk::switchboard::Channel;
+use sip::LegId;
+use sip::sdp::Agreed;
+
+use crate::contract::SoundId;
+
+/// One call with its legs.
+#[derive(Debug)]
+pub(crate) struct Legs {
+    pub id: CallId,
+    pub desk: desk::call::Call,
+    pub started: Moment,
+    pub voice: String,
+    pub caller: CallerLeg,
+    pub people: BTreeMap<u16, PersonLeg>,
+    pub codec: Option<String>,
+    /// What is to be said to the caller and has not begun, for whoever watches.
+    pub unspoken: BTreeMap<SayingId, String>,
+}
+
+/// The caller's leg.
+#[derive(Debug)]
+pub(crate) struct CallerLeg {
+    pub sip: LegId,
+    pub sound: SoundId,
+    pub path: sip::Path,
+    pub channel: Option<Channel>,
+    pub address: Option<SocketAddr>,
+    pub offer: Option<String>,
+    pub state: CallerState,
+}
+
+/// How far the caller's leg has come.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum CallerState {
+    /// A socket for the sound is being opened.
+    Opening,
+    /// Agreed on a format, or about to offer ours; not answered.
+    Ready { answer: String, agreed: Option<Agreed> },
+    /// Our 200 is out.
+    Answered { confirmed: Confirmed },
+    /// Over; the sound may still be closing.
+    Ended,
+}
+
+/// Whether the far end has confirmed our answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Confirmed {
+    No,
+    Yes,
+}
+
+/// A person's leg.
+#[derive(Debug)]
+pub(crate) struct PersonLeg {
+    pub sip: LegId,
+    pub sound: SoundId,
+    pub channel: Option<Channel>,
+    pub address: Option<SocketAddr>,
+    pub offer: Option<sip::sdp::Capabilities>,
+    pub state: PersonState,
+    pub reach: desk::business::Reach,
+    pub ring_for: Duration,
+}
+
+/// How far a person's leg has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PersonState {
+    /// A socket for the sound is being opened.
+    Opening,
+    /// Their phone rings.
+    Ringing,
+    /// They picked up.
+    Answered,
+    /// Over.
+    Ended,
+}
+
+impl Legs {
+    /// The sound of a leg.
+    pub fn sound_of(&self, leg: Leg) -> Option<SoundId> {
+        match leg {
+            Leg::Caller => Some(self.caller.sound),
+            Leg::Person(number) => self.people.get(&number).map(|person| person.sound),
+        }
+    }
+
+    /// The sound of a leg, and where it is received.
+    pub fn place_of(&self, leg: Leg) -> Option<(SoundId, SocketAddr)> {
+        match leg {
+            Leg::Caller => Some((self.caller.sound, self.caller.address?)),
+            Leg::Person(number) => {
+                let person = self.people.get(&number)?;
+                Some((person.sound, person.address?))
+            }
+        }
+    }
+
+    /// True when nothing of this call is left but its name.
+    pub fn is_over(&self) -> bool {
+        self.desk.is_over()
+            && self.caller.state == CallerState::Ended
+            && self.people.values().all(|person| person.state == PersonState::Ended)
+    }
+}

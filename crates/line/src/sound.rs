@@ -1,0 +1,39 @@
+//! Which sound formats we speak, and how they are written down.
+
+use std::net::SocketAddr;
+
+use desk::machine::Moment;
+use sip::sdp::{Agreed, Capabilities, Codec};
+
+/// Sound per packet that we ask for, in milliseconds. RFC 3551 section 4.5.
+const PACKET_MS: u16 = 20;
+
+/// What we offer and accept, received at `address`. G.711 until a later format is spoken by every part.
+pub(crate) fn capabilities(address: SocketAddr, session: u64) -> Capabilities {
+    Capabilities {
+        codecs: vec![Codec::Pcmu, Codec::Pcma],
+        telephone_event: true,
+        rtcp_mux: true,
+        address: address.ip(),
+        port: address.port(),
+        session_id: session,
+        version: 1,
+        ptime_ms: PACKET_MS,
+    }
+}
+
+/// The same described anew, later in the call.
+pub(crate) fn described_anew(address: SocketAddr, session: u64, now: Moment) -> Capabilities {
+    let passed = u64::try_from(now.mono.as_millis()).unwrap_or(u64::MAX);
+    Capabilities { version: passed.saturating_add(2), ..capabilities(address, session) }
+}
+
+/// As the record names it.
+pub(crate) fn codec_name(agreed: &Agreed) -> String {
+    match agreed.codec {
+        Codec::Pcmu => "PCMU",
+        Codec::Pcma => "PCMA",
+        _ => "other",
+    }
+    .to_string()
+}
