@@ -1,0 +1,563 @@
+//! One day: what happens next, told to the exchange, and what the exchange orders, carried out in an imagined way.
+
+mod callers;
+mod services;
+mod trunk;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use desk::call::{Closing, Heard};
+use desk::machine::{Ask, Moment};
+use desk::record::CallId;
+use jiff::{SignedDuration, Timestamp};
+use line::{Action, Event, Exchange, Keep, SoundEvent, SoundId, SoundOrder, What};
+use sha2::{Digest, Sha256};
+use sip::{LegId, Notice};
+
+use crate::World;
+use crate::caller::{Goal, Reply};
+use crate::chance::Chance;
+use crate::faults::{Fault, Faults, Thrown};
+use crate::promises::{self, Promise, Seen};
+use crate::report::{CallReport, DayReport, Trouble};
+use crate::sabotage::Sabotage;
+use crate::sound::{Leg, Rendering};
+use callers::Visit;
+use trunk::Phone;
+
+/// Fewer calls a day than these are not imagined.
+const FEWEST_CALLS: usize = 60;
+/// And not many more.
+const MOST_CALLS: usize = 80;
+/// A day that has not ended after so many events goes in circles.
+const MOST_STEPS: u64 = 3_000_000;
+/// Lines of the journal shown with trouble that belongs to no one call.
+const SHOWN: usize = 40;
+
+/// What will happen at some time.
+#[derive(Debug)]
+enum Happening {
+    /// Somebody calls; a number is kept by who calls again.
+    Arrives {
+        goal: Goal,
+        number: String,
+    },
+    /// An engine, a socket or the store answers.
+    Tell(Event),
+    /// The same once more, although it was answered: no checker is shown it.
+    TellAgain(Event),
+    /// The user agent tells, if the leg still lives.
+    Notice(Notice),
+    /// The last trace of a leg is gone.
+    Released(LegId),
+    /// The store is done.
+    Stores {
+        call: CallId,
+        ask: Option<Ask>,
+        keep: Keep,
+        stored: bool,
+    },
+    CallerDoes {
+        leg: LegId,
+        reply: Reply,
+    },
+    CallerPresses {
+        leg: LegId,
+        digit: char,
+    },
+    CallerHangsUp(LegId),
+    LineDies(LegId),
+    PersonPresses {
+        leg: LegId,
+        digit: char,
+    },
+    PersonHangsUp(LegId),
+    DeskStops(Closing),
+}
+
+struct Day<'w> {
+    world: &'w World,
+    seed: u64,
+    faults: Faults,
+    sabotage: Option<Sabotage>,
+    chance: Chance,
+    began: Timestamp,
+    now: Moment,
+    exchange: Exchange,
+    agenda: BTreeMap<(Duration, u64), Happening>,
+    planned: u64,
+    soon: VecDeque<Event>,
+    draining: bool,
+    sounds: BTreeMap<SoundId, Leg>,
+    wakes: BTreeSet<(Duration, SoundId)>,
+    wake_of: BTreeMap<SoundId, Duration>,
+    visits: BTreeMap<LegId, Visit>,
+    phones: BTreeMap<LegId, Phone>,
+    /// The caller whose socket is opened, or the socket whose call is placed, in this very change.
+    inviting: Option<LegId>,
+    opened: Option<SoundId>,
+    caller_of: BTreeMap<SoundId, LegId>,
+    phone_of: BTreeMap<SoundId, LegId>,
+    by_id: BTreeMap<CallId, LegId>,
+    legs: u64,
+    promises: Vec<Box<dyn Promise>>,
+    trouble: Option<Box<Trouble>>,
+    journals: BTreeMap<CallId, Vec<String>>,
+    hash: Sha256,
+    calls: Vec<CallReport>,
+    thrown: Thrown,
+    turned_away: u64,
+    most_at_once: usize,
+}
+
+/// A day's seed gives its date as well: somewhere in the year, at local midnight or thereabouts.
+fn morning(chance: &mut Chance) -> Timestamp {
+    let days = i64::try_from(chance.below(365)).unwrap_or(0);
+    Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * (20_454 + days) + 6)
+}
+
+/// Runs one day.
+pub(crate) fn run(
+    world: &World,
+    seed: u64,
+    faults: &Faults,
+    sabotage: Option<Sabotage>,
+) -> Result<DayReport, Box<Trouble>> {
+    let mut chance = Chance::new(seed);
+    let began = morning(&mut chance);
+    let booked = world.books.values().next().map(|book| book.booked.clone()).unwrap_or_default();
+    let strict = *faults == Faults::none();
+    let mut day = Day {
+        world,
+        seed,
+        faults: *faults,
+        sabotage,
+        chance,
+        began,
+        now: Moment { mono: Duration::ZERO, wall: began },
+        exchange: Exchange::new(world.shop.setup()),
+        agenda: BTreeMap::new(),
+        planned: 0,
+        soon: VecDeque::new(),
+        draining: false,
+        sounds: BTreeMap::new(),
+        wakes: BTreeSet::new(),
+        wake_of: BTreeMap::new(),
+        visits: BTreeMap::new(),
+        phones: BTreeMap::new(),
+        inviting: None,
+        opened: None,
+        caller_of: BTreeMap::new(),
+        phone_of: BTreeMap::new(),
+        by_id: BTreeMap::new(),
+        legs: 0,
+        promises: promises::all(booked, strict),
+        trouble: None,
+        journals: BTreeMap::new(),
+        hash: Sha256::new(),
+        calls: Vec::new(),
+        thrown: Thrown::new(),
+        turned_away: 0,
+        most_at_once: 0,
+    };
+    day.plan();
+    day.live();
+    day.report()
+}
+
+impl Day<'_> {
+    /// Who calls when: a shop's day, with most calls in the morning and after work.
+    fn plan(&mut self) {
+        const BY_HOUR: [(u64, u32); 24] = [
+            (0, 1),
+            (1, 1),
+            (2, 1),
+            (3, 1),
+            (4, 1),
+            (5, 1),
+            (6, 2),
+            (7, 5),
+            (8, 9),
+            (9, 10),
+            (10, 9),
+            (11, 8),
+            (12, 6),
+            (13, 7),
+            (14, 7),
+            (15, 7),
+            (16, 8),
+            (17, 8),
+            (18, 6),
+            (19, 4),
+            (20, 3),
+            (21, 2),
+            (22, 1),
+            (23, 1),
+        ];
+        let many = FEWEST_CALLS + self.chance.below(MOST_CALLS - FEWEST_CALLS + 1);
+        for _ in 0..many {
+            let hour = self.chance.weighed(&BY_HOUR).unwrap_or(12);
+            let at = Duration::from_secs(hour * 3_600) + self.chance.millis(0, 3_599_999);
+            self.somebody_calls(at);
+        }
+        if self.throw(Fault::Storm) {
+            let begins = self.chance.millis(8 * 3_600_000, 18 * 3_600_000);
+            for _ in 0..40 {
+                let at = begins + self.chance.millis(0, 60_000);
+                self.somebody_calls(at);
+            }
+        }
+        if self.throw(Fault::DeskStops) {
+            let at = self.chance.millis(6 * 3_600_000, 22 * 3_600_000);
+            // Half of those who stop a desk have no patience for people who talk.
+            self.at(at, Happening::DeskStops(Closing::LetPeopleFinish));
+            if self.chance.hits(0.5) {
+                let at = at + self.chance.millis(0, 60_000);
+                self.at(at, Happening::DeskStops(Closing::AtOnce));
+            }
+        }
+        if self.sabotage == Some(Sabotage::TakesAChannel) {
+            let trunk = self.world.shop.business.channels.keys().next().cloned();
+            let taken = trunk.and_then(|trunk| self.exchange.board_mut().take(&trunk));
+            drop(taken);
+        }
+    }
+
+    fn somebody_calls(&mut self, at: Duration) {
+        let goal = Goal::any(&mut self.chance);
+        // Fictional numbers: 555-0100 to 555-0199, in area codes that begin with 2 to 9.
+        let area = 201 + self.chance.below(700);
+        let area = if area % 100 == 11 { area + 1 } else { area };
+        let number = format!("{area}55501{:02}", self.chance.below(100));
+        self.at(at, Happening::Arrives { goal, number });
+    }
+
+    fn at(&mut self, at: Duration, happening: Happening) {
+        self.planned += 1;
+        self.agenda.insert((at, self.planned), happening);
+    }
+
+    fn later(&mut self, least: u64, most: u64, happening: Happening) {
+        let at = self.now.mono + self.chance.millis(least, most);
+        self.at(at, happening);
+    }
+
+    fn throw(&mut self, fault: Fault) -> bool {
+        let hit = self.chance.hits(self.faults.odds(fault));
+        if hit {
+            *self.thrown.entry(fault).or_insert(0) += 1;
+        }
+        hit
+    }
+
+    /// One thing after the other, until nothing will happen any more or a promise is broken.
+    fn live(&mut self) {
+        for _ in 0..MOST_STEPS {
+            if self.trouble.is_some() {
+                return;
+            }
+            let planned = self.agenda.first_key_value().map(|(at, _)| at.0);
+            let wake = self.wakes.first().map(|wake| wake.0);
+            let deadline = self.exchange.poll_deadline().map(|deadline| deadline.at);
+            let deadline = deadline.filter(|_| self.sabotage != Some(Sabotage::SleepsThroughDeadlines));
+            let Some(next) = [planned, wake, deadline].into_iter().flatten().min() else { break };
+            self.pass_to(next);
+            match (planned == Some(next), wake == Some(next), deadline == Some(next)) {
+                // Which of two things at the same moment comes first is chance.
+                (true, _, true) | (_, true, true) if self.chance.hits(0.5) => self.meet_deadlines(),
+                (true, _, _) => self.happen(),
+                (false, true, _) => self.wake_sound(),
+                (false, false, _) => self.meet_deadlines(),
+            }
+        }
+        let Day { promises, exchange, .. } = self;
+        let broken = see(promises, Seen::Over(exchange), self.now);
+        self.note(broken);
+    }
+
+    fn pass_to(&mut self, next: Duration) {
+        let passed = SignedDuration::try_from(next).unwrap_or_default();
+        let wall = self.began.checked_add(passed).unwrap_or(self.began);
+        self.now = Moment { mono: next, wall };
+    }
+
+    fn meet_deadlines(&mut self) {
+        self.exchange.handle_deadline(self.now);
+        self.drain();
+    }
+
+    fn wake_sound(&mut self) {
+        let Some((_, sound)) = self.wakes.pop_first() else { return };
+        self.wake_of.remove(&sound);
+        if let Some(leg) = self.sounds.get_mut(&sound) {
+            leg.advance(self.now.mono);
+        }
+        self.listen_in(sound);
+        self.drain();
+    }
+
+    fn happen(&mut self) {
+        let Some((_, happening)) = self.agenda.pop_first() else { return };
+        match happening {
+            Happening::Arrives { goal, number } => self.arrives(goal, number),
+            Happening::Tell(event) => self.tell(event),
+            Happening::TellAgain(event) => {
+                self.exchange.handle(event, self.now);
+                self.drain();
+            }
+            Happening::Notice(notice) => self.notice(notice),
+            Happening::Released(leg) => self.tell(Event::Sip(Notice::Released { leg })),
+            Happening::Stores { call, ask, keep, stored } => self.stores(&call, ask, &keep, stored),
+            Happening::CallerDoes { leg, reply } => self.caller_does(leg, reply),
+            Happening::CallerPresses { leg, digit } => self.caller_presses(leg, digit),
+            Happening::CallerHangsUp(leg) => self.caller_hangs_up(leg),
+            Happening::LineDies(leg) => self.line_dies(leg),
+            Happening::PersonPresses { leg, digit } => self.person_presses(leg, digit),
+            Happening::PersonHangsUp(leg) => self.person_hangs_up(leg),
+            Happening::DeskStops(closing) => self.tell(Event::Closing(closing)),
+        }
+    }
+
+    /// Tells the exchange, and carries out what it orders, until it wants nothing more.
+    fn tell(&mut self, event: Event) {
+        self.soon.push_back(event);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        if std::mem::replace(&mut self.draining, true) {
+            return; // what waits is told by whoever drains already
+        }
+        self.drain_completely();
+        self.draining = false;
+    }
+
+    fn drain_completely(&mut self) {
+        loop {
+            while let Some(action) = self.exchange.poll_action() {
+                self.perform(action);
+            }
+            self.most_at_once = self.most_at_once.max(self.exchange.calls_up());
+            self.settled();
+            let Some(event) = self.soon.pop_front() else { return };
+            if self.trouble.is_some() {
+                return;
+            }
+            let again = self.sabotage.and_then(|sabotage| sabotage.repeats(&event));
+            self.soon.extend(again.filter(|_| self.chance.hits(0.5)));
+            if let Event::SoundOpened { sound, .. } = &event {
+                self.opened = Some(*sound);
+            }
+            let broken = see(&mut self.promises, Seen::Told(&event), self.now);
+            self.note(broken);
+            self.exchange.handle(event, self.now);
+        }
+    }
+
+    fn settled(&mut self) {
+        let Day { promises, exchange, .. } = self;
+        let broken = see(promises, Seen::Settled(exchange), self.now);
+        self.note(broken);
+    }
+
+    fn note(&mut self, broken: Option<(promises::Broken, &'static str, &'static str)>) {
+        let Some((broken, promise, sentence)) = broken else { return };
+        let journal = match &broken.call {
+            Some(call) => self.journals.get(call).cloned().unwrap_or_default(),
+            None => {
+                let mut last: Vec<_> = self.journals.values().flatten().cloned().collect();
+                last.sort();
+                last.split_off(last.len().saturating_sub(SHOWN))
+            }
+        };
+        let (seed, at) = (self.seed, self.now.mono);
+        let trouble = Trouble { seed, at, promise, sentence, what: broken.what, call: broken.call, journal };
+        self.trouble.get_or_insert(Box::new(trouble));
+    }
+
+    fn perform(&mut self, action: Action) {
+        let Some(action) = (match self.sabotage {
+            Some(sabotage) => sabotage.bend(action),
+            None => Some(action),
+        }) else {
+            return;
+        };
+        let broken = see(&mut self.promises, Seen::Ordered(&action), self.now);
+        self.note(broken);
+        match action {
+            Action::Sip(order) => self.sip(order),
+            Action::OpenSound { sound, .. } => self.open_sound(sound),
+            Action::Sound { sound, order } => self.order_sound(sound, order),
+            Action::Say { sound, saying, phrases, .. } => {
+                let rendering = self.rendering(phrases.iter().all(|phrase| phrase.prepared));
+                self.say_to_person(sound, &phrases);
+                self.on_leg(sound, |leg, now| leg.say(saying, &phrases, rendering, now));
+            }
+            Action::Listen { call, sound, listen, question } => self.listen(&call, sound, listen, question),
+            Action::Conclude { call, listen } => self.conclude(&call, listen),
+            Action::StopListening { call, sound } => {
+                if let Some(visit) = self.visit(&call) {
+                    visit.stop_listening();
+                }
+                self.on_leg(sound, |leg, now| leg.stop_listening(now));
+            }
+            Action::TakeMessage { call, sound, hang, .. } => self.take_message(&call, sound, hang),
+            Action::EndMessage { call } => self.end_message(&call),
+            Action::Store { call, ask, keep } => self.store(call, ask, keep),
+            Action::Journal { call, event } => self.journal(&call, &event),
+            Action::Show(live) => {
+                if let What::Rings { to } = &live.what
+                    && let Some(visit) = self.visit(&live.call)
+                {
+                    visit.rung.push(to.reveal().clone());
+                }
+            }
+            Action::Refused(_) => self.turned_away += 1,
+        }
+    }
+
+    fn journal(&mut self, call: &CallId, event: &desk::call::Event) {
+        let event = serde_json::to_string(event).unwrap_or_default();
+        let line = format!("{:012.6} {call} {event}", self.now.mono.as_secs_f64());
+        self.hash.update(line.as_bytes());
+        self.hash.update(b"\n");
+        self.journals.entry(call.clone()).or_default().push(line);
+    }
+
+    fn open_sound(&mut self, sound: SoundId) {
+        if let Some(leg) = self.inviting.take() {
+            self.caller_of.insert(sound, leg);
+            if let Some(visit) = self.visits.get_mut(&leg) {
+                visit.sound = Some(sound);
+            }
+        }
+        if self.throw(Fault::SocketRefused) {
+            return self.later(0, 3, Happening::Tell(Event::SoundRefused { sound }));
+        }
+        let has_filler = self.sabotage != Some(Sabotage::PlaysNoFiller);
+        self.sounds.insert(sound, Leg::new(has_filler));
+        let port = 20_000 + u16::try_from(sound.0 % 20_000).unwrap_or(0);
+        let address = std::net::SocketAddr::new(crate::shop::path().local.ip(), port);
+        self.later(0, 3, Happening::Tell(Event::SoundOpened { sound, address }));
+    }
+
+    fn order_sound(&mut self, sound: SoundId, order: SoundOrder) {
+        match order {
+            SoundOrder::Connect { opening, .. } => self.on_leg(sound, |leg, now| leg.connect(opening, now)),
+            SoundOrder::Confirmed => {
+                let opens_in = self.chance.millis(80, 250);
+                self.on_leg(sound, |leg, now| leg.confirmed(opens_in, now));
+            }
+            SoundOrder::Change(_) => {}
+            SoundOrder::StopSaying => self.on_leg(sound, Leg::stop_saying),
+            SoundOrder::Tone(tone) => {
+                let sounds = tone != desk::call::Tone::Silence;
+                self.on_leg(sound, |leg, now| leg.tone(sounds, now));
+            }
+            SoundOrder::Bridge { with } => self.bridge(sound, with),
+            SoundOrder::Close => self.close_sound(sound),
+        }
+    }
+
+    fn close_sound(&mut self, sound: SoundId) {
+        self.end_unfinished_message(sound);
+        let Some(leg) = self.sounds.get_mut(&sound).filter(|leg| !leg.is_closed()) else { return };
+        let (first_word, longest_silence) = leg.close(self.now.mono);
+        self.listen_in(sound);
+        if !self.throw(Fault::ReportLost) {
+            let event = SoundEvent::Closed { first_word, longest_silence, quality: None };
+            self.later(0, 25, Happening::Tell(Event::Sound { sound, event }));
+        }
+    }
+
+    fn on_leg(&mut self, sound: SoundId, change: impl FnOnce(&mut Leg, Duration)) {
+        if let Some(leg) = self.sounds.get_mut(&sound) {
+            change(leg, self.now.mono);
+        }
+        self.listen_in(sound);
+    }
+
+    /// Takes what a leg tells, keeps its next wake, and lets its caller answer.
+    fn listen_in(&mut self, sound: SoundId) {
+        let Some(leg) = self.sounds.get_mut(&sound) else { return };
+        while let Some(event) = leg.poll() {
+            self.soon.push_back(Event::Sound { sound, event });
+        }
+        if let Some(at) = self.wake_of.remove(&sound) {
+            self.wakes.remove(&(at, sound));
+        }
+        if let Some(at) = leg.next_wake() {
+            let at = at.max(self.now.mono);
+            self.wakes.insert((at, sound));
+            self.wake_of.insert(sound, at);
+        }
+        let longest = leg.longest_silence(self.now.mono);
+        let asked = leg.poll_question();
+        let Some(visit) = self.caller_of.get(&sound).and_then(|leg| self.visits.get_mut(leg)) else { return };
+        visit.longest_silence = longest;
+        if let Some(call) = visit.id.clone() {
+            let broken = see(&mut self.promises, Seen::Quiet { call: &call, longest }, self.now);
+            self.note(broken);
+        }
+        if let (Some(asked), Some(&leg)) = (asked, self.caller_of.get(&sound)) {
+            self.asked(leg, asked);
+        }
+    }
+
+    fn rendering(&mut self, prepared: bool) -> Rendering {
+        let now = self.now.mono;
+        if self.throw(Fault::SpeakingFails) {
+            return Rendering::FailsAt(now + self.chance.millis(0, 800));
+        }
+        if prepared {
+            return Rendering::ReadyAt(now);
+        }
+        if self.throw(Fault::SpeakingSlow) || self.sabotage == Some(Sabotage::PlaysNoFiller) {
+            return Rendering::ReadyAt(now + self.chance.millis(1_500, 8_000));
+        }
+        Rendering::ReadyAt(now + self.chance.millis(120, 400))
+    }
+
+    fn visit(&mut self, call: &CallId) -> Option<&mut Visit> {
+        let leg = self.by_id.get(call)?;
+        self.visits.get_mut(leg)
+    }
+
+    fn heard_later(
+        &mut self,
+        least: u64,
+        most: u64,
+        call: &CallId,
+        listen: desk::call::ListenId,
+        heard: Heard,
+    ) {
+        self.later(least, most, Happening::Tell(Event::Heard { call: call.clone(), listen, heard }));
+    }
+
+    fn report(self) -> Result<DayReport, Box<Trouble>> {
+        if let Some(trouble) = self.trouble {
+            return Err(trouble);
+        }
+        Ok(DayReport {
+            seed: self.seed,
+            calls: self.calls,
+            turned_away: self.turned_away,
+            most_at_once: self.most_at_once,
+            thrown: self.thrown,
+            hash: self.hash.finalize().into(),
+        })
+    }
+}
+
+/// Shows one thing to every checker; gives what the first of them objects to.
+fn see(
+    promises: &mut [Box<dyn Promise>],
+    seen: Seen<'_>,
+    now: Moment,
+) -> Option<(promises::Broken, &'static str, &'static str)> {
+    promises.iter_mut().find_map(|promise| {
+        let broken = promise.see(seen, now).err()?;
+        Some((broken, promise.name(), promise.sentence()))
+    })
+}

@@ -1,0 +1,163 @@
+//! Engines, store and recordings: what answers beside a call, late, wrong, or never.
+
+use std::time::Duration;
+
+use desk::booking::Booking;
+use desk::call::{Heard, ListenId};
+use desk::intake::Words;
+use desk::machine::Ask;
+use desk::record::{CallId, Record};
+use line::{Event, Keep, SoundId};
+
+use super::callers::{Captured, Recording};
+use super::{Day, Happening, see};
+use crate::faults::Fault;
+use crate::promises::Seen;
+use crate::report::CallReport;
+use crate::sabotage::Sabotage;
+
+impl Day<'_> {
+    /// The engine makes words of what was captured.
+    pub(super) fn conclude(&mut self, call: &CallId, listen: ListenId) {
+        let captured = match self.visit(call) {
+            Some(visit) if visit.listen == Some(listen) => visit.captured.take(),
+            _ => None,
+        };
+        let Some(captured) = captured else {
+            return self.heard_later(0, 5, call, listen, Heard::Nothing);
+        };
+        let right = match captured {
+            Captured::Phrase(text) => Heard::Words(Words { text, confidence: 5.0, sure: true }),
+            Captured::Noise => Heard::NotUnderstood,
+        };
+        if self.throw(Fault::HearingSilent) {
+            return;
+        }
+        if self.throw(Fault::HearingLate) {
+            return self.heard_later(1_900, 6_000, call, listen, right);
+        }
+        let heard = if self.throw(Fault::HearingFails) {
+            Heard::Failed
+        } else if self.throw(Fault::Misheard) {
+            Heard::NotUnderstood
+        } else if self.throw(Fault::Unheard) {
+            Heard::Nothing
+        } else {
+            right
+        };
+        if self.throw(Fault::HearingAgain) {
+            let again = Event::Heard { call: call.clone(), listen, heard: heard.clone() };
+            self.later(400, 5_000, Happening::TellAgain(again));
+        }
+        self.heard_later(60, 350, call, listen, heard);
+    }
+
+    /// Something is to be kept.
+    pub(super) fn store(&mut self, call: CallId, ask: Option<Ask>, keep: Keep) {
+        match &keep {
+            Keep::Arrival(_) => return self.begun(&call),
+            Keep::Record(record) => self.filed(record),
+            Keep::Booking(_) | Keep::Callback(_) | Keep::Message(_) => {}
+        }
+        if self.throw(Fault::StoreSilent) {
+            return;
+        }
+        let (least, most, stored) = if self.throw(Fault::StoreLate) {
+            (2_900, 9_000, true)
+        } else {
+            (1, 30, !self.throw(Fault::StoreRefuses))
+        };
+        if self.sabotage == Some(Sabotage::KeepsRecordsTwice) && matches!(keep, Keep::Record(_)) {
+            let again = line::Action::Store { call: call.clone(), ask, keep: keep.clone() };
+            let broken = see(&mut self.promises, Seen::Ordered(&again), self.now);
+            self.note(broken);
+        }
+        self.later(least, most, Happening::Stores { call, ask, keep, stored });
+    }
+
+    /// The store is done, and answers if anything waits.
+    pub(super) fn stores(&mut self, call: &CallId, ask: Option<Ask>, keep: &Keep, stored: bool) {
+        let claims = self.sabotage == Some(Sabotage::ClaimsToHaveStored);
+        if stored && !claims {
+            self.kept(call, keep);
+        }
+        if let (Keep::Booking(booking), Some(Sabotage::GivesASlotTwice)) = (keep, self.sabotage) {
+            let other = Booking { key: format!("{}-again", booking.key), ..booking.clone() };
+            self.kept(call, &Keep::Booking(other));
+        }
+        if let Some(ask) = ask {
+            self.tell(Event::Stored { call: call.clone(), ask, stored: stored || claims });
+        }
+    }
+
+    fn kept(&mut self, call: &CallId, keep: &Keep) {
+        let broken = see(&mut self.promises, Seen::Kept { call, keep }, self.now);
+        self.note(broken);
+    }
+
+    /// The desk knows of the call whose invitation is being taken.
+    fn begun(&mut self, call: &CallId) {
+        let leg = sip::LegId(self.legs);
+        self.by_id.insert(call.clone(), leg);
+        if let Some(visit) = self.visits.get_mut(&leg) {
+            visit.id = Some(call.clone());
+        }
+    }
+
+    fn filed(&mut self, record: &Record) {
+        let Some(visit) = self.visit(&record.id) else { return };
+        let goal = visit.caller.goal;
+        let longest_silence = visit.longest_silence;
+        let rung = std::mem::take(&mut visit.rung);
+        let rung = rung.iter().map(|to| self.person_reached_at(to)).collect();
+        let (id, outcome) = (record.id.clone(), record.outcome);
+        self.calls.push(CallReport { id, goal, outcome, longest_silence, rung });
+    }
+
+    fn person_reached_at(&self, to: &str) -> String {
+        let people = self.world.shop.business.people.iter();
+        let found = people.filter(|(_, person)| person.reach.iter().any(|reach| reach.to == to));
+        found.map(|(name, _)| name.clone()).next().unwrap_or_else(|| to.to_string())
+    }
+
+    pub(super) fn take_message(&mut self, call: &CallId, sound: SoundId, hang: Duration) {
+        let fails = self.throw(Fault::RecordingFails);
+        let now = self.now.mono;
+        if let Some(visit) = self.visit(call) {
+            visit.recording = if fails { Recording::Failed } else { Recording::Since(now) };
+        }
+        if fails {
+            self.later(5, 50, Happening::Tell(Event::MessageEnded { call: call.clone(), seconds: 0.0 }));
+        }
+        self.on_leg(sound, |leg, now| leg.record(hang, now));
+    }
+
+    pub(super) fn end_message(&mut self, call: &CallId) {
+        let now = self.now.mono;
+        let Some(visit) = self.visit(call) else { return };
+        let (recording, sound) = (std::mem::replace(&mut visit.recording, Recording::None), visit.sound);
+        let seconds = match recording {
+            Recording::Since(began) => now.saturating_sub(began).as_secs_f64(),
+            // Its end was told when it failed.
+            Recording::Failed => return,
+            Recording::None => 0.0,
+        };
+        if !self.throw(Fault::RecordingSilent) {
+            self.later(10, 120, Happening::Tell(Event::MessageEnded { call: call.clone(), seconds }));
+        }
+        if let Some(sound) = sound {
+            self.on_leg(sound, crate::sound::Leg::recorded);
+        }
+    }
+
+    /// A recording ends with the sound it is made of.
+    pub(super) fn end_unfinished_message(&mut self, sound: SoundId) {
+        let Some(leg) = self.caller_of.get(&sound) else { return };
+        let Some(visit) = self.visits.get_mut(leg) else { return };
+        let recording = std::mem::replace(&mut visit.recording, Recording::None);
+        if let (Recording::Since(began), Some(call)) = (recording, visit.id.clone()) {
+            let seconds = self.now.mono.saturating_sub(began).as_secs_f64();
+            self.later(10, 120, Happening::Tell(Event::MessageEnded { call, seconds }));
+        }
+    }
+}

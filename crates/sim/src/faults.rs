@@ -1,0 +1,224 @@
+//! What goes wrong, and how often.
+//!
+//! Each number is a probability from 0 to 1, thrown where the thing could happen. All zero is a perfect day:
+//! everybody picks up, everything is heard, stored and spoken.
+
+use std::collections::BTreeMap;
+
+/// How likely each fault is, whenever it could happen.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Faults {
+    /// A person's phone is busy.
+    pub person_busy: f64,
+    /// A person declines.
+    pub person_declines: f64,
+    /// A person does not pick up.
+    pub person_absent: f64,
+    /// A person picks up just when ringing ends, crossing our giving up.
+    pub person_late: f64,
+    /// A machine picks up, or somebody who does not press 1.
+    pub person_machine: f64,
+    /// A person's phone or trunk cannot be reached.
+    pub person_unreachable: f64,
+    /// What was said was not understood.
+    pub misheard: f64,
+    /// Speech is taken for noise.
+    pub unheard: f64,
+    /// The hearing engine fails.
+    pub hearing_fails: f64,
+    /// It answers after the desk has given up waiting.
+    pub hearing_late: f64,
+    /// It never answers.
+    pub hearing_silent: f64,
+    /// It answers a second time, when nobody asks any more.
+    pub hearing_again: f64,
+    /// A sentence cannot be spoken at all.
+    pub speaking_fails: f64,
+    /// A sentence that is not prepared takes 1.5 to 8 s to render.
+    pub speaking_slow: f64,
+    /// The store refuses something.
+    pub store_refuses: f64,
+    /// The store answers after the desk has given up waiting.
+    pub store_late: f64,
+    /// The store never answers; nothing was stored.
+    pub store_silent: f64,
+    /// The recording of a message cannot be written.
+    pub recording_fails: f64,
+    /// A recording is never closed.
+    pub recording_silent: f64,
+    /// No socket is to be had for a leg's sound.
+    pub socket_refused: f64,
+    /// Our 200 is never acknowledged.
+    pub ack_lost: f64,
+    /// The caller's sound stops coming in mid-call.
+    pub line_dies: f64,
+    /// A closed leg does not tell how it sounded.
+    pub report_lost: f64,
+    /// A caller hangs up, whatever is being said.
+    pub caller_drops: f64,
+    /// A caller who hung up calls again at once.
+    pub calls_again: f64,
+    /// The desk is stopped in the middle of the day (thrown once a day).
+    pub desk_stops: f64,
+    /// Forty calls within a minute (thrown once a day).
+    pub storm: f64,
+}
+
+/// One kind of fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Fault {
+    PersonBusy,
+    PersonDeclines,
+    PersonAbsent,
+    PersonLate,
+    PersonMachine,
+    PersonUnreachable,
+    Misheard,
+    Unheard,
+    HearingFails,
+    HearingLate,
+    HearingSilent,
+    HearingAgain,
+    SpeakingFails,
+    SpeakingSlow,
+    StoreRefuses,
+    StoreLate,
+    StoreSilent,
+    RecordingFails,
+    RecordingSilent,
+    SocketRefused,
+    AckLost,
+    LineDies,
+    ReportLost,
+    CallerDrops,
+    CallsAgain,
+    DeskStops,
+    Storm,
+}
+
+/// How often each fault was thrown.
+pub type Thrown = BTreeMap<Fault, u64>;
+
+impl Faults {
+    /// How likely one kind is.
+    pub fn odds(&self, of: Fault) -> f64 {
+        match of {
+            Fault::PersonBusy => self.person_busy,
+            Fault::PersonDeclines => self.person_declines,
+            Fault::PersonAbsent => self.person_absent,
+            Fault::PersonLate => self.person_late,
+            Fault::PersonMachine => self.person_machine,
+            Fault::PersonUnreachable => self.person_unreachable,
+            Fault::Misheard => self.misheard,
+            Fault::Unheard => self.unheard,
+            Fault::HearingFails => self.hearing_fails,
+            Fault::HearingLate => self.hearing_late,
+            Fault::HearingSilent => self.hearing_silent,
+            Fault::HearingAgain => self.hearing_again,
+            Fault::SpeakingFails => self.speaking_fails,
+            Fault::SpeakingSlow => self.speaking_slow,
+            Fault::StoreRefuses => self.store_refuses,
+            Fault::StoreLate => self.store_late,
+            Fault::StoreSilent => self.store_silent,
+            Fault::RecordingFails => self.recording_fails,
+            Fault::RecordingSilent => self.recording_silent,
+            Fault::SocketRefused => self.socket_refused,
+            Fault::AckLost => self.ack_lost,
+            Fault::LineDies => self.line_dies,
+            Fault::ReportLost => self.report_lost,
+            Fault::CallerDrops => self.caller_drops,
+            Fault::CallsAgain => self.calls_again,
+            Fault::DeskStops => self.desk_stops,
+            Fault::Storm => self.storm,
+        }
+    }
+
+    /// A perfect day.
+    pub fn none() -> Faults {
+        Faults::default()
+    }
+
+    /// A day as they are: people are out, some words are not understood, now and then something is slow.
+    pub fn ordinary() -> Faults {
+        Faults {
+            person_busy: 0.1,
+            person_declines: 0.1,
+            person_absent: 0.25,
+            person_late: 0.05,
+            person_machine: 0.2,
+            misheard: 0.08,
+            unheard: 0.03,
+            speaking_slow: 0.02,
+            caller_drops: 0.02,
+            calls_again: 0.3,
+            report_lost: 0.01,
+            ..Faults::default()
+        }
+    }
+
+    /// Engines that fail, stall and answer late.
+    pub fn bad_engines() -> Faults {
+        Faults {
+            misheard: 0.2,
+            unheard: 0.1,
+            hearing_fails: 0.1,
+            hearing_late: 0.1,
+            hearing_silent: 0.1,
+            hearing_again: 0.1,
+            speaking_fails: 0.05,
+            speaking_slow: 0.3,
+            ..Faults::ordinary()
+        }
+    }
+
+    /// A disk that refuses, stalls and forgets.
+    pub fn bad_disk() -> Faults {
+        Faults {
+            store_refuses: 0.25,
+            store_late: 0.2,
+            store_silent: 0.2,
+            recording_fails: 0.2,
+            recording_silent: 0.1,
+            ..Faults::ordinary()
+        }
+    }
+
+    /// Trunks and phones that break off, people who are hard to reach, storms, and a desk that is stopped.
+    pub fn bad_lines() -> Faults {
+        Faults {
+            person_unreachable: 0.2,
+            person_absent: 0.4,
+            person_late: 0.2,
+            socket_refused: 0.05,
+            ack_lost: 0.03,
+            line_dies: 0.05,
+            report_lost: 0.1,
+            caller_drops: 0.15,
+            desk_stops: 0.3,
+            storm: 0.3,
+            ..Faults::ordinary()
+        }
+    }
+
+    /// Everything at once.
+    pub fn everything() -> Faults {
+        let (engines, disk) = (Faults::bad_engines(), Faults::bad_disk());
+        Faults {
+            misheard: engines.misheard,
+            unheard: engines.unheard,
+            hearing_fails: engines.hearing_fails,
+            hearing_late: engines.hearing_late,
+            hearing_silent: engines.hearing_silent,
+            hearing_again: engines.hearing_again,
+            speaking_fails: engines.speaking_fails,
+            speaking_slow: engines.speaking_slow,
+            store_refuses: disk.store_refuses,
+            store_late: disk.store_late,
+            store_silent: disk.store_silent,
+            recording_fails: disk.recording_fails,
+            recording_silent: disk.recording_silent,
+            ..Faults::bad_lines()
+        }
+    }
+}

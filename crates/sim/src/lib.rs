@@ -1,0 +1,78 @@
+//! The imagined world: callers, trunk, people and faults in virtual time.
+//!
+//! A [`World`] runs days of calls through the very [`line::Exchange`] and `desk` that ship. It stands where the user
+//! agent, the media threads, the engines and the store stand in the shell: SIP notices in and orders out, sound as
+//! spans of time, words as text. After every change each promise of the design is checked by its own checker.
+//! SIP bytes, RTP and real engines are absent from here; what a call does is decided in `desk`, never here.
+//!
+//! Invariant: the same seed, shop and faults give the same day, to the last journal line.
+
+mod caller;
+mod chance;
+mod conversation;
+mod day;
+mod faults;
+mod phrasebook;
+mod promises;
+mod report;
+mod sabotage;
+mod shop;
+mod sound;
+
+use std::collections::BTreeMap;
+
+use desk::number::E164;
+
+pub use caller::Goal;
+pub use chance::Chance;
+pub use conversation::{CallerDoes, Conversation, NoSuchLine, People, Reply, Shown};
+pub use faults::{Fault, Faults, Thrown};
+pub use report::{CallReport, DayReport, Report, Trouble};
+pub use sabotage::Sabotage;
+pub use shop::Shop;
+
+use phrasebook::Phrasebook;
+
+/// A business and everything its callers can say.
+#[derive(Clone, Debug)]
+pub struct World {
+    shop: Shop,
+    /// By assistant.
+    books: BTreeMap<String, Phrasebook>,
+}
+
+impl World {
+    /// A world around one shop. Trying out every phrase takes a while: keep it for many days.
+    pub fn new(shop: Shop) -> World {
+        let assistants = shop.business.assistants.iter();
+        let books =
+            assistants.map(|(name, assistant)| (name.clone(), Phrasebook::of(&assistant.intake))).collect();
+        World { shop, books }
+    }
+
+    /// One day from its first call to the end of its last.
+    ///
+    /// # Errors
+    /// The first promise that was broken.
+    pub fn day(&self, seed: u64, faults: &Faults) -> Result<DayReport, Box<Trouble>> {
+        day::run(self, seed, faults, None)
+    }
+
+    /// A day on which the driver itself misbehaves: some checker is to find it.
+    ///
+    /// # Errors
+    /// What it found.
+    pub fn sabotaged_day(
+        &self,
+        seed: u64,
+        faults: &Faults,
+        sabotage: Sabotage,
+    ) -> Result<DayReport, Box<Trouble>> {
+        day::run(self, seed, faults, Some(sabotage))
+    }
+
+    fn book(&self, line: &E164) -> Option<&Phrasebook> {
+        let line = self.shop.business.lines.get(line)?;
+        self.books.get(&line.assistant)
+    }
+}

@@ -1,0 +1,129 @@
+//! What became of everybody, day by day.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use desk::record::{CallId, Outcome};
+
+use crate::caller::Goal;
+use crate::faults::Thrown;
+
+/// One call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallReport {
+    /// The call.
+    pub id: CallId,
+    /// What the caller wanted.
+    pub goal: Goal,
+    /// Where it ended.
+    pub outcome: Outcome,
+    /// For how long at most the caller heard nothing while it was our turn.
+    pub longest_silence: Duration,
+    /// Who was rung, in order.
+    pub rung: Vec<String>,
+}
+
+/// One day.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DayReport {
+    /// Its seed.
+    pub seed: u64,
+    /// Every call that reached the desk.
+    pub calls: Vec<CallReport>,
+    /// Calls the trunk was sent elsewhere with: every channel taken, or the desk being stopped.
+    pub turned_away: u64,
+    /// The most calls that were up at once.
+    pub most_at_once: usize,
+    /// Which faults were thrown how often.
+    pub thrown: Thrown,
+    /// SHA-256 over every line of every journal, in order.
+    pub hash: [u8; 32],
+}
+
+/// Many days.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// How many.
+    pub days: u64,
+    /// Calls that reached the desk.
+    pub calls: u64,
+    /// Where they ended, by goal.
+    pub outcomes: BTreeMap<(Goal, Outcome), u64>,
+    /// Calls the trunk was sent elsewhere with.
+    pub turned_away: u64,
+    /// The most calls at once on any day.
+    pub most_at_once: usize,
+    /// The longest silence of any call.
+    pub longest_silence: Duration,
+    /// How often each person was rung.
+    pub rung: BTreeMap<String, u64>,
+    /// Which faults were thrown how often.
+    pub thrown: Thrown,
+}
+
+impl Report {
+    /// Adds a day.
+    pub fn add(&mut self, day: &DayReport) {
+        self.days += 1;
+        self.turned_away += day.turned_away;
+        self.most_at_once = self.most_at_once.max(day.most_at_once);
+        for call in &day.calls {
+            self.calls += 1;
+            *self.outcomes.entry((call.goal, call.outcome)).or_insert(0) += 1;
+            self.longest_silence = self.longest_silence.max(call.longest_silence);
+            for person in &call.rung {
+                *self.rung.entry(person.clone()).or_insert(0) += 1;
+            }
+        }
+        for (fault, times) in &day.thrown {
+            *self.thrown.entry(*fault).or_insert(0) += times;
+        }
+    }
+
+    /// Calls that ended so.
+    pub fn ended(&self, outcome: Outcome) -> u64 {
+        self.outcomes.iter().filter(|((_, ended), _)| *ended == outcome).map(|(_, times)| times).sum()
+    }
+
+    /// The share of cooperative callers who got what they called for, from 0 to 1.
+    pub fn satisfied(&self) -> f64 {
+        let cooperative = || self.outcomes.iter().filter(|((goal, _), _)| goal.is_cooperative());
+        let all: u64 = cooperative().map(|(_, times)| times).sum();
+        let served = cooperative().filter(|((goal, outcome), _)| goal.is_reached(*outcome));
+        served.map(|(_, times)| times).sum::<u64>() as f64 / all.max(1) as f64
+    }
+}
+
+/// A promise was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// The day it was found on.
+    pub seed: u64,
+    /// How far into the day.
+    pub at: Duration,
+    /// The promise's name.
+    pub promise: &'static str,
+    /// What it holds.
+    pub sentence: &'static str,
+    /// What happened instead.
+    pub what: String,
+    /// In which call, if in one.
+    pub call: Option<CallId>,
+    /// That call's journal, or the last lines of all.
+    pub journal: Vec<String>,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {} Instead: {}", self.promise, self.sentence, self.what)?;
+        let call = self.call.as_ref().map_or_else(|| "no one call".to_string(), ToString::to_string);
+        writeln!(f, "seed {}, {:.3} s into the day, {call}", self.seed, self.at.as_secs_f64())?;
+        for line in &self.journal {
+            writeln!(f, "  {line}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Trouble {}

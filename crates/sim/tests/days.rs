@@ -1,0 +1,121 @@
+//! Fifty days and more through the very exchange and desk that ship, with every promise held against every step.
+//!
+//! `FIRSTRING_SOAK_DAYS` says how many days of each kind; `FIRSTRING_SOAK_SEED` where their seeds begin.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test may stop, and may look at its environment"
+)]
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use desk::record::Outcome;
+use sim::{Fault, Faults, Report, Sabotage, Shop, World};
+
+fn number(variable: &str, otherwise: u64) -> u64 {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+/// Days of one kind; stops at the first broken promise with its seed and journal.
+fn live(faults: &Faults, days: u64) -> Report {
+    let world = World::new(Shop::plumber());
+    let first = number("FIRSTRING_SOAK_SEED", 1);
+    let mut report = Report::default();
+    for seed in first..first + number("FIRSTRING_SOAK_DAYS", days) {
+        match world.day(seed, faults) {
+            Ok(day) => report.add(&day),
+            Err(trouble) => panic!("{trouble}"),
+        }
+    }
+    assert!(report.calls >= 50 * report.days, "{} calls on {} days", report.calls, report.days);
+    assert!(report.longest_silence < Duration::from_secs(4), "{:?}", report.longest_silence);
+    report
+}
+
+#[test]
+fn on_a_perfect_day_nearly_everybody_gets_what_they_called_for() {
+    let report = live(&Faults::none(), 25);
+    assert!(report.satisfied() >= 0.95, "{:.3} of {:#?}", report.satisfied(), report.outcomes);
+    assert_eq!(report.ended(Outcome::Lost), 0);
+    // Somebody may call while every line of the team is taken.
+    assert!(report.ended(Outcome::Callback) * 100 < report.calls, "{:#?}", report.outcomes);
+}
+
+#[test]
+fn on_ordinary_days_most_callers_get_what_they_called_for() {
+    let report = live(&Faults::ordinary(), 25);
+    assert!(report.satisfied() >= 0.6, "{:.3} of {:#?}", report.satisfied(), report.outcomes);
+    assert_eq!(report.ended(Outcome::Lost), 0);
+}
+
+#[test]
+fn nobody_is_lost_when_engines_fail_stall_and_answer_late() {
+    let report = live(&Faults::bad_engines(), 25);
+    assert_eq!(report.ended(Outcome::Lost), 0);
+    for fault in [Fault::HearingFails, Fault::HearingLate, Fault::HearingSilent, Fault::SpeakingFails] {
+        assert!(report.thrown.get(&fault).is_some_and(|times| *times > 20), "{fault:?}: {:?}", report.thrown);
+    }
+}
+
+#[test]
+fn nothing_untrue_is_said_when_the_disk_refuses_stalls_and_forgets() {
+    let report = live(&Faults::bad_disk(), 25);
+    for fault in [Fault::StoreRefuses, Fault::StoreLate, Fault::StoreSilent, Fault::RecordingFails] {
+        assert!(report.thrown.get(&fault).is_some_and(|times| *times > 10), "{fault:?}: {:?}", report.thrown);
+    }
+}
+
+#[test]
+fn no_line_leaks_when_lines_break_people_are_out_and_the_desk_is_stopped() {
+    let report = live(&Faults::bad_lines(), 25);
+    assert_eq!(report.ended(Outcome::Lost), 0);
+    for fault in [Fault::PersonLate, Fault::SocketRefused, Fault::AckLost, Fault::LineDies, Fault::CallsAgain]
+    {
+        assert!(report.thrown.get(&fault).is_some_and(|times| *times > 5), "{fault:?}: {:?}", report.thrown);
+    }
+}
+
+#[test]
+fn everything_at_once_breaks_no_promise() {
+    live(&Faults::everything(), 25);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_day_to_the_last_journal_line_and_another_seed_another() {
+    let world = World::new(Shop::plumber());
+    let again = World::new(Shop::plumber());
+    let faults = Faults::everything();
+    let mut hashes = BTreeSet::new();
+    for seed in 1..=3 {
+        let day = world.day(seed, &faults).unwrap();
+        assert_eq!(again.day(seed, &faults).unwrap(), day);
+        hashes.insert(day.hash);
+    }
+    assert_eq!(hashes.len(), 3);
+}
+
+#[test]
+fn each_checker_catches_the_mischief_it_is_there_for() {
+    let world = World::new(Shop::plumber());
+    for (sabotage, faults, promise) in [
+        (Sabotage::SleepsThroughDeadlines, Faults::ordinary(), "DeadlineNamed"),
+        (Sabotage::LosesRecords, Faults::none(), "OneRecord"),
+        (Sabotage::KeepsRecordsTwice, Faults::none(), "OneRecord"),
+        (Sabotage::CallsItLost, Faults::none(), "NeverLost"),
+        (Sabotage::CallsItTransferred, Faults::none(), "TrueOutcome"),
+        (Sabotage::LosesCallbacks, Faults::ordinary(), "NobodyLeftWaiting"),
+        (Sabotage::LeavesSocketsOpen, Faults::none(), "NoLegLeftOpen"),
+        (Sabotage::TakesAChannel, Faults::none(), "ChannelsComeBack"),
+        (Sabotage::KeepsPeopleOnTheLine, Faults::bad_lines(), "LatePersonReleased"),
+        (Sabotage::AnswersTwice, Faults::none(), "AskedAnsweredOnce"),
+        (Sabotage::ClaimsToHaveStored, Faults::none(), "BookedOnlyWhenStored"),
+        (Sabotage::GivesASlotTwice, Faults::none(), "SlotGivenOnce"),
+        (Sabotage::PlaysNoFiller, Faults::none(), "NeverSilent"),
+    ] {
+        let found = (1..=5).find_map(|seed| world.sabotaged_day(seed, &faults, sabotage).err());
+        let found = found.unwrap_or_else(|| panic!("nobody noticed: {sabotage:?}"));
+        assert_eq!(found.promise, promise, "{sabotage:?} was found by another checker: {found}");
+    }
+}
