@@ -1,0 +1,666 @@
+//! The configuration as it is written: every section, every key, and what each means to a caller.
+//!
+//! These definitions are the only list of settings there is. The parser, the JSON schema, the reference page and
+//! the commented example are all made from them. What a value means beyond its shape (a number, hours, a name
+//! that must lead somewhere) is decided in [`meaning`](super::meaning).
+//!
+//! `x-later` lists what the design names and this version does not do: it is refused in those words.
+
+// What is written here is read by owners, in the reference page; `[[line]]` is a table, not a link.
+#![allow(rustdoc::broken_intra_doc_links)]
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One business's desk: its trunks, offices, people, lines and what its assistant asks.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("x-later" = {
+    "engine": "hosted engines are not available yet; `hear` and `speak` work with \"local\"",
+    "bot": "other people's bots are not available yet; the step \"assistant\" works",
+    "target": "forwarding to a target is not available yet; a [[person]] can be rung",
+    "text": "texts are not available yet; a message is taken instead",
+}))]
+pub struct File {
+    /// Lets a secret stand in this file in plain sight instead of `env:NAME` or `file:PATH`. Callers notice nothing;
+    /// whoever reads the file can log in.
+    #[serde(default)]
+    pub allow_plain_secrets: bool,
+    /// Whose phone is answered.
+    pub business: BusinessForm,
+    /// Where calls arrive on this machine.
+    #[serde(default)]
+    pub sip: SipForm,
+    /// The console and the HTTP interface.
+    #[serde(default)]
+    pub web: WebForm,
+    /// What is remembered, and where.
+    #[serde(default)]
+    pub data: DataForm,
+    /// A way by which calls reach us: a carrier's trunk or your own phone system.
+    pub trunk: Vec<TrunkForm>,
+    /// A location: its hours decide what happens to a call.
+    pub office: Vec<OfficeForm>,
+    /// Somebody who can be rung.
+    #[serde(default)]
+    pub person: Vec<PersonForm>,
+    /// People who take turns, for example being on call. One named `on-call` is rung by the built-in plans.
+    #[serde(default)]
+    pub rota: Vec<RotaForm>,
+    /// A number that callers dial.
+    pub line: Vec<LineForm>,
+    /// What is tried for a caller, and when. `always`, `after-hours` and `overflow` are built in and need no entry.
+    #[serde(default)]
+    pub plan: Vec<PlanForm>,
+    /// The voice that answers, and what it asks.
+    pub assistant: Vec<AssistantForm>,
+    /// Where visits are booked.
+    #[serde(default)]
+    pub calendar: Vec<CalendarForm>,
+    /// What may be kept of what callers say, and for how long.
+    #[serde(default)]
+    pub compliance: ComplianceForm,
+}
+
+/// Whose phone is answered.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BusinessForm {
+    /// The name as callers know it; it is spoken when an assistant has no greeting of its own.
+    #[schemars(example = &"Rivera Plumbing")]
+    pub name: String,
+    /// What the business does: the intake an assistant uses when it names none. Without it every assistant names its
+    /// own.
+    #[schemars(example = &"plumbing")]
+    pub trade: Option<Trade>,
+    /// How a number without `+` is read, and whose public holidays count: two letters, ISO 3166-1.
+    #[serde(default = "us")]
+    #[schemars(example = &"US")]
+    pub country: String,
+    /// The clock of every office that has none of its own: an IANA time zone. Hours, slots and what the caller is told
+    /// follow it.
+    #[schemars(example = &"America/Chicago")]
+    pub timezone: String,
+}
+
+/// A trade with an intake of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(extend("x-later" = ["hvac", "electrical", "inspection", "law", "general"]))]
+pub enum Trade {
+    /// Leaks, drains, water heaters; a burst pipe is urgent.
+    Plumbing,
+}
+
+impl Trade {
+    /// The names of the intakes there are.
+    pub const TEMPLATES: [&'static str; 1] = ["plumbing"];
+
+    /// The intake template's name.
+    pub fn template(self) -> &'static str {
+        match self {
+            Trade::Plumbing => "plumbing",
+        }
+    }
+}
+
+/// Where calls arrive on this machine.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("x-later" = {
+    "tls": "SIP over TLS is not available yet; listen on udp: works",
+}))]
+pub struct SipForm {
+    /// Where SIP is received: `udp:ADDRESS:PORT`, at most 8. The trunk must send its calls there.
+    #[serde(default = "sip_listen")]
+    #[schemars(example = ["udp:0.0.0.0:5060"])]
+    pub listen: Vec<String>,
+    /// The address other machines are told to send sound to: `auto` for this machine's own, or the public address in
+    /// front of it. A wrong one means callers hear nothing.
+    #[serde(default = "auto")]
+    #[schemars(example = &"auto")]
+    pub advertise: String,
+    /// The UDP ports for sound, `FIRST-LAST`. Two are used for each side of a call; the firewall must let them in.
+    #[serde(default = "rtp_ports")]
+    #[schemars(example = &"20000-29999")]
+    pub rtp_ports: String,
+}
+
+impl Default for SipForm {
+    fn default() -> Self {
+        SipForm { listen: sip_listen(), advertise: auto(), rtp_ports: rtp_ports() }
+    }
+}
+
+/// The console and the HTTP interface.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("x-later" = {
+    "public_url": "calls back from carriers and calendars are not available yet",
+}))]
+pub struct WebForm {
+    /// Where the console listens, `ADDRESS:PORT`. Anything but a loopback address needs a `token`.
+    #[serde(default = "web_listen")]
+    #[schemars(example = &"127.0.0.1:8080")]
+    pub listen: String,
+    /// What whoever opens the console must know: `env:NAME` or `file:PATH`. Without it only this machine may look.
+    pub token: Option<String>,
+}
+
+impl Default for WebForm {
+    fn default() -> Self {
+        WebForm { listen: web_listen(), token: None }
+    }
+}
+
+/// What is remembered, and where.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("x-later" = {
+    "database": "a database server is not available yet; everything is kept in `directory`",
+    "recordings": "recordings elsewhere are not available yet; everything is kept in `directory`",
+}))]
+pub struct DataForm {
+    /// A directory for calls, bookings, messages and prompts; a relative one lies beside this file. When it cannot be
+    /// written, calls are still answered and nothing is promised.
+    #[serde(default = "data_directory")]
+    #[schemars(example = &"data")]
+    pub directory: String,
+}
+
+impl Default for DataForm {
+    fn default() -> Self {
+        DataForm { directory: data_directory() }
+    }
+}
+
+/// A way by which calls reach us: a carrier's trunk or your own phone system.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("x-later" = {
+    "username": "a trunk with a password is not available yet; name the carrier's addresses in accept_from",
+    "auth_user": "a trunk with a password is not available yet; name the carrier's addresses in accept_from",
+    "password": "a trunk with a password is not available yet; name the carrier's addresses in accept_from",
+    "domain": "registration is not available yet; name the carrier's addresses in accept_from",
+    "registrar": "registration is not available yet; name the carrier's addresses in accept_from",
+    "transport": "only udp is available yet; leave this out",
+    "media": "encrypted sound is not available yet; leave this out",
+}))]
+pub struct TrunkForm {
+    /// What this file and the console call it.
+    #[schemars(example = &"main")]
+    pub name: String,
+    /// Whose trunk it is. `generic` works with every carrier that sends calls from known addresses.
+    #[serde(default)]
+    #[schemars(example = &"generic")]
+    pub carrier: Carrier,
+    /// Logs in at the carrier, so that it sends calls to wherever we are. Not available yet: calls come from
+    /// `accept_from`.
+    #[serde(default)]
+    pub register: bool,
+    /// The addresses or ranges that may send calls. Everybody else gets no answer at all.
+    #[schemars(example = ["192.0.2.10"])]
+    pub accept_from: Vec<String>,
+    /// How many calls the trunk carries at once, 1 to 10000. One caller more hears the carrier's busy tone.
+    #[serde(default = "four")]
+    #[schemars(range(min = 1, max = 10_000), example = 4)]
+    pub channels: u32,
+    /// Where calls to people are sent: `HOST` or `HOST:PORT`. Without it nobody with a telephone number or an
+    /// extension can be rung over this trunk.
+    #[schemars(example = &"sip.example.com:5060")]
+    pub outbound_proxy: Option<String>,
+    /// What the carrier does when this machine is gone, in your words; shown with every check.
+    #[schemars(example = &"forwards to +13125550143")]
+    pub without_us: Option<String>,
+}
+
+/// A carrier whose ways are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(extend("x-later" = [
+    "twilio", "bandwidth", "telnyx", "signalwire", "voipms", "flowroute", "freepbx", "3cx", "ringcentral"
+]))]
+pub enum Carrier {
+    /// Any carrier or phone system, by its addresses.
+    #[default]
+    Generic,
+}
+
+/// A location: its hours decide what happens to a call.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("x-later" = {
+    "trunk": "an office's own trunk is not available yet; each [[line]] names its trunk",
+}))]
+pub struct OfficeForm {
+    /// What this file and the console call it.
+    #[schemars(example = &"main")]
+    pub name: String,
+    /// When somebody is there, in OpenStreetMap's `opening_hours` syntax; `PH off` closes on public holidays. Visits
+    /// are offered in these hours too.
+    #[schemars(example = &"Mo-Fr 08:00-17:00; Sa 09:00-12:00; PH off")]
+    pub hours: String,
+    /// Days that differ, in the same syntax; they win over `hours`.
+    #[serde(default)]
+    #[schemars(example = ["2026 Dec 24 12:00-24:00 off"])]
+    pub except: Vec<String>,
+    /// This office's own clock, if it is not the business's.
+    pub timezone: Option<String>,
+    /// The calendar its visits are booked in. Without it, the one whose `office` this is; without any, callers are
+    /// called back.
+    pub calendar: Option<String>,
+}
+
+/// Somebody who can be rung.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PersonForm {
+    /// As the caller hears it.
+    #[schemars(example = &"Dana")]
+    pub name: String,
+    /// The office this person belongs to; needed when there are several.
+    #[schemars(example = &"main")]
+    pub office: Option<String>,
+    /// How this person is reached; tried in order.
+    #[schemars(extend("examples" = [[{"to": "101", "via": "main"}]]))]
+    pub reach: Vec<ReachForm>,
+}
+
+/// One way to ring a person.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReachForm {
+    /// A telephone number, an extension of 2 to 6 digits, or a SIP address like `sip:dana@192.0.2.20`.
+    pub to: String,
+    /// The trunk it is dialled over; needed when there are several.
+    pub via: Option<String>,
+    /// What counts as an answer. Without it `press-1` for a telephone number, whose voicemail picks up too, and
+    /// `pick-up` for everything else.
+    pub accept: Option<AcceptForm>,
+}
+
+/// What counts as a person's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum AcceptForm {
+    /// Picking up is enough.
+    #[serde(rename = "pick-up")]
+    PickUp,
+    /// The person hears who is calling and presses 1.
+    #[serde(rename = "press-1")]
+    PressOne,
+}
+
+/// People who take turns.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotaForm {
+    /// What steps call it. The rota `on-call` is rung by the built-in plans.
+    #[schemars(example = &"on-call")]
+    pub name: String,
+    /// Who is on it, in the order of their turns.
+    #[schemars(example = ["Dana"])]
+    pub people: Vec<String>,
+    /// Whose turn it is: `in-order`, `daily from YYYY-MM-DD` or `weekly from YYYY-MM-DD`. Whoever's turn it is is rung
+    /// first, then the others.
+    #[serde(default = "in_order")]
+    #[schemars(example = &"weekly from 2026-01-05")]
+    pub turn: String,
+}
+
+/// A number that callers dial.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LineForm {
+    /// The number, as the carrier sends it.
+    #[schemars(example = &"+13125550100")]
+    pub number: String,
+    /// The trunk it arrives on; needed when there are several.
+    #[schemars(example = &"main")]
+    pub trunk: Option<String>,
+    /// Whose hours and people count; needed when there are several offices.
+    #[schemars(example = &"main")]
+    pub office: Option<String>,
+    /// How calls come here.
+    #[serde(default)]
+    pub arrives: ArrivesForm,
+    /// What happens to a call: `always` (the assistant answers), `overflow` (the office rings first while it is
+    /// open), `after-hours` (the assistant answers only while it is closed), or the name of a [[plan]].
+    #[serde(default = "overflow")]
+    #[schemars(example = &"overflow")]
+    pub plan: String,
+    /// Whose voice answers; needed when there are several.
+    #[schemars(example = &"Robin")]
+    pub assistant: Option<String>,
+}
+
+/// How calls come to a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ArrivesForm {
+    /// Straight from the carrier.
+    #[default]
+    Direct,
+    /// Forwarded by the business's own phone company; that number is never rung back.
+    Forwarded,
+}
+
+/// What is tried for a caller, and when.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("x-later" = {
+    "afterwards": "a choice of what comes afterwards is not available yet; whoever leaves without help gets a callback",
+}))]
+pub struct PlanForm {
+    /// What a line's `plan` calls it.
+    #[schemars(example = &"front-door")]
+    pub name: String,
+    /// The first rule that holds decides. If none does, a message is taken.
+    pub rule: Vec<RuleForm>,
+}
+
+/// One rule of a plan.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RuleForm {
+    /// When the rule holds.
+    #[schemars(example = &"always")]
+    pub when: WhenForm,
+    /// Tried in order until the caller has an answer: `"assistant"`, `"message"`, `"refuse"`, or
+    /// `{ ring = WHOM, for = "20s", order = "in-turn" }`. When all are exhausted, a callback is stored.
+    #[schemars(extend("examples" = [["assistant", {"ring": "on-call", "for": "25s"}, "message"]]))]
+    pub steps: Vec<StepForm>,
+}
+
+/// When a rule holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(extend("x-later" = ["team-busy", "known-caller", "blocked", "suspect"]))]
+pub enum WhenForm {
+    /// The line's office is open.
+    Open,
+    /// It is outside the hours, or a holiday.
+    Closed,
+    /// A public holiday, or a time the owner excepted.
+    Holiday,
+    /// In every case.
+    Always,
+}
+
+/// One thing to try.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum StepForm {
+    /// A step that needs nothing more said.
+    Word(StepWord),
+    /// People are rung.
+    Ring(RingForm),
+}
+
+/// A step that needs nothing more said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(extend("x-later" = ["bot", "queue", "forward"]))]
+pub enum StepWord {
+    /// The line's assistant talks to the caller.
+    Assistant,
+    /// The caller leaves a message.
+    Message,
+    /// The call is turned away.
+    Refuse,
+}
+
+/// People are rung.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("x-kind" = ["ring", "bot", "queue", "forward"], "x-later" = {
+    "bot": "other people's bots are not available yet; the step \"assistant\" works",
+    "queue": "queues are not available yet; a ring step works",
+    "forward": "forwarding is not available yet; a ring step works",
+}))]
+pub struct RingForm {
+    /// A person, an office (everybody there) or a rota.
+    pub ring: String,
+    /// How long each is rung, 5s to 120s. Most voicemails pick up after 25 s.
+    #[serde(rename = "for", default = "ring_time")]
+    pub ring_for: String,
+    /// `together` (the default for an office) or `in-turn` (the default for a rota).
+    pub order: Option<OrderForm>,
+}
+
+/// In which order several people are rung.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OrderForm {
+    /// All at once; the first to pick up has the call.
+    Together,
+    /// One after the other.
+    InTurn,
+}
+
+/// The voice that answers, and what it asks.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("x-later" = {
+    "knowledge": "answers from a knowledge file are not available yet",
+    "think": "thinking engines are not available yet; the intake's own rules decide",
+    "realtime": "realtime engines are not available yet; `hear` and `speak` work with \"local\"",
+}))]
+pub struct AssistantForm {
+    /// Its name, as the caller hears it.
+    #[schemars(example = &"Robin")]
+    pub name: String,
+    /// The first words. They must say that an automated assistant speaks; if they do not, that sentence is added. Without
+    /// a greeting, one is made of both names.
+    #[schemars(example = &"Thanks for calling Rivera Plumbing. This is Robin, the automated assistant. How can I help?")]
+    pub greeting: Option<String>,
+    /// The local voice.
+    #[serde(default)]
+    #[schemars(example = &"slt")]
+    pub voice: VoiceForm,
+    /// What is asked: the name of a template, or a file beside this one. Wins over `business.trade`.
+    #[schemars(example = &"plumbing")]
+    pub intake: Option<String>,
+    /// What callers who ask for a price are told, in your own words. Without it they hear that the office will say.
+    #[schemars(example = &"A visit costs 89 dollars, and the plumber tells you the price before any work.")]
+    pub prices: Option<String>,
+    /// What understands the caller, first that works. `local` needs no account and no network.
+    #[serde(default = "local")]
+    #[schemars(example = ["local"])]
+    pub hear: Vec<EngineForm>,
+    /// What speaks, first that works. `local` needs no account and no network.
+    #[serde(default = "local")]
+    #[schemars(example = ["local"])]
+    pub speak: Vec<EngineForm>,
+}
+
+/// A voice of the local engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum VoiceForm {
+    /// A woman's voice.
+    #[default]
+    Slt,
+    /// A man's voice.
+    Rms,
+    /// A man's voice, older and plainer.
+    Kal16,
+}
+
+impl VoiceForm {
+    /// The voice's name with the speaking engine.
+    pub fn name(self) -> &'static str {
+        match self {
+            VoiceForm::Slt => "slt",
+            VoiceForm::Rms => "rms",
+            VoiceForm::Kal16 => "kal16",
+        }
+    }
+}
+
+/// Something that hears or speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(extend("x-later" = ["deepgram", "cartesia", "openai", "elevenlabs", "assemblyai"]))]
+pub enum EngineForm {
+    /// On this machine.
+    Local,
+}
+
+/// Where visits are booked.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CalendarForm {
+    /// What this file and the console call it.
+    #[schemars(example = &"jobs")]
+    pub name: String,
+    /// Whose calendar it is.
+    #[serde(default)]
+    #[schemars(example = &"local")]
+    pub kind: CalendarKind,
+    /// The office whose hours visits follow; needed when there are several.
+    #[schemars(example = &"main")]
+    pub office: Option<String>,
+    /// How long a visit takes, 5m to 24h.
+    #[serde(default = "two_hours")]
+    #[schemars(example = &"2h")]
+    pub visit: String,
+    /// The least time between the call and the visit, up to 30d.
+    #[serde(default = "two_hours")]
+    #[schemars(example = &"2h")]
+    pub lead: String,
+    /// How far ahead visits are offered, 1d to 120d.
+    #[serde(default = "two_weeks")]
+    #[schemars(example = &"14d")]
+    pub horizon: String,
+    /// How many visits can run at once, 1 to 100. One slot is offered to as many callers as there are crews.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 100), example = 1)]
+    pub crews: u16,
+    /// An iCalendar file with times already taken; a relative one lies beside this file. Nothing is offered then.
+    pub busy: Option<String>,
+}
+
+/// Whose calendar it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(extend("x-later" = [
+    "caldav", "google", "servicetitan", "jobber", "housecall-pro", "cal.com", "clio-grow", "webhook"
+]))]
+pub enum CalendarKind {
+    /// Kept by this desk.
+    #[default]
+    Local,
+}
+
+/// What may be kept of what callers say, and for how long.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("x-later" = {
+    "clips": "names and addresses kept as sound cannot be switched yet",
+    "text_back": "texts are not available yet; a message is taken instead",
+}))]
+pub struct ComplianceForm {
+    /// Whether the sound of the talk with the assistant is kept. A message is kept because the caller leaves it.
+    #[serde(default)]
+    #[schemars(example = &"never")]
+    pub calls: CallsKept,
+    /// Whether the words of the talk are kept. `announce` adds a sentence to the greeting that says so.
+    #[serde(default)]
+    #[schemars(example = &"announce")]
+    pub transcripts: TranscriptsKept,
+    /// How long calls, messages and what was said are kept, 1d to 3650d. Then they are deleted.
+    #[serde(default = "ninety_days")]
+    #[schemars(example = &"90d")]
+    pub keep: String,
+}
+
+impl Default for ComplianceForm {
+    fn default() -> Self {
+        ComplianceForm {
+            calls: CallsKept::Never,
+            transcripts: TranscriptsKept::Announce,
+            keep: ninety_days(),
+        }
+    }
+}
+
+/// Whether the sound of a talk is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(extend("x-later" = ["announce"]))]
+pub enum CallsKept {
+    /// Nothing is kept.
+    #[default]
+    Never,
+}
+
+/// Whether the words of a talk are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TranscriptsKept {
+    /// Nothing is kept.
+    Never,
+    /// They are kept, and the greeting says so.
+    #[default]
+    Announce,
+}
+
+fn us() -> String {
+    "US".to_string()
+}
+
+fn sip_listen() -> Vec<String> {
+    vec!["udp:0.0.0.0:5060".to_string()]
+}
+
+fn auto() -> String {
+    "auto".to_string()
+}
+
+fn rtp_ports() -> String {
+    "20000-29999".to_string()
+}
+
+fn web_listen() -> String {
+    "127.0.0.1:8080".to_string()
+}
+
+fn data_directory() -> String {
+    "data".to_string()
+}
+
+fn four() -> u32 {
+    4
+}
+
+fn in_order() -> String {
+    "in-order".to_string()
+}
+
+fn overflow() -> String {
+    "overflow".to_string()
+}
+
+fn ring_time() -> String {
+    "20s".to_string()
+}
+
+fn local() -> Vec<EngineForm> {
+    vec![EngineForm::Local]
+}
+
+fn two_hours() -> String {
+    "2h".to_string()
+}
+
+fn two_weeks() -> String {
+    "14d".to_string()
+}
+
+fn one() -> u16 {
+    1
+}
+
+fn ninety_days() -> String {
+    "90d".to_string()
+}

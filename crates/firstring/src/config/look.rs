@@ -1,0 +1,324 @@
+//! The half of `check` that looks around this machine: ports, disk, and whether the plans can do what they say.
+//!
+//! Each finding is one plain sentence with one remedy. Whether a carrier answers, and whether the voices work, is
+//! looked at where those are at home. Nothing found here keeps a desk from starting: it says what a caller would meet.
+
+use std::collections::BTreeSet;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+
+use desk::business::{Person, Step};
+
+use super::{Config, values};
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Weight {
+    /// As it should be.
+    Fine,
+    /// Callers are served, less well than they could be.
+    Weak,
+    /// Something configured cannot work.
+    Broken,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Finding {
+    /// How much it matters.
+    pub weight: Weight,
+    /// What was looked at: a port, a trunk, a plan.
+    pub about: String,
+    /// What was found.
+    pub says: String,
+    /// What to change; empty when all is fine.
+    pub remedy: String,
+}
+
+impl Finding {
+    pub(super) fn fine(about: impl Into<String>, says: impl Into<String>) -> Finding {
+        Finding { weight: Weight::Fine, about: about.into(), says: says.into(), remedy: String::new() }
+    }
+
+    pub(super) fn weak(
+        about: impl Into<String>,
+        says: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Finding {
+        Finding { weight: Weight::Weak, about: about.into(), says: says.into(), remedy: remedy.into() }
+    }
+
+    pub(super) fn broken(
+        about: impl Into<String>,
+        says: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Finding {
+        Finding { weight: Weight::Broken, about: about.into(), says: says.into(), remedy: remedy.into() }
+    }
+}
+
+/// Looks around for everything a configuration needs of this machine. Binds and lets go of the configured ports, and
+/// writes and removes one small file in the data directory.
+pub fn look(config: &Config) -> Vec<Finding> {
+    let mut found = Vec::new();
+    found.extend(config.sip.listen.iter().map(|address| sip_port(*address)));
+    found.push(web_port(config.web.listen));
+    found.push(sound_ports(config));
+    found.extend(disk(&config.data_directory));
+    found.extend(config.trunks.iter().map(trunk));
+    found.extend(people(config));
+    found.extend(plans(config));
+    found.extend(visits(config));
+    found.extend(greetings(config));
+    found
+}
+
+fn sip_port(address: SocketAddr) -> Finding {
+    let about = format!("udp:{address}");
+    match UdpSocket::bind(address) {
+        Ok(_) => Finding::fine(about, "calls can be received here"),
+        Err(error) => Finding::broken(
+            about,
+            format!("no call can be received here: {}", values::plain(&error)),
+            "stop the other program, or change sip.listen",
+        ),
+    }
+}
+
+fn web_port(address: SocketAddr) -> Finding {
+    let about = format!("http://{address}");
+    match TcpListener::bind(address) {
+        Ok(_) => Finding::fine(about, "the console can be shown here"),
+        Err(error) => Finding::broken(
+            about,
+            format!("the console cannot be shown here: {}", values::plain(&error)),
+            "stop the other program, or change web.listen",
+        ),
+    }
+}
+
+/// Each call can have two sides, and each side takes a port for sound and one for its reports.
+const PORTS_PER_CALL: u32 = 4;
+
+fn sound_ports(config: &Config) -> Finding {
+    let ports = u32::from(*config.sip.rtp_ports.end() - *config.sip.rtp_ports.start()) + 1;
+    let channels: u32 = config.trunks.iter().map(|trunk| trunk.channels).sum();
+    let needed = channels.saturating_mul(PORTS_PER_CALL);
+    match ports >= needed {
+        true => {
+            Finding::fine("sip.rtp_ports", format!("{ports} ports are enough for {channels} calls at once"))
+        }
+        false => Finding::broken(
+            "sip.rtp_ports",
+            format!("{channels} calls at once need {needed} ports, and there are {ports}"),
+            "widen sip.rtp_ports",
+        ),
+    }
+}
+
+/// Below this, a day of messages does not fit.
+const SCARCE: u64 = 200 << 20;
+
+fn disk(directory: &Path) -> Vec<Finding> {
+    let about = directory.display().to_string();
+    if let Err(error) = writable(directory) {
+        let says = format!("nothing can be remembered here: {}", values::plain(&error));
+        let remedy = "give this user a directory it can write, or change data.directory";
+        return vec![Finding::broken(about, says, remedy)];
+    }
+    let Ok(space) = rustix::fs::statvfs(directory) else {
+        return vec![Finding::weak(
+            about,
+            "how much room is left cannot be told",
+            "look at the disk yourself",
+        )];
+    };
+    let free = space.f_bavail.saturating_mul(space.f_frsize);
+    let free_mib = free >> 20;
+    match free >= SCARCE {
+        true => vec![Finding::fine(about, format!("can be written, {free_mib} MiB are free"))],
+        false => vec![Finding::weak(
+            about,
+            format!("only {free_mib} MiB are free; on a full disk calls are answered and nothing is booked"),
+            "free some room, or change data.directory",
+        )],
+    }
+}
+
+/// Creates the directory if it is not there, and proves that a file can be made in it.
+fn writable(directory: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(directory)?;
+    let trial: PathBuf = directory.join(format!(".check-{}", std::process::id()));
+    let written = std::fs::write(&trial, b"check\n");
+    let removed = std::fs::remove_file(&trial);
+    written.and(removed)
+}
+
+fn trunk(trunk: &super::TrunkSettings) -> Finding {
+    let about = format!("trunk {}", trunk.name);
+    match &trunk.without_us {
+        Some(words) => Finding::fine(about, format!("without this machine the carrier {words}")),
+        None => Finding::weak(
+            about,
+            "nobody wrote down what the carrier does when this machine is gone",
+            "set up a fallback at the carrier, and write it into without_us",
+        ),
+    }
+}
+
+/// People who are configured and cannot be rung.
+fn people(config: &Config) -> Vec<Finding> {
+    let ways = config
+        .business
+        .people
+        .iter()
+        .flat_map(|(name, person)| person.reach.iter().map(move |reach| (name, reach)));
+    let unreachable = ways.filter(|(_, reach)| config.target_of(reach).is_none());
+    unreachable
+        .map(|(name, reach)| {
+            Finding::broken(
+                format!("person {name}"),
+                format!(
+                    "trunk {:?} does not say where calls to people are sent, so {name} is not rung there",
+                    reach.via
+                ),
+                format!("add outbound_proxy to trunk {:?}", reach.via),
+            )
+        })
+        .collect()
+}
+
+/// Plans of lines whose ring steps reach nobody, and lines that need more channels than there are.
+fn plans(config: &Config) -> Vec<Finding> {
+    let business = &config.business;
+    let used: BTreeSet<&str> = business.lines.values().map(|line| line.plan.as_str()).collect();
+    let mut found = Vec::new();
+    for name in used {
+        let Some(plan) = business.plans.get(name) else { continue };
+        let steps: Vec<&Step> = plan.rules.iter().flat_map(|rule| &rule.steps).collect();
+        let about = format!("plan {name}");
+        let silent = steps.iter().find_map(|step| rings_nobody(config, step));
+        found.push(match silent {
+            Some(whom) => Finding::broken(
+                about.clone(),
+                format!("ringing {whom:?} reaches nobody, so callers go on to the next step at once"),
+                "give its people a trunk with an outbound_proxy, or a SIP address",
+            ),
+            None => Finding::fine(about.clone(), "every step can be taken"),
+        });
+        if !steps.iter().any(|step| matches!(step, Step::Assistant | Step::Message)) {
+            found.push(Finding::weak(
+                about.clone(),
+                "callers whom nobody takes hear only that they will be called back",
+                "add \"assistant\" or \"message\" as a last step",
+            ));
+        }
+        found.extend(too_few_channels(config, name, &steps, &about));
+    }
+    found.extend(unused(config));
+    found
+}
+
+fn rings_nobody<'s>(config: &Config, step: &'s Step) -> Option<&'s str> {
+    let Step::Ring { whom, .. } = step else { return None };
+    let people = config.business.people_of(whom, jiff::Timestamp::UNIX_EPOCH);
+    let rung = |person: &Person| person.reach.iter().any(|reach| config.target_of(reach).is_some());
+    let anybody = people.iter().filter_map(|name| config.business.people.get(*name)).any(rung);
+    (!anybody).then(|| whom.name())
+}
+
+/// A person rung over the trunk a caller came by takes a second channel of it.
+fn too_few_channels(config: &Config, plan: &str, steps: &[&Step], about: &str) -> Option<Finding> {
+    let business = &config.business;
+    let lines = business.lines.values().filter(|line| line.plan == plan);
+    for line in lines {
+        let trunk = config.trunk(&line.trunk)?;
+        let rung_over = |step: &&&Step| match step {
+            Step::Ring { whom, .. } => {
+                let people = business.people_of(whom, jiff::Timestamp::UNIX_EPOCH);
+                let mut reaches =
+                    people.iter().filter_map(|name| business.people.get(*name)).flat_map(|one| &one.reach);
+                reaches.any(|reach| reach.via == line.trunk && !reach.to.starts_with("sip:"))
+            }
+            Step::Assistant | Step::Message | Step::Refuse => false,
+        };
+        if trunk.channels < 2 && steps.iter().any(|step| rung_over(&step)) {
+            return Some(Finding::broken(
+                about,
+                format!("a person is rung over trunk {:?}, whose only channel the caller has", line.trunk),
+                format!("get a second channel for trunk {:?}, or reach people another way", line.trunk),
+            ));
+        }
+    }
+    None
+}
+
+fn unused(config: &Config) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for trunk in &config.trunks {
+        let carries = config.business.lines.values().any(|line| line.trunk == trunk.name);
+        let dials = config
+            .business
+            .people
+            .values()
+            .flat_map(|person| &person.reach)
+            .any(|reach| reach.via == trunk.name);
+        if !carries && !dials {
+            found.push(Finding::weak(
+                format!("trunk {}", trunk.name),
+                "no line arrives on this trunk and nobody is rung over it",
+                "add a [[line]] for it, or take it out",
+            ));
+        }
+    }
+    found
+}
+
+/// Lines whose callers can be told no time.
+fn visits(config: &Config) -> Vec<Finding> {
+    let business = &config.business;
+    let offices: BTreeSet<&str> = business.lines.values().map(|line| line.office.as_str()).collect();
+    let mut found = Vec::new();
+    for name in offices {
+        let about = format!("office {name}");
+        let Some(office) = business.offices.get(name) else { continue };
+        let calendar = office
+            .calendar
+            .as_ref()
+            .and_then(|name| config.calendars.iter().find(|one| one.rules.calendar == *name));
+        found.push(match calendar {
+            None => Finding::weak(
+                about,
+                "no visit can be booked, so every caller is called back",
+                "add a [[calendar]] for this office",
+            ),
+            Some(calendar) => {
+                Finding::fine(about, format!("visits are booked in calendar {:?}", calendar.rules.calendar))
+            }
+        });
+    }
+    found
+}
+
+/// More words than this take longer than 15 s to say (2.5 words a second).
+const LONG_GREETING: usize = 38;
+
+fn greetings(config: &Config) -> Vec<Finding> {
+    let used: BTreeSet<&str> = config.business.lines.values().map(|line| line.assistant.as_str()).collect();
+    let assistants = config.business.assistants.iter().filter(|(name, _)| used.contains(name.as_str()));
+    assistants
+        .map(|(name, assistant)| {
+            let words = assistant.greeting.split_whitespace().count();
+            let about = format!("assistant {name}");
+            match words <= LONG_GREETING {
+                true => Finding::fine(about, format!("greets with: {}", assistant.greeting)),
+                false => Finding::weak(
+                    about,
+                    format!("the greeting has {words} words, more than 15 seconds: {}", assistant.greeting),
+                    "shorten the greeting",
+                ),
+            }
+        })
+        .collect()
+}

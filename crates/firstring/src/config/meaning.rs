@@ -1,0 +1,582 @@
+//! Makes the desk's nouns and the shell's settings of what is written, and holds all names against each other.
+//!
+//! Invariant: goes through everything before giving up, so that one reading tells every fault. What stands in for a
+//! value at fault never leaves: with one refusal there is no configuration.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use connectors::LocalCalendar;
+use desk::booking::DiaryRules;
+use desk::business::{Arrives, Assistant, Business, Keeping, Kept, Line, Office};
+use desk::hours::OfficeHours;
+use desk::intake::Template;
+use desk::number::{Country, E164};
+use desk::private::Private;
+use jiff::tz::TimeZone;
+
+use super::document::{At, Document};
+use super::file::{
+    ArrivesForm, AssistantForm, CalendarForm, CalendarKind, CallsKept, Carrier, File, LineForm, OfficeForm,
+    Trade, TranscriptsKept, TrunkForm,
+};
+use super::refusal::{Refusal, instead, nearest};
+use super::values::{self, Surroundings};
+use super::{CalendarSettings, Config, SipSettings, TrunkSettings, WebSettings, greeting, people, plans};
+
+/// Reads what is written; the configuration is whole only if nothing was refused.
+pub(super) fn read(
+    document: &Document<'_>,
+    file: &File,
+    around: &Surroundings<'_>,
+) -> (Option<Config>, Vec<Refusal>) {
+    let mut reading = Reading { document, file, around, refusals: Vec::new() };
+    let config = reading.config();
+    (config, reading.refusals)
+}
+
+/// One reading of one file.
+pub(super) struct Reading<'a> {
+    document: &'a Document<'a>,
+    pub(super) file: &'a File,
+    around: &'a Surroundings<'a>,
+    refusals: Vec<Refusal>,
+}
+
+impl Reading<'_> {
+    fn config(&mut self) -> Option<Config> {
+        let country = self.country();
+        let zone = self.zone(&self.file.business.timezone, &At::top().key("business").key("timezone"));
+        self.named_once();
+        let sip = self.sip();
+        let web = self.web();
+        let trunks = self.trunks();
+        let offices = self.offices(country.unwrap_or(Country::US), zone.as_ref());
+        let lines = self.lines(country.unwrap_or(Country::US));
+        let people = people::people(self, country.unwrap_or(Country::US), &lines);
+        let rotas = people::rotas(self);
+        let plans = plans::plans(self);
+        let assistants = self.assistants(country.unwrap_or(Country::US));
+        let calendars = self.calendars(&offices);
+        let keep = self.within(
+            &self.file.compliance.keep,
+            ("1d", "3650d"),
+            &At::top().key("compliance").key("keep"),
+        );
+        if !self.refusals.is_empty() {
+            return None;
+        }
+        let business = Business {
+            name: self.file.business.name.trim().to_string(),
+            zone: zone?,
+            offices,
+            people,
+            rotas,
+            lines,
+            plans,
+            assistants,
+            channels: trunks.iter().map(|trunk| (trunk.name.clone(), trunk.channels)).collect(),
+            keeping: Keeping { transcripts: self.transcripts() },
+        };
+        Some(Config {
+            business: Arc::new(business),
+            country: country?,
+            sip,
+            web: web?,
+            data_directory: self.around.directory.join(&self.file.data.directory),
+            trunks,
+            calendars,
+            keep,
+        })
+    }
+
+    fn transcripts(&self) -> Kept {
+        let CallsKept::Never = self.file.compliance.calls;
+        match self.file.compliance.transcripts {
+            TranscriptsKept::Never => Kept::Never,
+            TranscriptsKept::Announce => Kept::Announced,
+        }
+    }
+
+    fn country(&mut self) -> Option<Country> {
+        let at = At::top().key("business").key("country");
+        let read = self.file.business.country.parse::<Country>();
+        self.taken(read, &at)
+    }
+
+    fn zone(&mut self, name: &str, at: &At) -> Option<TimeZone> {
+        if let Ok(zone) = TimeZone::get(name) {
+            return Some(zone);
+        }
+        let known: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+        let right = match nearest(name, known.iter().map(String::as_str)) {
+            Some(meant) => format!("did you mean {meant:?}?"),
+            None => "write it like \"America/Chicago\"".to_string(),
+        };
+        self.refuse(at, format!("{name:?} is no time zone; {right}"));
+        None
+    }
+
+    /// Names and numbers that stand twice, and names nobody can say.
+    fn named_once(&mut self) {
+        let file = self.file;
+        let business = At::top().key("business").key("name");
+        self.sayable(&file.business.name, &business);
+        let lists: [(&str, Vec<&str>); 7] = [
+            ("trunk", file.trunk.iter().map(|one| one.name.as_str()).collect()),
+            ("office", file.office.iter().map(|one| one.name.as_str()).collect()),
+            ("person", file.person.iter().map(|one| one.name.as_str()).collect()),
+            ("rota", file.rota.iter().map(|one| one.name.as_str()).collect()),
+            ("plan", file.plan.iter().map(|one| one.name.as_str()).collect()),
+            ("assistant", file.assistant.iter().map(|one| one.name.as_str()).collect()),
+            ("calendar", file.calendar.iter().map(|one| one.name.as_str()).collect()),
+        ];
+        for (list, names) in lists {
+            let mut first: BTreeMap<&str, At> = BTreeMap::new();
+            for (index, name) in names.into_iter().enumerate() {
+                let at = At::top().key(list).item(index).key("name");
+                self.sayable(name, &at);
+                if let Some(before) = first.get(name) {
+                    let line = self.document.line(before);
+                    let article = if list.starts_with(['a', 'o']) { "an" } else { "a" };
+                    let says = format!(
+                        "there is {article} {list} named {name:?} in line {line} already; name this one otherwise"
+                    );
+                    self.refuse(&at, says);
+                }
+                first.entry(name).or_insert(at);
+            }
+        }
+    }
+
+    fn sayable(&mut self, name: &str, at: &At) {
+        if name.trim().is_empty() {
+            self.refuse(at, "this name is empty; give it one".to_string());
+        } else if name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+            self.refuse(at, format!("a name has at most {LONGEST_NAME} characters and stands on one line"));
+        }
+    }
+
+    fn sip(&mut self) -> SipSettings {
+        let at = At::top().key("sip");
+        let listen = self.each(&self.file.sip.listen, &at.key("listen"), values::sip_listen);
+        if listen.len() > MOST_LISTENERS {
+            self.refuse(&at.key("listen"), format!("at most {MOST_LISTENERS} addresses can be listened on"));
+        }
+        if self.file.sip.listen.is_empty() {
+            self.refuse(
+                &at.key("listen"),
+                "nothing is listened on, so no call arrives; write [\"udp:0.0.0.0:5060\"]".to_string(),
+            );
+        }
+        let advertise = self.taken(values::advertise(&self.file.sip.advertise), &at.key("advertise"));
+        let rtp_ports = self.taken(values::port_range(&self.file.sip.rtp_ports), &at.key("rtp_ports"));
+        SipSettings {
+            listen,
+            advertise: advertise.unwrap_or(values::Advertise::Auto),
+            rtp_ports: rtp_ports.unwrap_or(20_000..=29_999),
+        }
+    }
+
+    fn web(&mut self) -> Option<WebSettings> {
+        let at = At::top().key("web");
+        let file = self.file;
+        let listen =
+            self.taken(values::socket_address(&file.web.listen, "127.0.0.1:8080"), &at.key("listen"))?;
+        let token = match &file.web.token {
+            None => None,
+            Some(text) => {
+                let read = values::secret(text, file.allow_plain_secrets, self.around);
+                Some(Private::new(self.taken(read, &at.key("token"))?))
+            }
+        };
+        if token.is_none() && !listen.ip().is_loopback() {
+            let says =
+                "everybody who reaches this address could listen in; add a token, or listen on 127.0.0.1";
+            self.refuse(&at.key("listen"), says.to_string());
+        }
+        Some(WebSettings { listen, token })
+    }
+
+    fn trunks(&mut self) -> Vec<TrunkSettings> {
+        let at = At::top().key("trunk");
+        if self.file.trunk.is_empty() {
+            self.refuse(&at, "without a trunk no call arrives; add a [[trunk]]".to_string());
+        }
+        let mut trunks: Vec<TrunkSettings> = Vec::new();
+        for (index, form) in self.file.trunk.iter().enumerate() {
+            let trunk = self.trunk(form, &at.item(index));
+            self.not_shared(&trunk, &trunks, &at.item(index).key("accept_from"));
+            trunks.push(trunk);
+        }
+        trunks
+    }
+
+    fn trunk(&mut self, form: &TrunkForm, at: &At) -> TrunkSettings {
+        let Carrier::Generic = form.carrier;
+        if form.register {
+            let says = "registration is not available yet; leave this out and name the carrier's addresses in accept_from";
+            self.refuse(&at.key("register"), says.to_string());
+        }
+        if form.accept_from.is_empty() {
+            let says = "nobody may send calls; name the carrier's addresses, like [\"192.0.2.10\"]";
+            self.refuse(&at.key("accept_from"), says.to_string());
+        }
+        let target = form.outbound_proxy.as_deref().map(values::target);
+        TrunkSettings {
+            name: form.name.clone(),
+            accept_from: self.each(&form.accept_from, &at.key("accept_from"), values::address_range),
+            channels: form.channels,
+            target: target.and_then(|read| self.taken(read, &at.key("outbound_proxy"))),
+            without_us: form.without_us.clone(),
+        }
+    }
+
+    /// Calls are told apart by where they come from: no address may belong to two trunks.
+    fn not_shared(&mut self, trunk: &TrunkSettings, others: &[TrunkSettings], at: &At) {
+        for other in others {
+            let shared = trunk.accept_from.iter().find(|range| {
+                other.accept_from.iter().any(|theirs| theirs.contains(*range) || range.contains(theirs))
+            });
+            if let Some(range) = shared {
+                let says = format!(
+                    "{range} may send calls over trunk {:?} too, and then nobody can tell whose they are; make one trunk of both",
+                    other.name
+                );
+                self.refuse(at, says);
+            }
+        }
+    }
+
+    fn offices(&mut self, country: Country, zone: Option<&TimeZone>) -> BTreeMap<String, Office> {
+        let at = At::top().key("office");
+        if self.file.office.is_empty() {
+            self.refuse(&at, "without an office there are no hours; add an [[office]]".to_string());
+        }
+        let mut offices = BTreeMap::new();
+        for (index, form) in self.file.office.iter().enumerate() {
+            if let Some(office) = self.office(form, country, zone, &at.item(index)) {
+                offices.insert(form.name.clone(), office);
+            }
+        }
+        offices
+    }
+
+    fn office(
+        &mut self,
+        form: &OfficeForm,
+        country: Country,
+        zone: Option<&TimeZone>,
+        at: &At,
+    ) -> Option<Office> {
+        let zone = match &form.timezone {
+            Some(own) => self.zone(own, &at.key("timezone")),
+            None => zone.cloned(),
+        };
+        // Hours are judged even when the clock is at fault: the fault in them is told in the same reading.
+        let judged_by = zone.clone().unwrap_or(TimeZone::UTC);
+        let hours =
+            self.taken(OfficeHours::parse(&form.hours, &[], country, judged_by.clone()), &at.key("hours"));
+        for (index, exception) in form.except.iter().enumerate() {
+            let alone = OfficeHours::parse(exception, &[], country, judged_by.clone());
+            self.taken(alone, &at.key("except").item(index));
+        }
+        let calendar = match &form.calendar {
+            Some(name) => {
+                let known =
+                    self.file.calendar.iter().map(|calendar| calendar.name.as_str()).collect::<Vec<_>>();
+                self.leads(name, &known, "calendar", &at.key("calendar"))
+            }
+            None => self.calendar_of(&form.name),
+        };
+        hours?;
+        let hours = OfficeHours::parse(&form.hours, &form.except, country, zone?).ok()?;
+        Some(Office { hours: Arc::new(hours), calendar })
+    }
+
+    fn calendar_of(&self, office: &str) -> Option<String> {
+        let mut of_it = self.file.calendar.iter().filter(|calendar| match &calendar.office {
+            Some(name) => name == office,
+            None => self.file.office.len() == 1,
+        });
+        of_it.next().map(|calendar| calendar.name.clone())
+    }
+
+    fn lines(&mut self, country: Country) -> BTreeMap<E164, Line> {
+        let at = At::top().key("line");
+        if self.file.line.is_empty() {
+            self.refuse(&at, "without a line there is no number to answer; add a [[line]]".to_string());
+        }
+        let mut lines: BTreeMap<E164, Line> = BTreeMap::new();
+        let mut known: BTreeMap<E164, At> = BTreeMap::new();
+        for (index, form) in self.file.line.iter().enumerate() {
+            let at = at.item(index);
+            let number = self.taken(E164::parse(&form.number, country), &at.key("number"));
+            let line = self.line(form, &at);
+            let Some(number) = number else { continue };
+            if let Some(before) = known.get(&number) {
+                let before = self.document.line(before);
+                self.refuse(
+                    &at.key("number"),
+                    format!("{number} is the line in line {before} already; one number is one line"),
+                );
+            }
+            known.entry(number.clone()).or_insert_with(|| at.key("number"));
+            if let Some(line) = line {
+                lines.insert(number, line);
+            }
+        }
+        lines
+    }
+
+    fn line(&mut self, form: &LineForm, at: &At) -> Option<Line> {
+        let file = self.file;
+        let trunks: Vec<&str> = file.trunk.iter().map(|one| one.name.as_str()).collect();
+        let assistants: Vec<&str> = file.assistant.iter().map(|one| one.name.as_str()).collect();
+        let trunk = self.one_of(form.trunk.as_deref(), &trunks, "trunk", &at.key("trunk"));
+        let office = self.office_named(form.office.as_deref(), &at.key("office"));
+        let assistant =
+            self.one_of(form.assistant.as_deref(), &assistants, "assistant", &at.key("assistant"));
+        let plan = plans::plan_of_line(self, &form.plan, office.as_deref(), &at.key("plan"));
+        let arrives = match form.arrives {
+            ArrivesForm::Direct => Arrives::Direct,
+            ArrivesForm::Forwarded => Arrives::Forwarded,
+        };
+        Some(Line { trunk: trunk?, office: office?, plan: plan?, assistant: assistant?, arrives })
+    }
+
+    fn assistants(&mut self, country: Country) -> BTreeMap<String, Assistant> {
+        let at = At::top().key("assistant");
+        if self.file.assistant.is_empty() {
+            self.refuse(
+                &at,
+                "without an assistant nobody answers; add an [[assistant]] with a name".to_string(),
+            );
+        }
+        self.one_intake(&at);
+        let mut assistants = BTreeMap::new();
+        for (index, form) in self.file.assistant.iter().enumerate() {
+            if let Some(assistant) = self.assistant(form, country, &at.item(index)) {
+                assistants.insert(form.name.clone(), assistant);
+            }
+        }
+        assistants
+    }
+
+    /// What is listened for is prepared once for the whole desk.
+    fn one_intake(&mut self, at: &At) {
+        let usual = self.file.business.trade.map(Trade::template);
+        let intake = |form: &AssistantForm| form.intake.clone().or(usual.map(str::to_string));
+        let file = self.file;
+        let first = file.assistant.first().and_then(intake);
+        for (index, form) in file.assistant.iter().enumerate().skip(1) {
+            if intake(form) != first {
+                let says =
+                    "several intakes in one desk are not available yet; let every assistant use the same";
+                self.refuse(&at.item(index).key("intake"), says.to_string());
+            }
+        }
+    }
+
+    fn assistant(&mut self, form: &AssistantForm, country: Country, at: &At) -> Option<Assistant> {
+        let transcribed = self.transcripts() == Kept::Announced;
+        let own =
+            form.greeting.clone().unwrap_or_else(|| greeting::usual(&self.file.business.name, &form.name));
+        if own.trim().is_empty() {
+            self.refuse(
+                &at.key("greeting"),
+                "the greeting is empty; write one, or leave the key out".to_string(),
+            );
+        } else if own.len() > LONGEST_GREETING {
+            self.refuse(
+                &at.key("greeting"),
+                format!("a caller would wait too long; use at most {LONGEST_GREETING} characters"),
+            );
+        }
+        for (key, engines) in [("hear", &form.hear), ("speak", &form.speak)] {
+            if engines.is_empty() {
+                self.refuse(&at.key(key), "this names no engine; write [\"local\"]".to_string());
+            }
+        }
+        let mut intake = self.intake(form, at)?.in_country(country);
+        if let Some(words) = &form.prices {
+            intake = intake.with_price(words);
+        }
+        Some(Assistant {
+            greeting: greeting::complete(&own, transcribed),
+            voice: form.voice.name().to_string(),
+            intake: Arc::new(intake),
+        })
+    }
+
+    /// A template of the house by its name, else a file beside this one.
+    fn intake(&mut self, form: &AssistantForm, at: &At) -> Option<Template> {
+        let at = at.key("intake");
+        let name = match (&form.intake, self.file.business.trade) {
+            (Some(name), _) => name.clone(),
+            (None, Some(trade)) => trade.template().to_string(),
+            (None, None) => {
+                let says = "it is not known what to ask; write intake = \"plumbing\", or trade = \"plumbing\" in [business]";
+                self.refuse(&at, says.to_string());
+                return None;
+            }
+        };
+        if let Some(template) = Template::built_in(&name) {
+            return Some(template);
+        }
+        if !name.ends_with(".toml") {
+            let right = instead(&name, &Trade::TEMPLATES, "");
+            self.refuse(
+                &at,
+                format!("{name:?} is no intake of this desk and no file that ends in .toml; {right}"),
+            );
+            return None;
+        }
+        let path = self.around.directory.join(&name);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) => {
+                self.refuse(
+                    &at,
+                    format!("the intake {} cannot be read: {}", path.display(), values::plain(&error)),
+                );
+                return None;
+            }
+        };
+        match Template::parse(&text) {
+            Ok(template) => Some(template),
+            Err(error) => {
+                self.refuse(&at, format!("the intake {} cannot be used: {error}", path.display()));
+                None
+            }
+        }
+    }
+
+    fn calendars(&mut self, offices: &BTreeMap<String, Office>) -> Vec<CalendarSettings> {
+        let at = At::top().key("calendar");
+        let forms = self.file.calendar.iter().enumerate();
+        forms.filter_map(|(index, form)| self.calendar(form, offices, &at.item(index))).collect()
+    }
+
+    fn calendar(
+        &mut self,
+        form: &CalendarForm,
+        offices: &BTreeMap<String, Office>,
+        at: &At,
+    ) -> Option<CalendarSettings> {
+        let CalendarKind::Local = form.kind;
+        let office = self.office_named(form.office.as_deref(), &at.key("office"));
+        let visit = self.within(&form.visit, ("5m", "24h"), &at.key("visit"));
+        let lead = self.within(&form.lead, ("0s", "30d"), &at.key("lead"));
+        let horizon = self.within(&form.horizon, ("1d", "120d"), &at.key("horizon"));
+        if horizon <= lead && !horizon.is_zero() {
+            let says = "nothing can be offered: visits end before they may begin; make it longer than `lead`";
+            self.refuse(&at.key("horizon"), says.to_string());
+        }
+        let hours = offices.get(&office?)?.hours.clone();
+        let busy = self.busy(form, hours.zone(), &at.key("busy"));
+        let rules = DiaryRules {
+            tenant: self.file.business.name.trim().to_string(),
+            calendar: form.name.clone(),
+            hours,
+            visit,
+            lead,
+            horizon,
+            crews: form.crews,
+            offers: OFFERS,
+        };
+        Some(CalendarSettings { rules, busy })
+    }
+
+    /// The file of times already taken, if there is one and it was understood: what is unknown is never free.
+    fn busy(&mut self, form: &CalendarForm, zone: &TimeZone, at: &At) -> Option<PathBuf> {
+        let path = self.around.directory.join(form.busy.as_deref()?);
+        let read = std::fs::metadata(&path).and_then(|file| file.modified());
+        let modified =
+            read.map_err(|error| format!("{} cannot be read: {}", path.display(), values::plain(&error)));
+        let modified = self.taken(modified, at)?;
+        let understood = LocalCalendar::new(&path, zone.clone()).refresh(modified);
+        self.taken(understood, at)?;
+        Some(path)
+    }
+
+    /// The office named, or the only one there is.
+    pub(super) fn office_named(&mut self, name: Option<&str>, at: &At) -> Option<String> {
+        let offices: Vec<&str> = self.file.office.iter().map(|one| one.name.as_str()).collect();
+        self.one_of(name, &offices, "office", at)
+    }
+
+    /// The name written if it leads somewhere; without one, the only one there is.
+    pub(super) fn one_of(
+        &mut self,
+        name: Option<&str>,
+        known: &[&str],
+        kind: &str,
+        at: &At,
+    ) -> Option<String> {
+        let mut known = known.to_vec();
+        known.dedup();
+        match (name, known.as_slice()) {
+            (Some(name), known) => self.leads(name, known, kind, at),
+            (None, [only]) => Some((*only).to_string()),
+            // That there is none at all is told once, where it is missing.
+            (None, []) => None,
+            (None, [_, ..]) => {
+                let known = super::refusal::listed(&known);
+                self.refuse(at, format!("there are several, so this must name one; known are {known}"));
+                None
+            }
+        }
+    }
+
+    fn leads(&mut self, name: &str, known: &[&str], kind: &str, at: &At) -> Option<String> {
+        if known.contains(&name) {
+            return Some(name.to_string());
+        }
+        let right = instead(name, known, &format!("add a [[{kind}]] of this name"));
+        self.refuse(at, format!("there is no {kind} named {name:?}; {right}"));
+        None
+    }
+
+    fn each<T>(&mut self, texts: &[String], at: &At, read: fn(&str) -> Result<T, String>) -> Vec<T> {
+        let mut values = Vec::with_capacity(texts.len());
+        for (index, text) in texts.iter().enumerate() {
+            values.extend(self.taken(read(text), &at.item(index)));
+        }
+        values
+    }
+
+    /// A duration within bounds; zero stands in for one at fault.
+    pub(super) fn within(&mut self, text: &str, (least, most): (&str, &str), at: &At) -> Duration {
+        self.taken(values::duration_within(text, least, most), at).unwrap_or_default()
+    }
+
+    /// The value, or its error told at its place.
+    pub(super) fn taken<T, E: ToString>(&mut self, read: Result<T, E>, at: &At) -> Option<T> {
+        read.map_err(|error| self.refuse(at, error.to_string())).ok()
+    }
+
+    pub(super) fn refuse(&mut self, at: &At, says: String) {
+        self.refusals.push(self.document.refusal(at, says));
+    }
+
+    /// Everybody and everything a ring step can name, by kind.
+    pub(super) fn ringable(&self) -> [(&'static str, BTreeSet<&str>); 3] {
+        [
+            ("person", self.file.person.iter().map(|one| one.name.as_str()).collect()),
+            ("office", self.file.office.iter().map(|one| one.name.as_str()).collect()),
+            ("rota", self.file.rota.iter().map(|one| one.name.as_str()).collect()),
+        ]
+    }
+}
+
+/// Long enough for a law firm's partners; short enough for a table in a terminal.
+const LONGEST_NAME: usize = 64;
+/// About 45 s of speech; nobody listens longer before being asked.
+const LONGEST_GREETING: usize = 600;
+/// Interfaces of one machine.
+const MOST_LISTENERS: usize = 8;
+/// Three slots fit into one sentence that a caller remembers.
+const OFFERS: usize = 3;

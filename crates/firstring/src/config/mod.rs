@@ -1,0 +1,208 @@
+//! One TOML file becomes the desk's nouns and the shell's settings.
+//!
+//! `file` is the list of settings; `document` knows lines; `shape` compares the two; `meaning` makes values of
+//! texts and holds names against each other; `plans` knows steps and the built-in plans; `reference`
+//! writes schema, reference page and example; `look` is the half of `check` that looks around this machine,
+//! `hearing`) the part of it that looks at what is listened for.
+//! What is done with a setting is decided where it is used.
+//!
+//! Invariant: a [`Config`] is whole. Every name in it leads somewhere, every value is in bounds, and a file with
+//! anything wrong gives [`Refusals`] and no configuration.
+
+pub mod commands;
+mod document;
+mod file;
+mod greeting;
+mod hearing;
+mod look;
+mod meaning;
+mod people;
+mod plans;
+mod reference;
+mod refusal;
+mod shape;
+mod values;
+mod written;
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use desk::booking::DiaryRules;
+use desk::business::{Business, Reach};
+use desk::number::Country;
+use desk::private::Private;
+use ipnet::IpNet;
+use serde::Deserialize;
+
+pub use hearing::hearing;
+pub use look::{Finding, Weight, look};
+pub use reference::{example, reference, schema};
+pub use refusal::{Refusal, Refusals};
+pub use values::{Advertise, Target};
+
+/// Everything one configuration file says, read and held against each other.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The desk's own nouns.
+    pub business: Arc<Business>,
+    /// How a number without `+` is read.
+    pub country: Country,
+    /// Where calls arrive on this machine.
+    pub sip: SipSettings,
+    /// The console.
+    pub web: WebSettings,
+    /// Where everything is remembered; absolute, or relative to the working directory as the file's path was.
+    pub data_directory: PathBuf,
+    /// How lines reach us, in the order written.
+    pub trunks: Vec<TrunkSettings>,
+    /// Where visits are booked, in the order written.
+    pub calendars: Vec<CalendarSettings>,
+    /// How long calls, messages and what was said are kept.
+    pub keep: Duration,
+}
+
+/// Where calls arrive on this machine.
+#[derive(Clone, Debug)]
+pub struct SipSettings {
+    /// UDP addresses SIP is received on; at least one.
+    pub listen: Vec<SocketAddr>,
+    /// What other machines are told.
+    pub advertise: Advertise,
+    /// UDP ports for sound; at least two.
+    pub rtp_ports: RangeInclusive<u16>,
+}
+
+/// The console and the HTTP interface.
+#[derive(Clone, Debug)]
+pub struct WebSettings {
+    /// TCP address; loopback if there is no token.
+    pub listen: SocketAddr,
+    /// What whoever asks must present.
+    pub token: Option<Private<String>>,
+}
+
+/// How lines reach us.
+#[derive(Clone, Debug)]
+pub struct TrunkSettings {
+    /// Unique among trunks.
+    pub name: String,
+    /// Who may send calls; not empty, and no address is in the ranges of two trunks.
+    pub accept_from: Vec<IpNet>,
+    /// Calls at once.
+    pub channels: u32,
+    /// Where calls to people are sent, if anywhere.
+    pub target: Option<Target>,
+    /// What the carrier does when this machine is gone, in the owner's words.
+    pub without_us: Option<String>,
+}
+
+/// Where visits are booked.
+#[derive(Clone, Debug)]
+pub struct CalendarSettings {
+    /// As the desk's diary takes them.
+    pub rules: DiaryRules,
+    /// An iCalendar file with times already taken; it could be read when the configuration was.
+    pub busy: Option<PathBuf>,
+}
+
+/// A configuration longer than this is a slip in the path.
+const LONGEST_FILE: u64 = 1 << 20;
+
+impl Config {
+    /// Reads and holds together a configuration file; secrets come from the environment and from files.
+    ///
+    /// Looks at nothing else of this machine: see [`look()`].
+    pub fn load(path: &Path) -> Result<Config, Refusals> {
+        let shown = path.display().to_string();
+        let whole = |says: String| {
+            Refusals::new(vec![Refusal { file: shown.clone(), line: 0, key: String::new(), says }])
+        };
+        let text = read_text(path).map_err(whole)?;
+        let directory = path.parent().unwrap_or(Path::new(""));
+        let variable = |name: &str| std::env::var(name).ok();
+        Config::read(&shown, &text, &values::Surroundings { directory, variable: &variable })
+    }
+
+    /// Reads a configuration that is no file of its own, like the demo's; relative paths begin in `directory`, and
+    /// `env:` finds nothing.
+    pub fn from_text(name: &str, text: &str, directory: &Path) -> Result<Config, Refusals> {
+        Config::read(name, text, &values::Surroundings { directory, variable: &|_| None })
+    }
+
+    fn read(file: &str, text: &str, around: &values::Surroundings<'_>) -> Result<Config, Refusals> {
+        let (document, mut refusals) = document::Document::parse(file, text);
+        if !refusals.is_empty() {
+            return Err(Refusals::new(refusals));
+        }
+        let mut table = document.table.clone();
+        if table.get_ref().is_empty() {
+            let says =
+                "the file says nothing; `firstring config example` prints one to start from".to_string();
+            return Err(Refusals::new(vec![Refusal {
+                file: file.to_string(),
+                line: 0,
+                key: String::new(),
+                says,
+            }]));
+        }
+        let verdict = shape::compare(&document, table.get_mut(), reference::definitions());
+        refusals.extend(verdict.refusals);
+        if !verdict.readable {
+            return Err(Refusals::new(refusals));
+        }
+        let written = match file::File::deserialize(toml::de::Deserializer::from(table)) {
+            Ok(written) => written,
+            Err(error) => {
+                let line = document.line_at(error.span().map_or(0, |span| span.start));
+                let says = error.message().to_string();
+                refusals.push(Refusal { file: file.to_string(), line, key: String::new(), says });
+                return Err(Refusals::new(refusals));
+            }
+        };
+        let (config, more) = meaning::read(&document, &written, around);
+        let follows = |refusal: &Refusal| verdict.taken_out.iter().any(|at| at.shown() == refusal.key);
+        refusals.extend(more.into_iter().filter(|refusal| !follows(refusal)));
+        match (config, refusals.is_empty()) {
+            (Some(config), true) => Ok(config),
+            (Some(_) | None, _) => Err(Refusals::new(refusals)),
+        }
+    }
+
+    /// The trunk of this name.
+    pub fn trunk(&self, name: &str) -> Option<&TrunkSettings> {
+        self.trunks.iter().find(|trunk| trunk.name == name)
+    }
+
+    /// Where a call to a person goes: to the host of a SIP address, else to the trunk's outbound proxy, if it has one.
+    pub fn target_of(&self, reach: &Reach) -> Option<Target> {
+        match reach.to.strip_prefix("sip:").and_then(|address| address.split_once('@')) {
+            Some((_, host)) => values::target(host).ok(),
+            None => self.trunk(&reach.via)?.target.clone(),
+        }
+    }
+}
+
+fn read_text(path: &Path) -> Result<String, String> {
+    let unreadable = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            "there is no such file; `firstring config example` prints one to start from".to_string()
+        }
+        _ => format!("this cannot be read: {}", values::plain(&error)),
+    };
+    let size = std::fs::metadata(path).map_err(unreadable)?.len();
+    if size > LONGEST_FILE {
+        return Err("this is longer than any configuration (1 MiB); check the path".to_string());
+    }
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    String::from_utf8(bytes).map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count()
+            + 1;
+        format!("line {line} is not UTF-8 text; save the file as UTF-8")
+    })
+}

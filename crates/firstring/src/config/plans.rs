@@ -1,0 +1,354 @@
+//! What is tried for a caller: the owner's plans, and those that are built in.
+//!
+//! Invariant: every rule of a plan can hold and every step of a rule can be reached; the built-in plans end in a
+//! message, which needs nobody to pick up.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use desk::business::{Plan, RingOrder, Rule, Step, When, Whom};
+
+use super::document::At;
+use super::file::{OrderForm, PlanForm, RingForm, RuleForm, StepForm, StepWord, WhenForm};
+use super::meaning::Reading;
+use super::refusal::instead;
+
+/// A plan that needs no entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BuiltIn {
+    /// The assistant answers every call.
+    Always,
+    /// The office answers while it is open, the assistant otherwise.
+    AfterHours,
+    /// The office rings first while it is open; whoever it does not reach, the assistant takes.
+    Overflow,
+}
+
+impl BuiltIn {
+    const ALL: [BuiltIn; 3] = [BuiltIn::Always, BuiltIn::AfterHours, BuiltIn::Overflow];
+
+    fn name(self) -> &'static str {
+        match self {
+            BuiltIn::Always => "always",
+            BuiltIn::AfterHours => "after-hours",
+            BuiltIn::Overflow => "overflow",
+        }
+    }
+
+    fn named(name: &str) -> Option<BuiltIn> {
+        BuiltIn::ALL.into_iter().find(|one| one.name() == name)
+    }
+}
+
+/// The rota the built-in plans ring after the assistant.
+const ON_CALL: &str = "on-call";
+/// Four to five rings: an office that is there has picked up by then.
+const OFFICE_RINGS: Duration = Duration::from_secs(15);
+/// In hours nobody else is asked, so the office gets longer.
+const OFFICE_RINGS_ALONE: Duration = Duration::from_secs(30);
+/// Just before a cell's voicemail picks up.
+const ON_CALL_RINGS: Duration = Duration::from_secs(25);
+
+/// Every plan, by name: the owner's, and the built-in ones as each office has them.
+pub(super) fn plans(reading: &mut Reading<'_>) -> BTreeMap<String, Plan> {
+    let mut plans = BTreeMap::new();
+    let offices = reading.file.office.iter().map(|office| office.name.as_str());
+    for office in offices {
+        for built_in in BuiltIn::ALL {
+            plans.insert(built_in_name(reading, built_in, office), build(reading, built_in, office));
+        }
+    }
+    for (index, form) in reading.file.plan.iter().enumerate() {
+        let at = At::top().key("plan").item(index);
+        if BuiltIn::named(&form.name).is_some() {
+            reading.refuse(&at.key("name"), format!("{:?} is built in; name this plan otherwise", form.name));
+        }
+        let plan = plan(reading, form, &at);
+        plans.insert(form.name.clone(), plan);
+    }
+    plans
+}
+
+/// The name under which a line finds its plan.
+pub(super) fn plan_of_line(
+    reading: &mut Reading<'_>,
+    name: &str,
+    office: Option<&str>,
+    at: &At,
+) -> Option<String> {
+    if let Some(built_in) = BuiltIn::named(name) {
+        return Some(built_in_name(reading, built_in, office?));
+    }
+    if reading.file.plan.iter().any(|plan| plan.name == name) {
+        return Some(name.to_string());
+    }
+    let mut known: Vec<&str> = BuiltIn::ALL.map(BuiltIn::name).to_vec();
+    known.extend(reading.file.plan.iter().map(|plan| plan.name.as_str()));
+    reading.refuse(
+        at,
+        format!("there is no plan named {name:?}; {}", instead(name, &known, "add a [[plan]] of this name")),
+    );
+    None
+}
+
+/// With one office a built-in plan has its plain name; with several, each office has its own.
+fn built_in_name(reading: &Reading<'_>, built_in: BuiltIn, office: &str) -> String {
+    match reading.file.office.len() {
+        0 | 1 => built_in.name().to_string(),
+        _ => format!("{} at {office}", built_in.name()),
+    }
+}
+
+fn build(reading: &Reading<'_>, built_in: BuiltIn, office: &str) -> Plan {
+    let staffed = staffed(reading, office);
+    let ring_office = |ring_for| Step::Ring {
+        whom: Whom::Office(office.to_string()),
+        ring_for,
+        order: RingOrder::Together,
+    };
+    let on_call = if reading.file.rota.iter().any(|rota| rota.name == ON_CALL) {
+        let whom = Whom::Rota(ON_CALL.to_string());
+        Some(Step::Ring { whom, ring_for: ON_CALL_RINGS, order: RingOrder::InTurn })
+    } else {
+        staffed.then(|| ring_office(ON_CALL_RINGS))
+    };
+    let assisted: Vec<Step> =
+        [Some(Step::Assistant), on_call, Some(Step::Message)].into_iter().flatten().collect();
+    let always = Rule { when: When::Always, steps: assisted.clone() };
+    let rules = match built_in {
+        BuiltIn::AfterHours if staffed => {
+            vec![
+                Rule { when: When::Open, steps: vec![ring_office(OFFICE_RINGS_ALONE), Step::Message] },
+                always,
+            ]
+        }
+        BuiltIn::Overflow if staffed => {
+            let steps = std::iter::once(ring_office(OFFICE_RINGS)).chain(assisted).collect();
+            vec![Rule { when: When::Open, steps }, always]
+        }
+        BuiltIn::Always | BuiltIn::AfterHours | BuiltIn::Overflow => vec![always],
+    };
+    Plan { rules }
+}
+
+fn staffed(reading: &Reading<'_>, office: &str) -> bool {
+    let only = reading.file.office.len() == 1;
+    reading.file.person.iter().any(|person| person.office.as_deref().map_or(only, |of| of == office))
+}
+
+fn plan(reading: &mut Reading<'_>, form: &PlanForm, at: &At) -> Plan {
+    let at = at.key("rule");
+    if form.rule.is_empty() {
+        reading.refuse(&at, "this plan has no rule; add a [[plan.rule]] with when and steps".to_string());
+    }
+    let mut rules: Vec<Rule> = Vec::new();
+    for (index, form) in form.rule.iter().enumerate() {
+        let at = at.item(index);
+        let when = when(form.when);
+        if let Some(before) = rules.iter().find(|rule| covers(rule.when, when)) {
+            let says = format!(
+                "this rule never holds: {:?} above it holds first; move it up or take it out",
+                before.when.name()
+            );
+            reading.refuse(&at.key("when"), says);
+        }
+        rules.push(Rule { when, steps: steps(reading, form, &at.key("steps")) });
+    }
+    Plan { rules }
+}
+
+fn when(form: WhenForm) -> When {
+    match form {
+        WhenForm::Open => When::Open,
+        WhenForm::Closed => When::Closed,
+        WhenForm::Holiday => When::Holiday,
+        WhenForm::Always => When::Always,
+    }
+}
+
+/// Whether whatever the later condition holds for, the earlier one holds for too. A holiday is closed.
+fn covers(earlier: When, later: When) -> bool {
+    match (earlier, later) {
+        (When::Always, _) | (When::Closed, When::Holiday) => true,
+        (When::Open | When::Closed | When::Holiday, _) => earlier == later,
+    }
+}
+
+fn steps(reading: &mut Reading<'_>, form: &RuleForm, at: &At) -> Vec<Step> {
+    if form.steps.is_empty() || form.steps.len() > MOST_STEPS {
+        reading.refuse(at, format!("a rule has 1 to {MOST_STEPS} steps, like [\"assistant\", \"message\"]"));
+    }
+    let mut steps: Vec<Step> = Vec::new();
+    for (index, form) in form.steps.iter().enumerate() {
+        let at = at.item(index);
+        if let Some(last @ (Step::Message | Step::Refuse)) = steps.last() {
+            let last = if *last == Step::Refuse { "refuse" } else { "message" };
+            reading.refuse(
+                &at,
+                format!("this step is never reached: {last:?} before it ends the call; take it out"),
+            );
+            break;
+        }
+        steps.extend(step(reading, form, &at));
+    }
+    steps
+}
+
+/// Each step can cost a caller its ring time; nobody stays for more.
+const MOST_STEPS: usize = 12;
+
+fn step(reading: &mut Reading<'_>, form: &StepForm, at: &At) -> Option<Step> {
+    match form {
+        StepForm::Word(StepWord::Assistant) => Some(Step::Assistant),
+        StepForm::Word(StepWord::Message) => Some(Step::Message),
+        StepForm::Word(StepWord::Refuse) => Some(Step::Refuse),
+        StepForm::Ring(form) => ring(reading, form, at),
+    }
+}
+
+fn ring(reading: &mut Reading<'_>, form: &RingForm, at: &At) -> Option<Step> {
+    let most = format!("{}s", desk::business::LONGEST_RING.as_secs());
+    let ring_for = reading.within(&form.ring_for, ("5s", &most), &at.key("for"));
+    let whom = whom(reading, &form.ring, &at.key("ring"))?;
+    let order = match (form.order, &whom) {
+        (Some(OrderForm::Together), _) | (None, Whom::Office(_)) => RingOrder::Together,
+        (Some(OrderForm::InTurn), _) | (None, Whom::Person(_) | Whom::Rota(_)) => RingOrder::InTurn,
+    };
+    Some(Step::Ring { whom, ring_for, order })
+}
+
+fn whom(reading: &mut Reading<'_>, name: &str, at: &At) -> Option<Whom> {
+    let ringable = reading.ringable();
+    let kinds: Vec<&str> =
+        ringable.iter().filter(|(_, names)| names.contains(name)).map(|(kind, _)| *kind).collect();
+    match kinds.as_slice() {
+        ["person"] => Some(Whom::Person(name.to_string())),
+        ["office"] if staffed(reading, name) => Some(Whom::Office(name.to_string())),
+        ["office"] => {
+            reading.refuse(
+                at,
+                format!("nobody belongs to office {name:?}, so nobody would be rung; add a [[person]]"),
+            );
+            None
+        }
+        ["rota"] => Some(Whom::Rota(name.to_string())),
+        [_, ..] => {
+            reading.refuse(
+                at,
+                format!("{name:?} is a {} and a {}; give one of them another name", kinds[0], kinds[1]),
+            );
+            None
+        }
+        [] => {
+            let known: Vec<&str> = ringable.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+            let says = format!(
+                "there is no person, office or rota named {name:?}; {}",
+                instead(name, &known, "add a [[person]] of this name")
+            );
+            reading.refuse(at, says);
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use desk::business::{Accept, Business};
+
+    use super::*;
+    use crate::config::Config;
+
+    const DESK: &str = r#"
+        [business]
+        name = "Rivera Plumbing"
+        trade = "plumbing"
+        timezone = "America/Chicago"
+        [[trunk]]
+        name = "main"
+        accept_from = ["192.0.2.10"]
+        [[assistant]]
+        name = "Robin"
+        [[line]]
+        number = "(312) 555-0100"
+        office = "main"
+        [[office]]
+        name = "main"
+        hours = "Mo-Fr 08:00-17:00"
+    "#;
+
+    fn business(more: &str) -> Business {
+        let config = Config::from_text("desk", &format!("{DESK}{more}"), Path::new("")).unwrap();
+        Business::clone(&config.business)
+    }
+
+    fn steps(business: &Business, plan: &str) -> Vec<String> {
+        let said = |step: &Step| match step {
+            Step::Ring { whom, ring_for, order } => {
+                format!("{} {}s {order:?}", whom.name(), ring_for.as_secs())
+            }
+            Step::Assistant => "assistant".to_string(),
+            Step::Message => "message".to_string(),
+            Step::Refuse => "refuse".to_string(),
+        };
+        let rules = &business.plans[plan].rules;
+        rules
+            .iter()
+            .map(|r| {
+                format!("{}: {}", r.when.name(), r.steps.iter().map(said).collect::<Vec<_>>().join(", "))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn an_office_without_people_has_an_assistant_and_a_message() {
+        let business = business("");
+        for plan in ["always", "after-hours", "overflow"] {
+            assert_eq!(steps(&business, plan), ["always: assistant, message"], "{plan}");
+        }
+    }
+
+    #[test]
+    fn the_built_in_plans_ring_the_office_while_it_is_open_and_whoever_is_on_call_after_the_assistant() {
+        let dana = "[[person]]\nname = \"Dana\"\nreach = [{ to = \"101\" }]\n";
+        let without_rota = business(dana);
+        assert_eq!(steps(&without_rota, "always"), ["always: assistant, main 25s Together, message"]);
+        let business = business(&format!("{dana}[[rota]]\nname = \"on-call\"\npeople = [\"Dana\"]\n"));
+        assert_eq!(steps(&business, "always"), ["always: assistant, on-call 25s InTurn, message"]);
+        assert_eq!(
+            steps(&business, "overflow"),
+            [
+                "open: main 15s Together, assistant, on-call 25s InTurn, message",
+                "always: assistant, on-call 25s InTurn, message"
+            ]
+        );
+        assert_eq!(
+            steps(&business, "after-hours"),
+            ["open: main 30s Together, message", "always: assistant, on-call 25s InTurn, message"]
+        );
+    }
+
+    #[test]
+    fn with_several_offices_each_has_its_own_built_in_plans() {
+        let business = business(
+            "[[office]]\nname = \"north\"\nhours = \"24/7\"\n[[line]]\nnumber = \"+13125550101\"\noffice = \"north\"\n\
+             [[person]]\nname = \"Lee\"\noffice = \"north\"\nreach = [{ to = \"+13125550144\" }]\n",
+        );
+        let plans: Vec<&str> = business.lines.values().map(|line| line.plan.as_str()).collect();
+        assert_eq!(plans, ["overflow at main", "overflow at north"]);
+        assert_eq!(steps(&business, "overflow at main"), ["always: assistant, message"]);
+        assert_eq!(
+            steps(&business, "overflow at north")[0],
+            "open: north 15s Together, assistant, north 25s Together, message"
+        );
+        assert_eq!(business.people["Lee"].reach[0].accept, Accept::PressOne);
+    }
+
+    #[test]
+    fn every_built_in_rule_ends_in_a_message_that_needs_nobody() {
+        let business = business("[[person]]\nname = \"Dana\"\nreach = [{ to = \"sip:dana@192.0.2.20\" }]\n");
+        let last = business.plans.values().flat_map(|plan| &plan.rules).map(|rule| rule.steps.last());
+        assert!(last.into_iter().all(|step| step == Some(&Step::Message)));
+    }
+}

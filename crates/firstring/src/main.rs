@@ -1,0 +1,141 @@
+//! Answers a small business's phone: configuration, sockets, threads, web, command line.
+
+#![allow(clippy::print_stdout, reason = "a command line talks to a person; libraries below do not")]
+
+mod caller;
+mod chat;
+mod cli;
+mod config;
+mod demo;
+mod lists;
+mod media_thread;
+mod progress;
+mod run;
+mod shell;
+mod watch;
+mod web;
+
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::config::Config;
+use crate::shell::clock::Clock;
+
+/// It ran, and the answer is no.
+const NO: u8 = 1;
+/// Wrong usage or configuration.
+const WRONG: u8 = 2;
+/// It could not be found out.
+const UNKNOWN: u8 = 3;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Command::Worker(worker) = &cli.command {
+        return worker_process(&worker.kind);
+    }
+    log_to_stderr();
+    match dispatch(cli) {
+        Ok(code) => code,
+        // Whoever read our output has seen enough.
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("firstring: {error:#}");
+            ExitCode::from(UNKNOWN)
+        }
+    }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<io::Error>();
+    io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn worker_process(kind: &str) -> ExitCode {
+    match speech::worker::Kind::from_word(kind) {
+        Some(kind) => speech::worker::main(kind),
+        None => {
+            eprintln!("firstring: {kind:?} is no voice worker; the desk starts them by itself");
+            ExitCode::from(WRONG)
+        }
+    }
+}
+
+fn log_to_stderr() {
+    let wanted = tracing_subscriber::EnvFilter::try_from_env("FIRSTRING_LOG");
+    let filter = wanted.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,firstring=info"));
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colour).init();
+}
+
+fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Config(text) => Ok(config::commands::print_text(text.text)?),
+        Command::Check(file) => Ok(config::commands::check(&file.config, cli.json, hearable)?),
+        Command::Run(run) => answer_the_phone(&run, cli.json),
+        Command::Calls(stored) => lists::calls(&stored, cli.json),
+        Command::Bookings(stored) => lists::bookings(&stored, cli.json),
+        Command::Messages(stored) => lists::messages(&stored, cli.json),
+        Command::Callbacks(stored) => lists::callbacks(&stored, cli.json),
+        Command::Explain(explain) => lists::explain(&explain, cli.json),
+        Command::TestCall(call) => caller::command::test_call(&call, cli.json),
+        Command::Demo(demo) => demo::demo(&demo, cli.json),
+        Command::Chat(chat) => chat_in_text(&chat, cli.json),
+        Command::Worker(_) => Ok(ExitCode::from(WRONG)),
+    }
+}
+
+/// Whether every grammar of this configuration can be listened for.
+fn hearable(config: &Config) -> Vec<config::Finding> {
+    config::hearing(&run::grammars(&config.business), Path::new(speech::MODEL_DIRECTORY))
+}
+
+fn chat_in_text(typed: &cli::Chat, json: bool) -> anyhow::Result<ExitCode> {
+    let people = match typed.people {
+        cli::People::Answer => sim::People::Answering,
+        cli::People::Away => sim::People::Absent,
+    };
+    chat::chat(&chat::Chat {
+        file: &typed.file.config,
+        line: &typed.line,
+        from: typed.from.as_deref(),
+        at: typed.now.unwrap_or_else(jiff::Timestamp::now),
+        people,
+        json,
+    })
+}
+
+fn answer_the_phone(run: &cli::Run, json: bool) -> anyhow::Result<ExitCode> {
+    let config = match Config::load(&run.file.config) {
+        Ok(config) => config,
+        Err(refusals) => return Ok(config::commands::tell_refusals(&refusals, json)?),
+    };
+    let clock = run.now.map_or_else(Clock::start, Clock::start_at);
+    runtime()?.block_on(async {
+        let mut bar = progress::Prompts::shown();
+        let desk = match run::Desk::start(&config, clock, |step| bar.tell(step)).await {
+            Ok(desk) => desk,
+            Err(error) => {
+                bar.end();
+                eprintln!("firstring: {error:#}");
+                return Ok(ExitCode::from(WRONG));
+            }
+        };
+        bar.end();
+        tracing::info!(address = %desk.console, "Showing the console");
+        for address in &desk.listening {
+            tracing::info!(%address, "Answering calls");
+        }
+        run::until_stopped(&desk).await?;
+        desk.stop().await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// The tasks beside the control thread.
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+}

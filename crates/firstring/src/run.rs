@@ -1,0 +1,369 @@
+//! Starting a desk from its configuration, and ending it without leaving a caller behind.
+//!
+//! Everything that can be wrong is found here, before the first call: prompts are rendered, grammars tried in a
+//! decoder, the database opened, sockets bound. What then runs is the control thread, the media threads, and
+//! the tasks beside them.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use desk::booking::Diary;
+use desk::business::Business;
+use desk::record::CallId;
+use desk::{greeting, sayings};
+use line::{Exchange, Live, Outbound, SoundId, Trunk};
+use media::Filler;
+use mio::{Poll, Waker};
+use speech::local::{HearingSettings, LocalHearing, LocalSpeaker, NoHearing, WorkerCommand};
+use speech::{Answers, Grammar, GrammarError, GrammarSet, Hear, Line, Progress, Prompt, Prompts};
+use store::journal::Journals;
+use store::{Opened, Reader, Store};
+use tokio::runtime::Handle;
+use tokio::sync::{broadcast, oneshot};
+
+use crate::config::{Advertise, Config, TrunkSettings};
+use crate::media_thread::{self, MediaThreads};
+use crate::shell::addresses::Sockets;
+use crate::shell::calendars;
+use crate::shell::clock::Clock;
+use crate::shell::control::{Control, WAKER};
+use crate::shell::hearing::Ears;
+use crate::shell::inbox::{Inbox, Letter};
+use crate::shell::keeping::{Asked, Keeper, written};
+use crate::shell::recording::Recordings;
+use crate::shell::saying::Sayings;
+use crate::shell::standing::{self, Board};
+use crate::web;
+use crate::web::metrics::Metrics;
+use crate::web::refusals::Refusals;
+
+/// Live events a slow watcher may be behind before it misses some.
+const WATCHED: usize = 4_096;
+
+/// A desk that is up.
+pub struct Desk {
+    /// What happens, as it happens.
+    pub live: broadcast::Sender<Live>,
+    /// Where the console is shown.
+    pub console: SocketAddr,
+    /// Where SIP is received.
+    pub listening: Vec<SocketAddr>,
+    inbox: Inbox,
+    control: Option<JoinHandle<io::Result<()>>>,
+    end_of_web: oneshot::Sender<()>,
+}
+
+impl Desk {
+    /// Starts everything. `progress` is told how far the prompts have come.
+    ///
+    /// # Errors
+    /// Whatever keeps this configuration from working on this machine, in a sentence with its remedy.
+    pub async fn start(
+        config: &Config,
+        clock: Clock,
+        progress: impl FnMut(Progress),
+    ) -> anyhow::Result<Desk> {
+        let poll = Poll::new().context("the system gives no readiness queue")?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let (inbox, letters) = Inbox::new(waker);
+        let public = match config.sip.advertise {
+            Advertise::Auto => None,
+            Advertise::Address(address) => Some(address),
+        };
+        let mut sockets = Sockets::bind(&config.sip.listen, public, poll.registry())?;
+        let keeper = open_store(&config.data_directory, clock, &inbox)?;
+        let (prompts, ears) = voices(config, &inbox, progress).await?;
+        let exchange = exchange(config, &mut sockets, clock)?;
+        let media = media_threads(config, clock, &inbox)?;
+        let live = broadcast::channel(WATCHED).0;
+        let board = Arc::new(Board::new(config));
+        let (refusals, metrics) = (Arc::<Refusals>::default(), Arc::<Metrics>::default());
+        let runtime = Handle::current();
+        calendars::watch(config, &inbox);
+        calendars::forget_old(config, clock, &inbox);
+        let filler = filler(&config.business, &prompts)?;
+        let control = Control {
+            clock,
+            poll,
+            agent: sip::Agent::new(agent_setup(config, &sockets)?, seed()),
+            exchange,
+            letters,
+            media,
+            sayings: Sayings::new(prompts, runtime.clone(), inbox.clone()),
+            ears,
+            recordings: Recordings::new(&config.data_directory, runtime, inbox.clone()),
+            keeper,
+            live: live.clone(),
+            refusals: Arc::clone(&refusals),
+            metrics: Arc::clone(&metrics),
+            board: Arc::clone(&board),
+            inbox: inbox.clone(),
+            filler,
+            calls: BTreeMap::new(),
+            listens: BTreeMap::new(),
+            end_by: None,
+            over_by: None,
+            pulse: Default::default(),
+            sound_is_late: false,
+            opening: BTreeMap::new(),
+            sockets,
+        };
+        let listening = control.sockets.listening().collect();
+        let control = std::thread::Builder::new().name("control".to_string()).spawn(move || control.run())?;
+        let (end_of_web, ended) = oneshot::channel();
+        let standing = standing(config, clock, board);
+        let directory = config.data_directory.clone();
+        let view = web::View { directory, live: web::Feed::of(live.clone()), standing, refusals, metrics };
+        let console = open_console(config, view, ended).await?;
+        Ok(Desk { live, console, listening, inbox, control: Some(control), end_of_web })
+    }
+
+    /// Takes no more calls, brings those that are up to an end, and waits for that.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.inbox.post(Letter::Stop);
+        // Nobody listens any more if the console has ended by itself.
+        let _ = self.end_of_web.send(());
+        let Some(control) = self.control.take() else { return Ok(()) };
+        match tokio::task::spawn_blocking(move || control.join()).await? {
+            Ok(result) => result.context("the control thread lost its sockets"),
+            Err(_) => bail!("the control thread has panicked; see the log"),
+        }
+    }
+
+    /// True while calls are answered.
+    pub fn is_up(&self) -> bool {
+        self.control.as_ref().is_some_and(|control| !control.is_finished())
+    }
+}
+
+/// Opens the store; where that is not possible for now, calls are answered all the same.
+fn open_store(directory: &Path, clock: Clock, inbox: &Inbox) -> anyhow::Result<Keeper> {
+    let answers = inbox.clone();
+    let answer = move |result| written(&answers, result);
+    let store = match Store::<Asked>::open(directory, clock.now().wall, answer.clone()) {
+        Ok((store, opened)) => {
+            tell_interrupted(&opened);
+            store
+        }
+        Err(error) if error.may_pass() => {
+            let now = move || clock.now().wall;
+            Store::open_when_possible(directory, &error, now, |opened| tell_interrupted(&opened), answer)?
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let journals = Journals::open(directory)
+        .with_context(|| format!("journals cannot be written in {}", directory.display()))?;
+    Ok(Keeper::new(store, journals, inbox.clone()))
+}
+
+fn tell_interrupted(opened: &Opened) {
+    for interrupted in &opened.interrupted {
+        tracing::warn!(call = %interrupted.record.id, "A call was interrupted when the desk went down, a callback is stored");
+    }
+}
+
+/// Shows the console; an address that is taken keeps nobody from being answered.
+async fn open_console(
+    config: &Config,
+    view: web::View,
+    ended: oneshot::Receiver<()>,
+) -> anyhow::Result<SocketAddr> {
+    let listen = config.web.listen;
+    let access = web::Access::decide(listen, config.web.token.as_ref())?;
+    let listener = web::bind(listen).await;
+    let listener =
+        listener.with_context(|| format!("the console cannot listen on {listen}; change [web] listen"))?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move {
+        let until = async move { drop(ended.await) };
+        if let Err(error) = web::serve(listener, view, access, until).await {
+            tracing::error!(%error, "The console has ended, calls are answered all the same");
+        }
+    });
+    Ok(address)
+}
+
+fn standing(
+    config: &Config,
+    clock: Clock,
+    board: Arc<Board>,
+) -> Arc<dyn Fn() -> web::Standing + Send + Sync> {
+    let (config, started) = (config.clone(), clock.now().wall);
+    Arc::new(move || standing::standing(&config, clock, started, &board))
+}
+
+/// Renders every prompt, and makes ready to hear. Without a model the keypad leads.
+async fn voices(
+    config: &Config,
+    inbox: &Inbox,
+    progress: impl FnMut(Progress),
+) -> anyhow::Result<(Arc<Prompts>, Ears)> {
+    let command = WorkerCommand::this_program()?;
+    let speaker = Arc::new(LocalSpeaker::start(command.clone()));
+    let prompts = Arc::new(Prompts::new(speaker, config.data_directory.join("prompts")));
+    prompts.render_all(&prompt_list(&config.business), progress).await?;
+    let hear = hearing(&config.business, command).await?;
+    Ok((prompts, Ears::new(hear, Handle::current(), inbox.clone())))
+}
+
+/// Everything that is said in words known beforehand, in each voice that says it.
+fn prompt_list(business: &Business) -> Vec<Prompt> {
+    let mut lines = std::collections::BTreeSet::new();
+    for assistant in business.assistants.values() {
+        let greeting = greeting::phrases(&assistant.greeting).into_iter().map(|phrase| phrase.text);
+        let fixed = sayings::ALL.iter().map(|text| (*text).to_string());
+        let asked = assistant.intake.prompts(&business.name);
+        lines.extend(greeting.chain(fixed).chain(asked).map(|text| Line::new(&assistant.voice, &text)));
+    }
+    lines.into_iter().map(|line| Prompt { line, recording: None }).collect()
+}
+
+async fn hearing(business: &Business, command: WorkerCommand) -> anyhow::Result<Arc<dyn Hear>> {
+    let grammars = grammars(business);
+    match LocalHearing::start(HearingSettings::new(command), &grammars).await {
+        Ok(hearing) => Ok(Arc::new(hearing)),
+        Err(problems) if problems.iter().all(|p| matches!(p, GrammarError::Lexicon(_))) => {
+            let why = sentence(&problems);
+            tracing::warn!(%why, "Callers cannot be heard, the keypad leads");
+            Ok(Arc::new(NoHearing::because(why)))
+        }
+        Err(problems) => bail!("{}", sentence(&problems)),
+    }
+}
+
+/// Every grammar of every intake, as the recogniser takes them.
+pub fn grammars(business: &Business) -> GrammarSet {
+    let mut set = GrammarSet::default();
+    for assistant in business.assistants.values() {
+        for grammar in assistant.intake.grammars() {
+            if set.grammars.iter().all(|known| known.name != grammar.name) {
+                let answers = Answers::Jsgf(grammar.jsgf);
+                set.grammars.push(Grammar { name: grammar.name, answers, threshold: grammar.threshold });
+            }
+        }
+        set.pronunciations.extend(assistant.intake.pronunciations().clone());
+    }
+    set
+}
+
+fn sentence(problems: &[GrammarError]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn filler(business: &Business, prompts: &Prompts) -> anyhow::Result<Filler> {
+    let voice = business.assistants.values().next().map(|assistant| assistant.voice.as_str());
+    let line = Line::new(voice.unwrap_or_default(), sayings::FILLER);
+    let clip = prompts.ready(&line).context("no [[assistant]] is configured, so nothing could be said")?;
+    Ok(Filler { clip: clip.samples().clone(), patience: media::turn::Patience::default() })
+}
+
+fn exchange(config: &Config, sockets: &mut Sockets, clock: Clock) -> anyhow::Result<Exchange> {
+    let mut trunks = BTreeMap::new();
+    for trunk in &config.trunks {
+        let outbound = outbound(trunk, sockets)?;
+        trunks.insert(trunk.name.clone(), Trunk { outbound });
+    }
+    Ok(Exchange::new(line::Setup {
+        business: Arc::clone(&config.business),
+        country: config.country,
+        trunks,
+        diaries: diaries(config, clock)?,
+        salt: seed()[0],
+    }))
+}
+
+fn outbound(trunk: &TrunkSettings, sockets: &mut Sockets) -> anyhow::Result<Option<Outbound>> {
+    let Some(target) = &trunk.target else { return Ok(None) };
+    let found = (target.host.as_str(), target.port).to_socket_addrs();
+    let found =
+        found.with_context(|| format!("trunk `{}`: {target} is not found; check its name", trunk.name))?;
+    let path = found.into_iter().find_map(|remote| sockets.path_to(remote));
+    let path =
+        path.with_context(|| format!("trunk `{}`: no [sip] listen address reaches {target}", trunk.name))?;
+    Ok(Some(Outbound { path, domain: target.to_string() }))
+}
+
+fn diaries(config: &Config, clock: Clock) -> anyhow::Result<BTreeMap<String, Diary>> {
+    let mut diaries = BTreeMap::new();
+    let now = clock.now().wall;
+    for calendar in &config.calendars {
+        let name = calendar.rules.calendar.clone();
+        let mut diary = Diary::new(calendar.rules.clone());
+        for booking in stored_bookings(&config.data_directory, &name, now) {
+            diary.keep(booking);
+        }
+        diary.set_busy(calendars::read(calendar, now)?);
+        diaries.insert(name, diary);
+    }
+    Ok(diaries)
+}
+
+/// The visits that are booked. A database that cannot be read gives none: the store itself guards each slot.
+fn stored_bookings(directory: &Path, calendar: &str, now: jiff::Timestamp) -> Vec<desk::booking::Booking> {
+    let read = Reader::open(directory).and_then(|reader| reader.live_bookings(calendar, now));
+    read.unwrap_or_else(|error| {
+        tracing::error!(calendar, %error, "Stored visits cannot be read, only the store keeps slots apart");
+        Vec::new()
+    })
+}
+
+fn agent_setup(config: &Config, sockets: &Sockets) -> anyhow::Result<sip::Setup> {
+    let mut peers = Vec::new();
+    for trunk in &config.trunks {
+        let mut accept_from = Vec::new();
+        for range in &trunk.accept_from {
+            accept_from.push(range.to_string().parse().context("a range of accept_from")?);
+        }
+        peers.push(sip::Peer { name: trunk.name.as_str().into(), accept_from });
+    }
+    let product = concat!("Firstring/", env!("CARGO_PKG_VERSION")).to_string();
+    Ok(sip::Setup { product, peers, limits: sip::Limits::default(), advertised: sockets.advertised() })
+}
+
+fn media_threads(config: &Config, clock: Clock, inbox: &Inbox) -> anyhow::Result<MediaThreads> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let rtp_ports = config.sip.rtp_ports.clone();
+    let settings = media_thread::Config { threads, rtp_ports, origin: clock.origin() };
+    let inbox = inbox.clone();
+    let report = move |leg: media::LegId, event| inbox.post(Letter::Media(SoundId(leg.0), event));
+    MediaThreads::start(settings, report).context("the media threads could not be started")
+}
+
+/// Unguessable numbers for tags, branches and call ids.
+fn seed() -> [u64; 2] {
+    use std::hash::{BuildHasher, RandomState};
+    [0, 1].map(|number: u64| RandomState::new().hash_one(number))
+}
+
+/// Ends a run: on ctrl-c, on SIGTERM, or when the control thread is gone.
+pub async fn until_stopped(desk: &Desk) -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut look = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            result = tokio::signal::ctrl_c() => return result,
+            _ = terminate.recv() => return Ok(()),
+            _ = look.tick() => if !desk.is_up() { return Ok(()) },
+        }
+    }
+}
+
+/// The record of a call that has ended, as soon as it is stored.
+pub async fn record_of(directory: PathBuf, call: CallId) -> anyhow::Result<desk::record::Record> {
+    for _ in 0..50 {
+        let (directory, id) = (directory.clone(), call.0.clone());
+        let read = tokio::task::spawn_blocking(move || Reader::open(&directory)?.call(&id)).await?;
+        if let Ok(record) = read {
+            return Ok(record);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    bail!("the record of {call} was not stored within 2.5 s; see `firstring calls`")
+}

@@ -1,0 +1,501 @@
+//! The control thread: the one place where calls are decided.
+//!
+//! It owns the user agent and the exchange, reads the SIP sockets, and gives each machine its events, one at a
+//! time, with the moment they happened. Nothing here waits on a network, a disk or an engine.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use desk::call::Closing;
+use desk::record::CallId;
+use line::{Action, Event, Exchange, Live, Opening, SoundEvent, SoundId, SoundOrder};
+use media::{
+    AddressRange, BargeIn, Connect, DigitTypes, Filler, LegId, Listen, Order, OursFrom, Play, SpeechEnd,
+};
+use mio::{Events, Poll, Token};
+use tokio::sync::broadcast;
+
+use crate::media_thread::{MediaThreads, Pulse, RingTap};
+use crate::shell::addresses::Sockets;
+use crate::shell::clock::Clock;
+use crate::shell::hearing::{Ears, TAP};
+use crate::shell::inbox::{Inbox, Letter};
+use crate::shell::keeping::Keeper;
+use crate::shell::recording::Recordings;
+use crate::shell::saying::Sayings;
+use crate::shell::standing::Board;
+use crate::web::metrics::Metrics;
+use crate::web::refusals::Refusals;
+
+/// The waker's token; sockets count from zero.
+pub const WAKER: Token = Token(usize::MAX);
+/// Datagrams read from one socket before the calls are looked after.
+const BATCH: usize = 64;
+/// A turn of speech longer than this is cut, and understood as far as it went.
+const LONGEST_TURN: Duration = Duration::from_secs(15);
+/// People who talk when the desk is to stop have this long to finish.
+const LAST_TALKS: Duration = Duration::from_secs(30);
+/// A BYE that is lost is sent again for this long before the desk is gone.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+/// How often the pace of the media threads is judged.
+const PULSE_EVERY: Duration = Duration::from_secs(5);
+/// More looks than this share coming 5 ms late go with gaps that callers hear. Measured: decision 0001.
+const LATE: f64 = 0.03;
+/// A message is one turn.
+const LONGEST_MESSAGE: Duration = Duration::from_secs(125);
+
+/// Everything the control thread works with.
+pub struct Control {
+    /// The clock.
+    pub clock: Clock,
+    /// Readiness of the sockets and the waker.
+    pub poll: Poll,
+    /// SIP sockets.
+    pub sockets: Sockets,
+    /// The user agent.
+    pub agent: sip::Agent,
+    /// Every call.
+    pub exchange: Exchange,
+    /// The way in from other threads.
+    pub letters: Receiver<Letter>,
+    /// The sound of every leg.
+    pub media: MediaThreads,
+    /// What is being said.
+    pub sayings: Sayings,
+    /// What is being listened to.
+    pub ears: Ears,
+    /// What is being recorded.
+    pub recordings: Recordings,
+    /// What is kept.
+    pub keeper: Keeper,
+    /// Who watches.
+    pub live: broadcast::Sender<Live>,
+    /// Calls turned away, for the console.
+    pub refusals: Arc<Refusals>,
+    /// What is counted, for the console.
+    pub metrics: Arc<Metrics>,
+    /// How the desk stands, for the console.
+    pub board: Arc<Board>,
+    /// The other end of [`Control::letters`]: how many letters did not fit.
+    pub inbox: Inbox,
+    /// What plays when everything else is silent.
+    pub filler: Filler,
+    /// Legs about to be connected, for the rest of this turn: the greeting goes with the connection.
+    pub opening: BTreeMap<SoundId, Connect>,
+    /// Which call a leg's sound belongs to.
+    pub calls: BTreeMap<SoundId, CallId>,
+    /// When people who still talk are cut off, once the desk is to stop.
+    pub end_by: Option<Duration>,
+    /// When the far ends' answers to our last BYEs are no longer awaited.
+    pub over_by: Option<Duration>,
+    /// How late sound left when it was last looked at.
+    pub pulse: (Duration, Pulse),
+    /// Whether that is too late.
+    pub sound_is_late: bool,
+    /// Listening that waits until what comes before is rendered.
+    pub listens: BTreeMap<SoundId, Listen>,
+}
+
+impl Control {
+    /// Works until every call has ended after a stop was asked for.
+    pub fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(256);
+        let mut buffer = vec![0; 65_536];
+        while !self.is_done() {
+            let wait = self.next_wake().map(|at| self.clock.until(at));
+            match self.poll.poll(&mut events, wait) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => result?,
+            }
+            self.read_sockets(&mut buffer);
+            self.read_letters();
+            self.meet_deadlines();
+            self.tell_how_it_stands();
+        }
+        Ok(())
+    }
+
+    /// Every call has ended, and every far end knows it, or has had its time to.
+    fn is_done(&mut self) -> bool {
+        if !self.exchange.is_over() {
+            return false;
+        }
+        let now = self.clock.now().mono;
+        let last_words = *self.over_by.get_or_insert(now + LAST_WORDS);
+        self.agent.is_over() || last_words <= now
+    }
+
+    fn tell_how_it_stands(&mut self) {
+        let now = self.clock.now().mono;
+        if now.saturating_sub(self.pulse.0) >= PULSE_EVERY {
+            let pulse = self.media.pulse();
+            self.sound_is_late = pulse.since(self.pulse.1).share_later_than(5) > LATE;
+            self.pulse = (now, pulse);
+        }
+        self.board.write(&self.exchange, &self.keeper, self.inbox.dropped(), self.sound_is_late);
+    }
+
+    fn next_wake(&self) -> Option<Duration> {
+        let calls = self.exchange.poll_deadline().map(|deadline| deadline.at);
+        let agent = self.agent.poll_deadline().map(|deadline| deadline.at);
+        calls.into_iter().chain(agent).chain(self.end_by).chain(self.over_by).min()
+    }
+
+    /// Every socket is read on every turn: a batch that was cut short has no second readiness event.
+    fn read_sockets(&mut self, buffer: &mut [u8]) {
+        let mut more = true;
+        while more {
+            more = false;
+            for index in 0..self.sockets.len() {
+                more |= self.read_socket(index, buffer);
+            }
+            self.read_letters();
+            self.meet_deadlines();
+        }
+    }
+
+    /// True if the socket may hold more than was read.
+    fn read_socket(&mut self, index: usize, buffer: &mut [u8]) -> bool {
+        for _ in 0..BATCH {
+            match self.sockets.receive(index, buffer) {
+                Ok((length, path)) => {
+                    let bytes = buffer[..length].to_vec();
+                    self.agent.handle(sip::Event::Received { path, bytes }, self.clock.now().mono);
+                    self.drain();
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                // An ICMP error for something sent earlier; the socket itself is well.
+                Err(_) => {}
+            }
+        }
+        true
+    }
+
+    fn read_letters(&mut self) {
+        while let Ok(letter) = self.letters.try_recv() {
+            match letter {
+                Letter::Line(event) => self.tell(event),
+                Letter::Media(sound, event) => self.media_reports(sound, event),
+                Letter::Rendered(rendered) => {
+                    self.sayings.rendered(rendered);
+                    self.play();
+                }
+                Letter::Stop => self.stop(),
+                Letter::Forget { before } => self.keeper.forget(before),
+                Letter::Busy { calendar, busy } => {
+                    if let Some(diary) = self.exchange.board_mut().diary(&calendar) {
+                        diary.set_busy(busy);
+                    }
+                }
+            }
+        }
+    }
+
+    fn meet_deadlines(&mut self) {
+        let now = self.clock.now();
+        if self.end_by.is_some_and(|at| at <= now.mono) {
+            self.end_by = None;
+            self.tell(Event::Closing(Closing::AtOnce));
+        }
+        if self.agent.poll_deadline().is_some_and(|deadline| deadline.at <= now.mono) {
+            self.agent.handle_deadline(now.mono);
+            self.drain();
+        }
+        if self.exchange.poll_deadline().is_some_and(|deadline| deadline.at <= now.mono) {
+            self.exchange.handle_deadline(now);
+            self.drain();
+        }
+    }
+
+    /// Takes no more calls. People who talk may finish, for a while.
+    fn stop(&mut self) {
+        self.end_by.get_or_insert(self.clock.now().mono + LAST_TALKS);
+        self.tell(Event::Closing(Closing::LetPeopleFinish));
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.exchange.handle(event, self.clock.now());
+        self.drain();
+    }
+
+    /// Carries out everything both machines want, until neither wants anything.
+    fn drain(&mut self) {
+        loop {
+            if let Some(action) = self.agent.poll_action() {
+                self.perform_sip(action);
+            } else if let Some(action) = self.exchange.poll_action() {
+                self.perform(action);
+            } else {
+                break;
+            }
+        }
+        while let Some((sound, connect)) = self.opening.pop_first() {
+            self.order(sound, Order::Connect(connect));
+        }
+    }
+
+    fn perform_sip(&mut self, action: sip::Action) {
+        match action {
+            sip::Action::Send { path, bytes } => self.sockets.send(path, &bytes),
+            sip::Action::Tell(sip::Notice::Stranger { source, packets: _ }) => {
+                let because =
+                    format!("{} is in no trunk's accept_from; its packets are not answered", source.ip());
+                self.refusals.note(self.clock.now().wall, None, None, &because);
+            }
+            sip::Action::Tell(notice) => self.exchange.handle(Event::Sip(notice), self.clock.now()),
+        }
+    }
+
+    fn perform(&mut self, action: Action) {
+        let now = self.clock.now();
+        match action {
+            Action::Sip(order) => self.agent.handle(sip::Event::Order(order), now.mono),
+            Action::OpenSound { sound, bind, beside } => self.open_sound(sound, bind, beside),
+            Action::Sound { sound, order } => self.order_sound(sound, order),
+            Action::Say { call, sound, saying, voice, phrases } => {
+                self.calls.insert(sound, call);
+                self.sayings.say(sound, saying, &voice, &phrases);
+                self.play();
+            }
+            Action::Listen { call, sound, listen, question } => {
+                let (tap, heard) = RingTap::with_room(TAP);
+                self.calls.insert(sound, call.clone());
+                self.ears.listen(&call, listen, question.grammar.clone(), heard);
+                self.listen(sound, turn(question.hang, LONGEST_TURN, tap));
+            }
+            Action::Conclude { call, listen } => self.ears.conclude(&call, listen),
+            Action::StopListening { call, sound } => {
+                self.ears.stop(&call);
+                self.listens.remove(&sound);
+                self.order(sound, Order::StopListening);
+            }
+            Action::TakeMessage { call, sound, id, hang } => self.take_message(call, sound, id, hang),
+            Action::EndMessage { call } => self.recordings.end(&call),
+            Action::Store { call, ask, keep } => {
+                if let line::Keep::Record(record) = &keep {
+                    self.ears.forget(&record.id);
+                    self.metrics.count(record);
+                }
+                self.keeper.keep(call, ask, keep);
+            }
+            Action::Journal { call, event } => self.keeper.note(&call, &event, now),
+            // Nobody watching is no error.
+            Action::Show(live) => drop(self.live.send(live)),
+            Action::Refused(refusal) => {
+                let trunk = Some(refusal.trunk.as_str());
+                self.refusals.note(now.wall, trunk, Some(refusal.status), &refusal.because);
+            }
+        }
+    }
+
+    fn open_sound(&mut self, sound: SoundId, bind: IpAddr, beside: Option<SoundId>) {
+        let event = match self.media.open(leg(sound), bind, beside.map(leg)) {
+            Ok(address) => {
+                let address = self.sockets.as_others_see(address);
+                Event::SoundOpened { sound, address }
+            }
+            Err(error) => {
+                tracing::error!(%error, "No socket for sound, the call is sent elsewhere");
+                Event::SoundRefused { sound }
+            }
+        };
+        self.exchange.handle(event, self.clock.now());
+    }
+
+    /// A leg that is gone needs no orders; a thread that takes none is met by the deadlines of its calls.
+    fn order(&self, sound: SoundId, order: Order) {
+        if let Err(error) = self.media.order(leg(sound), order) {
+            tracing::debug!(%error, "An order for a leg came too late");
+        }
+    }
+
+    fn order_sound(&mut self, sound: SoundId, order: SoundOrder) {
+        match order {
+            SoundOrder::Connect { agreed, signalled_by, opening } => {
+                let mut connect = connection(&agreed);
+                connect.latch = vec![AddressRange::only(signalled_by)];
+                if opening == Opening::WeSpeak {
+                    connect.filler = Some(self.filler.clone());
+                }
+                self.opening.insert(sound, connect);
+            }
+            SoundOrder::Confirmed => {
+                self.connect_now(sound);
+                self.order(sound, Order::Acked);
+            }
+            SoundOrder::Change(agreed) => {
+                let connect = connection(&agreed);
+                let direction = connect.direction;
+                self.order(sound, Order::Connect(connect));
+                self.order(sound, Order::Direct(direction));
+            }
+            SoundOrder::StopSaying => {
+                self.sayings.stop(sound, self.clock.now().mono);
+                self.order(sound, Order::StopPlaying);
+                self.report_failed();
+            }
+            SoundOrder::Tone(tone) => self.order(sound, Order::Tone(tone_of(tone))),
+            SoundOrder::Bridge { with } => {
+                self.connect_now(with);
+                self.connect_now(sound);
+                self.order(sound, Order::Bridge { with: leg(with) });
+            }
+            SoundOrder::Close => {
+                self.sayings.forget(sound);
+                self.listens.remove(&sound);
+                self.opening.remove(&sound);
+                self.calls.remove(&sound);
+                self.order(sound, Order::Close);
+            }
+        }
+    }
+
+    fn connect_now(&mut self, sound: SoundId) {
+        if let Some(connect) = self.opening.remove(&sound) {
+            self.order(sound, Order::Connect(connect));
+        }
+    }
+
+    /// Listening makes it the caller's turn, so it waits until what is to be said before has been handed over.
+    fn listen(&mut self, sound: SoundId, listen: Listen) {
+        self.connect_now(sound);
+        if self.sayings.is_rendering(sound) {
+            self.listens.insert(sound, listen);
+        } else {
+            self.order(sound, Order::Listen(listen));
+        }
+    }
+
+    fn listen_where_all_is_rendered(&mut self) {
+        let ready = |sound: &SoundId, _: &mut Listen| !self.sayings.is_rendering(*sound);
+        let listens: Vec<_> = self.listens.extract_if(.., ready).collect();
+        for (sound, listen) in listens {
+            self.order(sound, Order::Listen(listen));
+        }
+    }
+
+    fn take_message(&mut self, call: CallId, sound: SoundId, id: String, hang: Duration) {
+        let (tap, heard) = RingTap::with_room(TAP);
+        self.order(sound, Order::Tone(Some(media::Tone::Beep)));
+        self.recordings.begin(call, id, heard);
+        let message = Listen { ours_from: OursFrom::EndOfPause, ..turn(hang, LONGEST_MESSAGE, tap) };
+        self.listen(sound, message);
+    }
+
+    /// Hands over what is rendered. The first words of a leg go with its connection: they wait for the path.
+    fn play(&mut self) {
+        while let Some(next) = self.sayings.poll_play() {
+            let clip = next.clip.samples().clone();
+            let play = Play { id: next.id, clip, interruptible: next.interruptible };
+            match self.opening.remove(&next.sound) {
+                Some(mut connect) if connect.greeting.is_none() => {
+                    connect.greeting = Some(play);
+                    self.order(next.sound, Order::Connect(connect));
+                }
+                _ => self.order(next.sound, Order::Play(play)),
+            }
+        }
+        self.listen_where_all_is_rendered();
+        self.report_failed();
+    }
+
+    fn report_failed(&mut self) {
+        while let Some((sound, event)) = self.sayings.poll_failed() {
+            self.exchange.handle(Event::Sound { sound, event }, self.clock.now());
+        }
+    }
+
+    /// The sound of a leg reports: what the desk is to know goes on to the exchange.
+    fn media_reports(&mut self, sound: SoundId, event: media::Event) {
+        let told = match event {
+            media::Event::Spoke { id, at, gap } => self.sayings.began(sound, id, at, gap),
+            media::Event::Played { id, complete, samples: _, at } => {
+                self.sayings.ended(sound, id, complete, at)
+            }
+            media::Event::SpeechStarted { position: _, at } => {
+                if let Some(call) = self.calls.get(&sound) {
+                    self.ears.speaking(call);
+                }
+                Some(SoundEvent::SpeechStarted { at })
+            }
+            media::Event::SpeechEnded { position: _, voiced: _, at, why } => match why {
+                SpeechEnd::Quiet | SpeechEnd::TooLong => Some(SoundEvent::SpeechEnded { at }),
+                // The desk stopped listening by itself.
+                SpeechEnd::Cut => None,
+            },
+            media::Event::Digit { digit, at } => Some(SoundEvent::Digit { digit: digit.as_char(), at }),
+            media::Event::FillerPlayed { .. } => Some(SoundEvent::FillerPlayed),
+            media::Event::MediaTimeout { .. } => Some(SoundEvent::Silent),
+            media::Event::Closed { quality, at: _ } => Some(closed(&quality)),
+            media::Event::FirstPacket { .. }
+            | media::Event::BargedIn { .. }
+            | media::Event::MediaBack { .. } => None,
+        };
+        if let Some(event) = told {
+            self.tell(Event::Sound { sound, event });
+        }
+    }
+}
+
+fn leg(sound: SoundId) -> LegId {
+    LegId(sound.0)
+}
+
+fn turn(hang: Duration, max: Duration, tap: Box<dyn media::Tap>) -> Listen {
+    Listen { hang, max, tap: Some(tap), barge_in: BargeIn::DuckThenStop, ours_from: OursFrom::LastWord }
+}
+
+/// What was agreed by SDP, as the sound of a leg takes it.
+fn connection(agreed: &sip::sdp::Agreed) -> Connect {
+    let codec = match agreed.codec {
+        sip::sdp::Codec::Pcma => media::Codec::Pcma,
+        // PCMU, and whatever is not offered yet.
+        _ => media::Codec::Pcmu,
+    };
+    let (remote_reports, reports_share_port) = match agreed.rtcp {
+        sip::sdp::Rtcp::Muxed => (None, true),
+        sip::sdp::Rtcp::At(address) => (Some(address), false),
+    };
+    let digits = agreed.dtmf.zip(agreed.receive_dtmf);
+    Connect {
+        remote: agreed.remote,
+        remote_reports,
+        reports_share_port,
+        codec,
+        payload_type: agreed.payload_type,
+        digits: digits.map(|(send, receive)| DigitTypes { send, receive }),
+        packet_time: Duration::from_millis(agreed.send_ptime_ms.into()),
+        latch: Vec::new(),
+        direction: match agreed.direction {
+            sip::sdp::Direction::SendRecv => media::Direction::SendReceive,
+            sip::sdp::Direction::SendOnly => media::Direction::SendOnly,
+            sip::sdp::Direction::RecvOnly => media::Direction::ReceiveOnly,
+            sip::sdp::Direction::Inactive => media::Direction::Inactive,
+        },
+        greeting: None,
+        filler: None,
+    }
+}
+
+fn closed(quality: &media::Quality) -> SoundEvent {
+    SoundEvent::Closed {
+        first_word: quality.first_word_ms.map(Duration::from_millis),
+        longest_silence: Duration::from_millis(quality.longest_silence_ms),
+        quality: (quality.received > 0).then_some(desk::record::Quality {
+            jitter_ms: quality.jitter_ms,
+            loss_ratio: quality.loss_ratio,
+            mos: quality.mos,
+        }),
+    }
+}
+
+fn tone_of(tone: desk::call::Tone) -> Option<media::Tone> {
+    match tone {
+        desk::call::Tone::Silence => None,
+        desk::call::Tone::Ringback => Some(media::Tone::Ringback),
+    }
+}

@@ -1,0 +1,109 @@
+//! What the exchange wants kept, as the store and the journals take it.
+
+use desk::machine::{Ask, Moment};
+use desk::record::CallId;
+use jiff::tz::TimeZone;
+use line::{Event, Keep};
+use store::journal::Journals;
+use store::{CallStarted, Store, Stored, Write, Written};
+
+use crate::shell::inbox::Inbox;
+
+/// Who asked, if anybody waits for the answer.
+pub type Asked = Option<(CallId, Ask)>;
+
+/// The store and the journals, as the control thread uses them.
+pub struct Keeper {
+    store: Store<Asked>,
+    journals: Journals,
+    inbox: Inbox,
+}
+
+/// One line of a journal.
+#[derive(serde::Serialize)]
+struct Entry<'a> {
+    moment: Moment,
+    #[serde(flatten)]
+    event: &'a desk::call::Event,
+}
+
+impl Keeper {
+    /// Over an open store and its journals.
+    pub fn new(store: Store<Asked>, journals: Journals, inbox: Inbox) -> Self {
+        Keeper { store, journals, inbox }
+    }
+
+    /// Asks the store; it answers through the inbox, at once if its queue is full.
+    pub fn keep(&self, call: CallId, ask: Option<Ask>, keep: Keep) {
+        if let Keep::Record(record) = &keep {
+            self.journals.try_finish(&record.id);
+        }
+        let asked = ask.map(|ask| (call, ask));
+        if let Err(full) = self.store.try_write(asked, write(keep)) {
+            tracing::error!("The store's queue is full, nothing can be promised");
+            answer(&self.inbox, full.ask, false);
+        }
+    }
+
+    /// Writes one line of a call's journal.
+    pub fn note(&self, call: &CallId, event: &desk::call::Event, now: Moment) {
+        if let Ok(line) = serde_json::to_string(&Entry { moment: now, event }) {
+            self.journals.try_note(call, now.wall.to_zoned(TimeZone::UTC).date(), line);
+        }
+    }
+
+    /// Deletes what was kept long enough.
+    pub fn forget(&self, before: jiff::Timestamp) {
+        if self.store.try_write(None, Write::Forget { before }).is_err() {
+            tracing::warn!("The store is too busy to forget what is old; it is tried again in an hour");
+        }
+    }
+
+    /// Journal lines that did not fit, since the start.
+    pub fn journal_lines_dropped(&self) -> u64 {
+        self.journals.dropped()
+    }
+
+    /// How the store is doing.
+    pub fn health(&self) -> store::Health {
+        self.store.health()
+    }
+}
+
+/// Tells whoever asked what came of a write.
+pub fn written(inbox: &Inbox, written: Written<Asked>) {
+    let stored = match &written.result {
+        Ok(Stored::Done | Stored::Booked(_) | Stored::AlreadyBooked(_) | Stored::Forgotten(_)) => true,
+        Err(error) => {
+            tracing::error!(%error, "Something could not be stored, nothing was promised on it");
+            false
+        }
+    };
+    answer(inbox, written.ask, stored);
+}
+
+fn answer(inbox: &Inbox, asked: Asked, stored: bool) {
+    if let Some((call, ask)) = asked {
+        inbox.send(Event::Stored { call, ask, stored });
+    }
+}
+
+fn write(keep: Keep) -> Write {
+    match keep {
+        Keep::Arrival(begun) => Write::CallStarted(Box::new(CallStarted {
+            id: begun.arrival.id,
+            line: begun.arrival.line,
+            office: begun.office,
+            from: begun.arrival.from,
+            diverted_by: begun.arrival.diverted_by,
+            started: begun.started,
+            plan: begun.plan,
+            rule: begun.rule,
+            because: begun.because,
+        })),
+        Keep::Booking(booking) => Write::Booking(Box::new(booking)),
+        Keep::Callback(callback) => Write::Callback(Box::new(callback)),
+        Keep::Message(message) => Write::Message(Box::new(message)),
+        Keep::Record(record) => Write::Record(record),
+    }
+}

@@ -1,0 +1,15 @@
+//! The edges of the desk: sockets, threads and the clock, around machines that decide everything.
+//!
+//! One control thread owns the user agent and the exchange ([`control`]); sound belongs to the media threads;
+//! hearing, speaking and writing messages are tasks beside it. Every way back is a [`inbox::Letter`].
+
+pub mod addresses;
+pub mod calendars;
+pub mod clock;
+pub mod control;
+pub mod hearing;
+pub mod inbox;
+pub mod keeping;
+pub mod recording;
+pub mod saying;
+pub mod standing;

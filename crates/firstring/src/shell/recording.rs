@@ -1,0 +1,81 @@
+//! Messages on their way to disk: the caller's sound, written as it is spoken.
+//!
+//! One blocking task per message. A disk that is slow or full costs the message, never the call.
+//! Invariant: each recording is answered by exactly one `MessageEnded`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use desk::record::CallId;
+use line::Event;
+use rtrb::Consumer;
+use store::sound::MessageWriter;
+use tokio::runtime::Handle;
+
+use crate::shell::inbox::Inbox;
+
+/// How often the sound is written.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// The recordings that are open.
+pub struct Recordings {
+    directory: PathBuf,
+    runtime: Handle,
+    inbox: Inbox,
+    open: BTreeMap<CallId, Arc<AtomicBool>>,
+}
+
+impl Recordings {
+    /// None is open yet; sound lies below `directory`.
+    pub fn new(directory: &Path, runtime: Handle, inbox: Inbox) -> Self {
+        Recordings { directory: directory.to_path_buf(), runtime, inbox, open: BTreeMap::new() }
+    }
+
+    /// Begins to write what comes through `tap`.
+    pub fn begin(&mut self, call: CallId, id: String, tap: Consumer<i16>) {
+        let ended = Arc::new(AtomicBool::new(false));
+        self.open.insert(call.clone(), Arc::clone(&ended));
+        let (directory, inbox) = (self.directory.clone(), self.inbox.clone());
+        self.runtime.spawn_blocking(move || {
+            let seconds = record(&directory, &id, tap, &ended).unwrap_or_else(|error| {
+                tracing::warn!(%call, %error, "A message could not be written; the caller is promised a call back");
+                0.0
+            });
+            inbox.send(Event::MessageEnded { call, seconds });
+        });
+    }
+
+    /// Closes a recording.
+    pub fn end(&mut self, call: &CallId) {
+        match self.open.remove(call) {
+            Some(ended) => ended.store(true, Ordering::Release),
+            None => self.inbox.send(Event::MessageEnded { call: call.clone(), seconds: 0.0 }),
+        }
+    }
+}
+
+fn record(
+    directory: &Path,
+    id: &str,
+    mut tap: Consumer<i16>,
+    ended: &AtomicBool,
+) -> Result<f64, store::sound::SoundError> {
+    let mut writer = MessageWriter::create(directory, id)?;
+    loop {
+        // Read before the sound is taken, so that nothing spoken before the end is left behind.
+        let last = ended.load(Ordering::Acquire) || tap.is_abandoned();
+        if let Ok(chunk) = tap.read_chunk(tap.slots()) {
+            let (first, second) = chunk.as_slices();
+            writer.append(first)?;
+            writer.append(second)?;
+            chunk.commit_all();
+        }
+        if last {
+            return writer.close();
+        }
+        std::thread::sleep(EVERY);
+    }
+}

@@ -1,0 +1,110 @@
+//! How the desk stands at this moment, for the console: written by the control thread, read by the web.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use desk::hours::Openness;
+use jiff::Timestamp;
+use line::Exchange;
+
+use crate::config::Config;
+use crate::shell::clock::Clock;
+use crate::shell::keeping::Keeper;
+use crate::web::{Line, OpenNow, Standing, StoreHealth, Trunk};
+
+/// What changes from call to call.
+#[derive(Debug, Default)]
+pub struct Board {
+    calls_up: AtomicU32,
+    channels_up: BTreeMap<String, AtomicU32>,
+    letters_dropped: AtomicU64,
+    journal_lines_dropped: AtomicU64,
+    sound_is_late: AtomicBool,
+    store: Mutex<StoreHealth>,
+}
+
+impl Board {
+    /// Nothing is going on.
+    pub fn new(config: &Config) -> Board {
+        let channels_up = config.trunks.iter().map(|trunk| (trunk.name.clone(), AtomicU32::new(0))).collect();
+        Board { channels_up, ..Board::default() }
+    }
+
+    /// Written by the control thread after each turn of its work.
+    pub fn write(&self, exchange: &Exchange, keeper: &Keeper, letters_dropped: u64, sound_is_late: bool) {
+        self.sound_is_late.store(sound_is_late, Ordering::Relaxed);
+        let up = u32::try_from(exchange.calls_up()).unwrap_or(u32::MAX);
+        self.calls_up.store(up, Ordering::Relaxed);
+        self.letters_dropped.store(letters_dropped, Ordering::Relaxed);
+        self.journal_lines_dropped.store(keeper.journal_lines_dropped(), Ordering::Relaxed);
+        for (trunk, taken, _) in exchange.board().channels() {
+            if let Some(known) = self.channels_up.get(trunk) {
+                known.store(taken, Ordering::Relaxed);
+            }
+        }
+        if let Ok(mut store) = self.store.try_lock() {
+            *store = keeper.health().into();
+        }
+    }
+}
+
+/// Everything the console shows of this moment.
+pub fn standing(config: &Config, clock: Clock, started: Timestamp, board: &Board) -> Standing {
+    let store = board.store.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let mut troubles = Vec::new();
+    if let Some(why) = &store.failing {
+        troubles.push(format!("nothing can be stored, so nothing is promised to callers: {why}"));
+    }
+    let dropped = board.letters_dropped.load(Ordering::Relaxed);
+    if dropped > 0 {
+        troubles.push(format!("{dropped} messages between threads were dropped: this machine is overloaded"));
+    }
+    if board.sound_is_late.load(Ordering::Relaxed) {
+        troubles.push(
+            "sound leaves late: this machine is short of processor time, callers hear gaps".to_string(),
+        );
+    }
+    Standing {
+        started,
+        calls_up: board.calls_up.load(Ordering::Relaxed),
+        lines: lines(config, clock.now().wall),
+        trunks: trunks(config, board),
+        troubles,
+        store,
+        journal_lines_dropped: board.journal_lines_dropped.load(Ordering::Relaxed),
+    }
+}
+
+fn lines(config: &Config, now: Timestamp) -> Vec<Line> {
+    let business = &config.business;
+    let shown = |(number, line): (&desk::number::E164, &desk::business::Line)| {
+        let openness = business.office_of(line).map_or(Openness::Closed, |office| office.hours.openness(now));
+        Line {
+            number: number.clone(),
+            trunk: line.trunk.clone(),
+            office: line.office.clone(),
+            plan: line.plan.clone(),
+            assistant: line.assistant.clone(),
+            open: match openness {
+                Openness::Open => OpenNow::Open,
+                Openness::Closed => OpenNow::Closed,
+                Openness::Holiday => OpenNow::Holiday,
+            },
+        }
+    };
+    business.lines.iter().map(shown).collect()
+}
+
+fn trunks(config: &Config, board: &Board) -> Vec<Trunk> {
+    let shown = |trunk: &crate::config::TrunkSettings| Trunk {
+        name: trunk.name.clone(),
+        // The configuration refuses every other carrier until its preset exists.
+        carrier: "generic".to_string(),
+        accept_from: trunk.accept_from.iter().map(ToString::to_string).collect(),
+        channels: trunk.channels,
+        channels_up: board.channels_up.get(&trunk.name).map_or(0, |up| up.load(Ordering::Relaxed)),
+        without_us: trunk.without_us.clone(),
+    };
+    config.trunks.iter().map(shown).collect()
+}

@@ -1,0 +1,191 @@
+//! Sound of phones that are not ours: read, sent, received and compared.
+
+use std::net::UdpSocket;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use media::Codec;
+use speech::local::{LocalSpeaker, WorkerCommand};
+use speech::{Line, Speak as _};
+
+/// Samples a second.
+pub const RATE: usize = 8_000;
+/// Samples of a packet of 20 ms.
+const PACKET: usize = 160;
+
+/// A text in a voice, rendered by the program's own worker.
+pub fn rendered(voice: &str, text: &str) -> Vec<i16> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let worker = WorkerCommand { program: super::FIRSTRING.into(), args: vec!["worker".into()] };
+        let speaker = LocalSpeaker::start(worker);
+        speaker.render(&Line::new(voice, text)).await.unwrap().samples().to_vec()
+    })
+}
+
+/// Samples of a WAV file of 8 kHz, 16 bit, one channel.
+pub fn read_wave(path: &Path) -> Vec<i16> {
+    let bytes = std::fs::read(path).unwrap_or_else(|problem| panic!("{}: {problem}", path.display()));
+    let word = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
+    let long = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+    assert_eq!((&bytes[..4], &bytes[8..12]), (&b"RIFF"[..], &b"WAVE"[..]), "{}", path.display());
+    let mut at = 12;
+    while &bytes[at..at + 4] != b"data" {
+        if &bytes[at..at + 4] == b"fmt " {
+            assert_eq!((word(at + 10), long(at + 12), word(at + 22)), (1, RATE, 16), "{}", path.display());
+        }
+        at += 8 + long(at + 4);
+    }
+    // A recorder that was stopped has not always written the length.
+    let sound = &bytes[at + 8..];
+    let length = long(at + 4);
+    let sound = if length == 0 { sound } else { &sound[..length.min(sound.len())] };
+    sound.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+}
+
+/// Writes such a file.
+pub fn write_wave(path: &Path, samples: &[i16]) {
+    let length = samples.len() as u32 * 2;
+    let mut bytes = b"RIFF".to_vec();
+    bytes.extend((36 + length).to_le_bytes());
+    bytes.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    bytes.extend(8_000_u32.to_le_bytes());
+    bytes.extend(16_000_u32.to_le_bytes());
+    bytes.extend(b"\x02\0\x10\0data");
+    bytes.extend(length.to_le_bytes());
+    bytes.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// The best normalised cross-correlation of `wanted` within `heard` (1 is identical), and the sample it begins at.
+pub fn correlation(heard: &[i16], wanted: &[i16]) -> (f64, usize) {
+    let float = |samples: &[i16]| -> Vec<f32> { samples.iter().map(|s| f32::from(*s)).collect() };
+    let (heard, wanted) = (float(heard), float(wanted));
+    let power = |samples: &[f32]| -> f64 { samples.iter().map(|s| f64::from(s * s)).sum() };
+    let wanted_power = power(&wanted);
+    let mut best = (0.0, 0);
+    for (at, window) in heard.windows(wanted.len()).enumerate() {
+        let product: f32 = window.iter().zip(&wanted).map(|(a, b)| a * b).sum();
+        let both = (power(window) * wanted_power).sqrt();
+        let alike = if both > 0.0 { f64::from(product) / both } else { 0.0 };
+        if alike > best.0 {
+            best = (alike, at);
+        }
+    }
+    best
+}
+
+/// Without the quiet before and after.
+pub fn trimmed(samples: &[i16]) -> &[i16] {
+    let loud = |sample: &i16| sample.unsigned_abs() > 300;
+    let first = samples.iter().position(loud).unwrap_or(0);
+    let last = samples.iter().rposition(loud).map_or(0, |last| last + 1);
+    &samples[first..last.max(first)]
+}
+
+/// Loudness of one frequency, as a share of everything that sounds (Goertzel).
+pub fn share_of(samples: &[i16], frequency_hz: f64) -> f64 {
+    let step = 2.0 * std::f64::consts::PI * frequency_hz / RATE as f64;
+    let (mut real, mut imaginary, mut all) = (0.0, 0.0, 0.0);
+    for (n, sample) in samples.iter().enumerate() {
+        let (sample, angle) = (f64::from(*sample), step * n as f64);
+        real += sample * angle.cos();
+        imaginary += sample * angle.sin();
+        all += sample * sample;
+    }
+    if all == 0.0 { 0.0 } else { 2.0 * (real * real + imaginary * imaginary) / (all * samples.len() as f64) }
+}
+
+/// A tone, for so long.
+pub fn tone(frequency_hz: f64, length: Duration) -> Vec<i16> {
+    let step = 2.0 * std::f64::consts::PI * frequency_hz / RATE as f64;
+    (0..(length.as_secs_f64() * RATE as f64) as usize)
+        .map(|n| (8_000.0 * (step * n as f64).sin()) as i16)
+        .collect()
+}
+
+/// As µ-law, the way it travels.
+pub fn mu_law(samples: &[i16]) -> Vec<u8> {
+    let mut bytes = vec![0; samples.len()];
+    Codec::Pcmu.encode(samples, &mut bytes);
+    bytes
+}
+
+/// The sound of a phone whose signalling somebody else does: sends a tone once it hears anything, and keeps what it hears.
+pub struct Handset {
+    pub port: u16,
+    stop: Arc<AtomicBool>,
+    heard: Arc<Mutex<Vec<i16>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Handset {
+    /// Listens from now on.
+    pub fn with_tone(frequency_hz: f64) -> Handset {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let (stop, heard) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+        let (told, kept) = (Arc::clone(&stop), Arc::clone(&heard));
+        let thread = std::thread::spawn(move || converse(&socket, frequency_hz, &told, &kept));
+        Handset { port, stop, heard, thread: Some(thread) }
+    }
+
+    /// Everything heard so far.
+    pub fn heard(&self) -> Vec<i16> {
+        self.heard.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Handset {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+fn converse(socket: &UdpSocket, frequency_hz: f64, stop: &AtomicBool, heard: &Mutex<Vec<i16>>) {
+    let sound = mu_law(&tone(frequency_hz, Duration::from_secs(1)));
+    let mut peer = None;
+    let mut next = Instant::now();
+    let mut sequence = 0_u16;
+    let mut buffer = [0; 2_048];
+    while !stop.load(Ordering::Relaxed) {
+        if let Ok((length, from)) = socket.recv_from(&mut buffer)
+            && is_sound(&buffer[..length])
+        {
+            if peer.is_none() {
+                next = Instant::now();
+            }
+            peer = Some(from);
+            let mut samples = [0; 1_500];
+            let count = Codec::Pcmu.decode(&buffer[12..length], &mut samples);
+            heard.lock().unwrap().extend(&samples[..count]);
+        }
+        while let Some(peer) = peer.filter(|_| Instant::now() >= next) {
+            let at = usize::from(sequence) * PACKET;
+            let piece = &sound[at % sound.len()..at % sound.len() + PACKET];
+            let _ = socket.send_to(&rtp(sequence, at as u32, piece), peer);
+            sequence = sequence.wrapping_add(1);
+            next += Duration::from_millis(20);
+        }
+    }
+}
+
+/// A packet of PCMU. Source: RFC 3550 section 5.1, RFC 3551 table 4.
+pub fn rtp(sequence: u16, timestamp: u32, sound: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0x80, 0];
+    packet.extend(sequence.to_be_bytes());
+    packet.extend(timestamp.to_be_bytes());
+    packet.extend(0x5eed_0001_u32.to_be_bytes());
+    packet.extend(sound);
+    packet
+}
+
+/// Whether a datagram is RTP of PCMU.
+pub fn is_sound(datagram: &[u8]) -> bool {
+    datagram.len() > 12 && datagram[0] >> 6 == 2 && datagram[1] & 0x7f == 0
+}
