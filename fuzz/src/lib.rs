@@ -1,0 +1,192 @@
+//! What is fed to each parser of foreign bytes, and what must hold whatever the bytes are.
+//!
+//! Every target is a plain function of bytes, so that an input that was found runs again in a debugger or a test. The
+//! seeded mutations that run on every check live with the crates; here a fuzzer with coverage looks further.
+//!
+//! Rule: a target never fails on purpose for what is merely bad input. It fails when we panic, when we write what we
+//! cannot read, or when something grows past its bound.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use media::reorder::{InOrder, Reorder};
+use media::rtp::{HEADER_LEN, Packet};
+use sip::sdp::{self, Capabilities, Direction};
+use sip::{Action, Address, Agent, Event, Name, Notice, Order, Path, Peer, Refusal, Setup, Uri, Via};
+
+/// Longest step of time between two datagrams: enough that every timer of a transaction runs out on the way.
+const STEP: Duration = Duration::from_secs(8);
+/// Actions that one datagram may cause: what it is answered, and what is told of it.
+const ACTIONS_PER_CHANGE: usize = 256;
+
+/// One SIP datagram, read down to its last header.
+pub fn sip_message(bytes: &[u8]) {
+    let Ok(message) = sip::message::parse(bytes) else { return };
+    let _ = (message.method(), message.status(), message.fault());
+    assert!(message.body().len() <= bytes.len(), "a body comes out of the datagram");
+    let _ = Uri::parse(message.uri()).map(|uri| (uri.user_text(), uri.address()));
+    for value in message.entries(Name::Via) {
+        if let Some(via) = Via::parse(value) {
+            let source = SocketAddr::from((Ipv4Addr::LOCALHOST, 5060));
+            let _ = (via.branch(), via.reply_to(source));
+            assert!(Via::parse(&via.stamped(source)).is_some(), "a Via that we stamped can be read");
+        }
+    }
+    for name in [Name::From, Name::To, Name::Contact] {
+        for value in message.entries(name) {
+            if let Some(address) = Address::parse(value) {
+                let _ = (address.display(), address.tag(), address.parsed_uri());
+            }
+        }
+    }
+}
+
+/// A whole conversation with a peer, and a desk that says yes to whatever it can. Each piece begins with sixteen bits, low
+/// byte first: twelve of its length, three of the time that passes before it, and the last set if a stranger sent it.
+pub fn sip_agent(bytes: &[u8]) {
+    let here = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 5060));
+    let accept_from = vec!["192.0.2.7".parse().expect("an address is a network")];
+    let trunk = Peer { name: "trunk".into(), accept_from };
+    let setup = Setup { product: "fuzz".to_owned(), peers: vec![trunk], ..Setup::default() };
+    let mut agent = Agent::new(setup, [1, 2]);
+    let mut now = Duration::ZERO;
+    let mut rest = bytes;
+    while let [low, high, after @ ..] = rest {
+        let length = usize::from(u16::from_le_bytes([*low, *high & 0x0f])).min(after.len());
+        let (datagram, further) = after.split_at(length);
+        rest = further;
+        let sender = if high & 0x80 == 0 { [192, 0, 2, 7] } else { [203, 0, 113, 9] };
+        let path = Path::udp(here, SocketAddr::from((sender, 5060)));
+        now = pass(&mut agent, now, now + STEP * u32::from(high >> 4 & 0x07) / 7);
+        agent.handle(Event::Received { path, bytes: datagram.to_vec() }, now);
+        drain(&mut agent, now);
+    }
+    // Left alone, everything ends by itself; an answered call at the latest when its longest time is over.
+    now = pass(&mut agent, now, now + Duration::from_secs(7 * 24 * 3600));
+    assert!(agent.is_over(), "something lives on at {now:?}: {:?}", agent.counts());
+}
+
+/// Lets the deadlines up to `until` come, each at its time.
+fn pass(agent: &mut Agent, mut now: Duration, until: Duration) -> Duration {
+    while let Some(deadline) = agent.poll_deadline().filter(|deadline| deadline.at <= until) {
+        now = now.max(deadline.at);
+        agent.handle_deadline(now);
+        drain(agent, now);
+        assert!(
+            agent.poll_deadline().is_none_or(|next| next.at > now),
+            "a deadline that was handled is over"
+        );
+    }
+    assert!(agent.is_over() || agent.poll_deadline().is_some(), "what lives has a deadline");
+    until
+}
+
+/// Does what an agreeable desk would: answers, accepts, and refuses what it cannot read.
+fn drain(agent: &mut Agent, now: Duration) {
+    let mut drained = 0;
+    while let Some(action) = agent.poll_action() {
+        drained += 1;
+        assert!(drained < ACTIONS_PER_CHANGE, "one change causes a bounded number of actions");
+        let order = match action {
+            Action::Send { bytes, .. } => {
+                let sent = sip::message::parse(&bytes);
+                assert!(
+                    sent.as_ref().is_ok_and(|message| message.fault().is_none()),
+                    "we sent: {}",
+                    String::from_utf8_lossy(&bytes)
+                );
+                continue;
+            }
+            Action::Tell(Notice::Invited(invitation)) => take(&invitation),
+            Action::Tell(Notice::Offered { leg, .. }) => Order::RefuseOffer { leg },
+            Action::Tell(_) => continue,
+        };
+        agent.handle(Event::Order(order), now);
+    }
+}
+
+fn take(invitation: &sip::Invitation) -> Order {
+    let leg = invitation.leg;
+    let ours = capabilities();
+    match invitation.offer.as_deref().map(|offer| sdp::answer(offer, &ours, Direction::SendRecv)) {
+        Some(Ok(agreed)) => Order::Answer { leg, sdp: agreed.text },
+        Some(Err(_)) => Order::Refuse { leg, refusal: Refusal::Busy },
+        None => Order::Answer { leg, sdp: sdp::offer(&ours, Direction::SendRecv) },
+    }
+}
+
+/// One session description: as an offer that we answer, and as the answer to an offer of ours.
+pub fn sdp(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let ours = capabilities();
+    let session = sdp::parse(text);
+    if let Ok(agreed) = sdp::answer(text, &ours, Direction::SendRecv) {
+        let answer = sdp::parse(&agreed.text).expect("we can read what we wrote");
+        let offered = session.expect("what was answered could be read");
+        assert_eq!(
+            answer.media.len(),
+            offered.media.len(),
+            "every media line is answered (RFC 3264 section 6)"
+        );
+        assert!(!agreed.remote.ip().is_multicast(), "sound goes to one place");
+    }
+    let _ = sdp::accept(text, &ours, Direction::SendRecv);
+}
+
+fn capabilities() -> Capabilities {
+    Capabilities {
+        codecs: vec![sdp::Codec::Pcmu, sdp::Codec::Pcma],
+        telephone_event: true,
+        rtcp_mux: true,
+        address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        port: 20_000,
+        session_id: 1,
+        version: 1,
+        ptime_ms: 20,
+    }
+}
+
+/// A stream of RTP packets through the digits and the reordering. Each piece begins with a byte of its length and a byte
+/// of the milliseconds that pass before it.
+pub fn rtp(bytes: &[u8]) {
+    let mut ear = media::digits::DigitEar::new();
+    let mut reorder = Reorder::default();
+    let mut now = Duration::ZERO;
+    let mut rest = bytes;
+    while let [length, pause_ms, after @ ..] = rest {
+        let (datagram, further) = after.split_at(usize::from(*length).min(after.len()));
+        rest = further;
+        now += Duration::from_millis(u64::from(*pause_ms));
+        let mut heard = |part: InOrder<'_>| {
+            if let InOrder::Sound(_, sound) = part {
+                assert!(sound.len() <= usize::from(u8::MAX), "sound comes out of a datagram");
+            }
+        };
+        reorder.tick(now, &mut heard);
+        let Ok(packet) = Packet::parse(datagram) else { continue };
+        assert_eq!(written(&packet), Some(packet.payload.len() + HEADER_LEN), "what was read can be written");
+        let _ = ear.hear(&packet);
+        let at = (packet.sequence, packet.timestamp);
+        reorder.offer(at, media::Codec::Pcmu, packet.payload, now, &mut heard);
+        assert!(
+            reorder.deadline().is_none_or(|deadline| deadline + Duration::from_secs(1) > now),
+            "waiting ends"
+        );
+    }
+}
+
+fn written(packet: &Packet<'_>) -> Option<usize> {
+    let mut out = [0; 2048];
+    let length = packet.write(&mut out)?;
+    let again = Packet::parse(&out[..length]).expect("we can read what we wrote");
+    (again == *packet).then_some(length)
+}
+
+/// One RTCP datagram.
+pub fn rtcp(bytes: &[u8]) {
+    let mut parts = 0;
+    let judged = media::rtcp::read(bytes, |_| parts += 1);
+    assert!(judged.is_ok() || parts == 0, "nothing is taken from a packet that is refused");
+    assert!(parts <= bytes.len(), "a part takes room");
+    let _ = media::rtp::is_rtcp(bytes);
+}
