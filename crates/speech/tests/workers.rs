@@ -41,9 +41,14 @@ impl Marked {
         pids
     }
 
-    fn kill_all(&self) {
-        for pid in self.running() {
-            Command::new("kill").args(["-9", &pid]).status().expect("kill is installed");
+    /// Kills all that run, and returns when each of them has ended: a signal sent is not yet a process gone.
+    async fn kill_all(&self) {
+        let doomed = self.running();
+        for pid in &doomed {
+            Command::new("kill").args(["-9", pid]).status().expect("kill is installed");
+        }
+        while !doomed.iter().all(|pid| has_ended(pid)) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
@@ -58,6 +63,12 @@ impl Marked {
     }
 }
 
+/// Gone, or waiting for its parent to notice: what comes after the name in its line is its state.
+fn has_ended(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ").next().is_none_or(|rest| rest.is_empty() || rest.starts_with(['Z', 'X']))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_killed_in_a_call_costs_one_turn() {
     if !model_is_installed() {
@@ -70,7 +81,7 @@ async fn a_worker_killed_in_a_call_costs_one_turn() {
     let mut call = session(&hearing).await;
     call.listen(&Question::of("pick")).await.unwrap();
     call.push(&sound[..4_000]);
-    marked.kill_all();
+    marked.kill_all().await;
     let lost = call.finish().await;
     assert!(matches!(lost, Hearing::Failed(EngineError::Failed { .. })), "{lost:?}");
     match answer(&mut *call, "pick", &sound).await {
@@ -88,7 +99,7 @@ async fn an_idle_worker_that_dies_is_replaced_and_never_handed_out() {
     let hearing = LocalHearing::start(marked.settings(), &plumber()).await.unwrap();
     marked.until(|n| n == 1).await;
     let before = marked.running();
-    marked.kill_all();
+    marked.kill_all().await;
     marked.until(|_| marked.running() != before && marked.running().len() == 1).await;
     let mut call = session(&hearing).await;
     assert!(matches!(answer(&mut *call, "pick", &[0; 8_000]).await, Hearing::Rejected(_)));
@@ -114,7 +125,7 @@ async fn the_voice_comes_back_after_its_worker_died() {
     let marked = Marked::new("voice");
     let speaker = LocalSpeaker::start(marked.command());
     let first = said(&speaker, "kal16", "The first visit is at nine.").await;
-    marked.kill_all();
+    marked.kill_all().await;
     let line = Line::new("kal16", "The first visit is at nine.");
     // Either the death was noticed before (and a new worker renders), or this one text is lost.
     let _ = speaker.render(&line).await;

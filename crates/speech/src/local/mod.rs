@@ -28,7 +28,10 @@ impl BackOff {
     const LONGEST: Duration = Duration::from_secs(30);
 
     fn failed(&mut self, now: Instant) -> Duration {
-        let wait = BackOff::FIRST.saturating_mul(1 << self.failures.min(10)).min(BackOff::LONGEST);
+        let wait = match self.failures {
+            0 => Duration::ZERO,
+            before => BackOff::FIRST.saturating_mul(1 << (before - 1).min(10)).min(BackOff::LONGEST),
+        };
         self.failures = self.failures.saturating_add(1);
         self.not_before = Some(now + wait);
         wait
@@ -52,10 +55,20 @@ mod tests {
         let start = Instant::now();
         let mut back_off = BackOff::default();
         let waits: Vec<u128> = (0..10).map(|_| back_off.failed(start).as_millis()).collect();
-        assert_eq!(waits, [200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000, 30_000]);
+        assert_eq!(waits, [0, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000]);
         assert!(back_off.remaining(start).is_some());
         assert!(back_off.remaining(start + Duration::from_secs(31)).is_none());
         back_off.worked();
         assert!(back_off.remaining(start).is_none());
+    }
+
+    #[test]
+    fn one_death_keeps_no_caller_from_being_heard() {
+        let start = Instant::now();
+        let mut back_off = BackOff::default();
+        back_off.failed(start);
+        assert!(back_off.remaining(start).is_none());
+        back_off.failed(start);
+        assert!(back_off.remaining(start).is_some());
     }
 }
