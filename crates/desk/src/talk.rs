@@ -49,18 +49,15 @@ enum Phase {
 struct Asking {
     question: Question,
     listen: ListenId,
-    /// What is being said; a guarded sentence is heard to its end before an answer counts.
-    saying: Option<(SayingId, Guard)>,
+    /// What must be heard to its end before an answer counts.
+    guarded: Option<SayingId>,
+    /// The last of what is being said.
+    saying: Option<SayingId>,
+    /// What was heard over guarded sentences; it counts when they are over.
     kept: Option<Heard>,
-    /// Keys pressed while a guarded sentence is spoken; they count when it is over.
+    /// Keys pressed over guarded sentences; they count when those are over.
     keys: String,
     until: Deadline<Why>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Guard {
-    Open,
-    Guarded,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,29 +109,25 @@ impl Talk {
     /// A sentence ended; the next silence is the caller's.
     pub fn said(&mut self, saying: SayingId, now: Moment, out: &mut Out) -> Option<TalkEnd> {
         let Phase::Asking(asking) = &mut self.phase else { return None };
-        if !matches!(asking.saying, Some((current, _)) if current == saying) {
+        asking.said(saying, now);
+        if asking.guarded.is_some() {
             return None;
         }
-        asking.saying = None;
         let keys = std::mem::take(&mut asking.keys);
         match asking.kept.take() {
             Some(heard) => self.understand(heard, now, out),
-            None if !keys.is_empty() => self.press_all(&keys, now, out),
-            None => {
-                if asking.until.why == Why::SayingTookTooLong {
-                    asking.until = Deadline {
-                        at: now.mono + asking.question.no_input_after,
-                        why: Why::CallerSaidNothing,
-                    };
-                }
-                None
+            None if !keys.is_empty() => {
+                self.stop_saying(out);
+                self.press_all(&keys, now, out)
             }
+            None => None,
         }
     }
 
     /// A sentence could not be spoken at all.
     pub fn say_failed(&mut self, saying: SayingId) -> Option<TalkEnd> {
-        (self.last_saying == Some(saying)).then_some(TalkEnd::VoiceFailed)
+        let must_be_heard = matches!(&self.phase, Phase::Asking(asking) if asking.guarded == Some(saying));
+        (must_be_heard || self.last_saying == Some(saying)).then_some(TalkEnd::VoiceFailed)
     }
 
     /// The caller began to speak.
@@ -157,14 +150,12 @@ impl Talk {
         if asking.listen != listen {
             return None;
         }
-        match asking.saying {
-            Some((_, Guard::Guarded)) => {
-                asking.kept = Some(heard);
-                asking.until = Deadline { at: now.mono + SAYING_TAKES_AT_MOST, why: Why::SayingTookTooLong };
-                None
-            }
-            Some((_, Guard::Open)) | None => self.understand(heard, now, out),
+        if asking.guarded.is_none() {
+            return self.understand(heard, now, out);
         }
+        asking.kept = Some(heard);
+        asking.until = Deadline { at: now.mono + SAYING_TAKES_AT_MOST, why: Why::SayingTookTooLong };
+        None
     }
 
     fn understand(&mut self, heard: Heard, now: Moment, out: &mut Out) -> Option<TalkEnd> {
@@ -192,7 +183,7 @@ impl Talk {
     /// The caller pressed a key: it stops what is being said, unless that must be heard to its end.
     pub fn pressed(&mut self, digit: char, now: Moment, out: &mut Out) -> Option<TalkEnd> {
         let Phase::Asking(asking) = &mut self.phase else { return None };
-        if matches!(asking.saying, Some((_, Guard::Guarded))) && digit != PERSON {
+        if asking.guarded.is_some() && digit != PERSON {
             if asking.keys.len() < MOST_KEYS {
                 asking.keys.push(digit);
             }
@@ -217,6 +208,7 @@ impl Talk {
         if let Phase::Asking(asking) = &mut self.phase
             && asking.saying.take().is_some()
         {
+            asking.guarded = None;
             out.push(Action::StopSaying { to: Leg::Caller });
         }
     }
@@ -360,19 +352,26 @@ impl Talk {
         Some(saying)
     }
 
-    fn ask(&mut self, question: Question, phrases: Vec<Phrase>, now: Moment, out: &mut Out) {
-        let guard = match phrases.iter().any(|p| p.guarded) {
-            true => Guard::Guarded,
-            false => Guard::Open,
-        };
-        let saying = self.speak(phrases, out).map(|id| (id, guard));
+    /// What must be heard is a saying of its own, so that an answer given over it counts as soon as it is over.
+    fn ask(&mut self, question: Question, mut phrases: Vec<Phrase>, now: Moment, out: &mut Out) {
+        let open = phrases.iter().rposition(|p| p.guarded).map_or(0, |last| last + 1);
+        let open = phrases.split_off(open);
+        let guarded = self.speak(phrases, out);
+        let saying = self.speak(open, out).or(guarded);
         let until = match saying {
             Some(_) => Deadline { at: now.mono + SAYING_TAKES_AT_MOST, why: Why::SayingTookTooLong },
             None => Deadline { at: now.mono + question.no_input_after, why: Why::CallerSaidNothing },
         };
         let listen = out.listen(Leg::Caller, question.clone());
-        self.phase =
-            Phase::Asking(Asking { question, listen, saying, kept: None, keys: String::new(), until });
+        self.phase = Phase::Asking(Asking {
+            question,
+            listen,
+            guarded,
+            saying,
+            kept: None,
+            keys: String::new(),
+            until,
+        });
     }
 
     fn wait(&mut self, errand: Errand, now: Moment, out: &mut Out) -> Ask {
@@ -389,6 +388,21 @@ impl Talk {
 }
 
 impl Asking {
+    /// A saying ended; after the last one the caller's silence begins.
+    fn said(&mut self, saying: SayingId, now: Moment) {
+        if self.guarded == Some(saying) {
+            self.guarded = None;
+        }
+        if self.saying != Some(saying) {
+            return;
+        }
+        self.saying = None;
+        if self.until.why == Why::SayingTookTooLong {
+            let at = now.mono + self.question.no_input_after;
+            self.until = Deadline { at, why: Why::CallerSaidNothing };
+        }
+    }
+
     fn conclude(&mut self, now: Moment, out: &mut Out) {
         out.push(Action::Conclude { listen: self.listen });
         self.until = Deadline { at: now.mono + HEARING_TAKES_AT_MOST, why: Why::HearingTookTooLong };

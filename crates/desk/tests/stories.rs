@@ -379,6 +379,28 @@ fn a_key_pressed_during_the_disclosure_counts_once_it_was_heard() {
 }
 
 #[test]
+fn a_person_asked_for_over_the_disclosure_is_rung_once_it_was_heard_and_not_after_the_question() {
+    let mut night = Evening::new(vec![Step::Assistant, ring(), Step::Message]);
+    let [disclosure, _question] = night.sayings()[..] else { panic!("the greeting is two sayings") };
+    let (at, listen) = (night.now.mono, night.listening());
+    night.tell(Event::SpeechStarted { at });
+    night.tell(Event::SpeechEnded { at });
+    night.tell(Event::Heard { listen, heard: Heard::Words(Words::typed("agent")) });
+    assert_eq!(night.rung(), [], "the disclosure is heard to its end");
+    night.tell(Event::Said { saying: disclosure, at, whole: true });
+    assert_eq!(night.rung(), [1], "and nothing more has to be");
+    assert!(night.orders.contains(&Action::StopSaying { to: Leg::Caller }));
+}
+
+#[test]
+fn a_disclosure_that_cannot_be_spoken_moves_the_call_on_to_a_person() {
+    let mut night = Evening::new(vec![Step::Assistant, ring(), Step::Message]);
+    let disclosure = night.sayings()[0];
+    night.tell(Event::SayFailed { saying: disclosure });
+    assert_eq!(night.rung(), [1]);
+}
+
+#[test]
 fn zero_reaches_a_person_in_the_middle_of_any_sentence() {
     let mut night = Evening::new(vec![Step::Assistant, ring(), Step::Message]);
     let at = night.now.mono;
