@@ -317,7 +317,7 @@ fn a_word_of_the_owners_intake_that_nobody_can_pronounce_is_named() {
     assert!(told.lines().any(|line| line == says), "{told}");
 }
 
-/// Found only when the desk starts: exit code, the last line on stderr, and nothing but objects on stdout.
+/// Found only when the desk starts: exit code, the one line on stderr, and nothing but objects on stdout.
 #[test]
 fn a_desk_that_cannot_run_says_why_in_one_sentence_and_ends() {
     let desk = Desk::new();
@@ -344,7 +344,8 @@ fn a_desk_that_cannot_run_says_why_in_one_sentence_and_ends() {
         (
             "[[trunk]]",
             "[data]\ndirectory = \"/dev/null/x\"\n[[trunk]]".to_owned(),
-            "firstring: /dev/null/x/prompts cannot be used for prompts: Not a directory (os error 20)"
+            "firstring: /dev/null/x cannot be used to store calls: Not a directory (os error 20); name another \
+             directory under [data]"
                 .to_owned(),
         ),
     ] {
@@ -353,7 +354,7 @@ fn a_desk_that_cannot_run_says_why_in_one_sentence_and_ends() {
             let output = desk.output(arguments);
             let told = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(2), "{told}");
-            assert_eq!(told.lines().last(), Some(says.as_str()), "{told}");
+            assert_eq!(told, format!("{says}\n"), "nothing else is claimed");
             only_objects(&output.stdout);
         }
     }

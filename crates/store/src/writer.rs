@@ -65,7 +65,7 @@ pub struct Opened {
 #[non_exhaustive]
 pub enum OpenError {
     /// The directory cannot be made or used.
-    #[error("{}: {why}", path.display())]
+    #[error("{} cannot be used to store calls: {why}; name another directory under [data]", path.display())]
     Directory {
         /// Which.
         path: PathBuf,
@@ -129,9 +129,11 @@ struct Asked<A> {
 
 impl OpenError {
     /// Whether it may go away by itself or by somebody making room: [`Store::open_when_possible`] waits for that.
+    /// A path that leads to no directory stays wrong until the configuration is changed.
     pub fn may_pass(&self) -> bool {
         match self {
-            OpenError::Directory { .. } | OpenError::Database { .. } => true,
+            OpenError::Directory { why, .. } => !leads_nowhere(why),
+            OpenError::Database { .. } => true,
             OpenError::InUse { .. } | OpenError::Newer { .. } | OpenError::Foreign { .. } => false,
         }
     }
@@ -279,6 +281,19 @@ fn lock(directory: &Path) -> Result<File, OpenError> {
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: directory.to_path_buf() }),
         Err(TryLockError::Error(why)) => Err(at(&path, why)),
     }
+}
+
+/// Something else stands where the directory or its lock should be, or no such name can exist.
+fn leads_nowhere(why: &io::Error) -> bool {
+    matches!(
+        why.kind(),
+        io::ErrorKind::NotADirectory
+            | io::ErrorKind::AlreadyExists
+            | io::ErrorKind::IsADirectory
+            | io::ErrorKind::NotFound
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::InvalidFilename
+    )
 }
 
 fn at(path: &Path, why: io::Error) -> OpenError {

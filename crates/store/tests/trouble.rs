@@ -136,8 +136,21 @@ fn a_directory_that_cannot_be_used_is_refused_in_a_sentence() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("taken");
     std::fs::write(&file, "a file").unwrap();
-    let error = Store::open(&file.join("data"), at(0), |_: Written<()>| {}).err().unwrap();
-    assert!(matches!(error, OpenError::Directory { .. }), "{error}");
+    std::fs::create_dir_all(home.path().join("locked/lock")).unwrap();
+    for (path, stands, why) in [
+        (file.join("data"), file.join("data"), "Not a directory (os error 20)"),
+        (file.clone(), file.clone(), "File exists (os error 17)"),
+        (home.path().join("locked"), home.path().join("locked/lock"), "Is a directory (os error 21)"),
+        ("/proc/nowhere".into(), "/proc/nowhere".into(), "No such file or directory (os error 2)"),
+    ] {
+        let error = Store::open(&path, at(0), |_: Written<()>| {}).err().unwrap();
+        let says = format!(
+            "{} cannot be used to store calls: {why}; name another directory under [data]",
+            stands.display()
+        );
+        assert_eq!(error.to_string(), says);
+        assert!(!error.may_pass(), "nothing but another path helps: {error}");
+    }
 
     let foreign = home.path().join("foreign");
     std::fs::create_dir(&foreign).unwrap();
@@ -308,4 +321,5 @@ fn a_read_only_disk_is_told_as_such() {
     disk.remount("ro");
     let error = Store::open(disk.0.path(), at(0), |_: Written<()>| {}).err().unwrap();
     assert!(error.to_string().contains("Read-only file system"), "{error}");
+    assert!(error.may_pass(), "{error}");
 }
