@@ -15,7 +15,7 @@ mod shell;
 mod watch;
 mod web;
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -38,15 +38,27 @@ fn main() -> ExitCode {
         return worker_process(&worker.kind);
     }
     log_to_stderr();
+    let json = cli.json;
     match dispatch(cli) {
         Ok(code) => code,
         // Whoever read our output has seen enough.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("firstring: {error:#}");
+            // Nobody is left to tell if both outputs are gone.
+            let _ = tell_problem(&format!("{error:#}"), json);
             ExitCode::from(UNKNOWN)
         }
     }
+}
+
+/// Says why a command could not do its work: a sentence on stderr, and for programs the result on stdout.
+fn tell_problem(problem: &str, json: bool) -> io::Result<()> {
+    writeln!(anstream::stderr(), "firstring: {problem}")?;
+    if json {
+        let result = serde_json::json!({ "type": "result", "problem": problem });
+        writeln!(anstream::stdout(), "{result}")?;
+    }
+    Ok(())
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
@@ -120,7 +132,7 @@ fn answer_the_phone(run: &cli::Run, json: bool) -> anyhow::Result<ExitCode> {
             Ok(desk) => desk,
             Err(error) => {
                 bar.end();
-                eprintln!("firstring: {error:#}");
+                tell_problem(&format!("{error:#}"), json)?;
                 return Ok(ExitCode::from(WRONG));
             }
         };

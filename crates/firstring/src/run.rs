@@ -1,8 +1,8 @@
 //! Starting a desk from its configuration, and ending it without leaving a caller behind.
 //!
-//! Everything that can be wrong is found here, before the first call: prompts are rendered, grammars tried in a
-//! decoder, the database opened, sockets bound. What then runs is the control thread, the media threads, and
-//! the tasks beside them.
+//! Everything that can be wrong is found here, before the first call: sockets are bound, the database opened,
+//! grammars tried in a decoder, prompts rendered. What takes a moment to find comes before what takes seconds.
+//! What then runs is the control thread, the media threads, and the tasks beside them.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -24,6 +24,7 @@ use speech::local::{HearingSettings, LocalHearing, LocalSpeaker, NoHearing, Work
 use speech::{Answers, Grammar, GrammarError, GrammarSet, Hear, Line, Progress, Prompt, Prompts};
 use store::journal::Journals;
 use store::{Opened, Reader, Store};
+use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, oneshot};
 
@@ -69,6 +70,7 @@ impl Desk {
         clock: Clock,
         progress: impl FnMut(Progress),
     ) -> anyhow::Result<Desk> {
+        let access = web::Access::decide(config.web.listen, config.web.token.as_ref())?;
         let poll = Poll::new().context("the system gives no readiness queue")?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let (inbox, letters) = Inbox::new(waker);
@@ -77,9 +79,11 @@ impl Desk {
             Advertise::Address(address) => Some(address),
         };
         let mut sockets = Sockets::bind(&config.sip.listen, public, poll.registry())?;
+        let listener = bind_console(config.web.listen).await?;
+        let console = listener.local_addr()?;
         let keeper = open_store(&config.data_directory, clock, &inbox)?;
-        let (prompts, ears) = voices(config, &inbox, progress).await?;
         let exchange = exchange(config, &mut sockets, clock)?;
+        let (prompts, ears) = voices(config, &inbox, progress).await?;
         let media = media_threads(config, clock, &inbox)?;
         let live = broadcast::channel(WATCHED).0;
         let board = Arc::new(Board::new(config));
@@ -120,7 +124,7 @@ impl Desk {
         let standing = standing(config, clock, board);
         let directory = config.data_directory.clone();
         let view = web::View { directory, live: web::Feed::of(live.clone()), standing, refusals, metrics };
-        let console = open_console(config, view, ended).await?;
+        tokio::spawn(show_console(listener, view, access, ended));
         Ok(Desk { live, console, listening, inbox, control: Some(control), end_of_web })
     }
 
@@ -168,25 +172,22 @@ fn tell_interrupted(opened: &Opened) {
     }
 }
 
-/// Shows the console; an address that is taken keeps nobody from being answered.
-async fn open_console(
-    config: &Config,
-    view: web::View,
-    ended: oneshot::Receiver<()>,
-) -> anyhow::Result<SocketAddr> {
-    let listen = config.web.listen;
-    let access = web::Access::decide(listen, config.web.token.as_ref())?;
+async fn bind_console(listen: SocketAddr) -> anyhow::Result<TcpListener> {
     let listener = web::bind(listen).await;
-    let listener =
-        listener.with_context(|| format!("the console cannot listen on {listen}; change [web] listen"))?;
-    let address = listener.local_addr()?;
-    tokio::spawn(async move {
-        let until = async move { drop(ended.await) };
-        if let Err(error) = web::serve(listener, view, access, until).await {
-            tracing::error!(%error, "The console has ended, calls are answered all the same");
-        }
-    });
-    Ok(address)
+    listener.with_context(|| format!("the console cannot listen on {listen}; change [web] listen"))
+}
+
+/// Shows the console until the desk has ended. A console that fails keeps nobody from being answered.
+async fn show_console(
+    listener: TcpListener,
+    view: web::View,
+    access: web::Access,
+    ended: oneshot::Receiver<()>,
+) {
+    let until = async move { drop(ended.await) };
+    if let Err(error) = web::serve(listener, view, access, until).await {
+        tracing::error!(%error, "The console has ended, calls are answered all the same");
+    }
 }
 
 fn standing(

@@ -317,7 +317,8 @@ fn a_word_of_the_owners_intake_that_nobody_can_pronounce_is_named() {
     assert!(told.lines().any(|line| line == says), "{told}");
 }
 
-/// Found only when the desk starts: exit code, the one line on stderr, and nothing but objects on stdout.
+/// Found only when the desk starts, and before the seconds in which prompts are rendered: exit code, the one line on
+/// stderr, and for programs one object on stdout.
 #[test]
 fn a_desk_that_cannot_run_says_why_in_one_sentence_and_ends() {
     let desk = Desk::new();
@@ -327,24 +328,30 @@ fn a_desk_that_cannot_run_says_why_in_one_sentence_and_ends() {
     let console = console.local_addr().unwrap();
     // Nobody else's network is touched by a desk that comes so far.
     let works = WORKS.replacen("outbound_proxy = \"192.0.2.10\"", "outbound_proxy = \"127.0.0.1\"", 1);
+    std::fs::write(desk.directory.path().join("short"), "hunter2").unwrap();
     let taken = "Address already in use (os error 98)";
     for (right, slip, says) in [
         (
             "udp:127.0.0.1:0",
             format!("udp:{phone}"),
             format!(
-                "firstring: SIP cannot listen on udp:{phone}; change [sip] listen, or end what listens there: {taken}"
+                "SIP cannot listen on udp:{phone}; change [sip] listen, or end what listens there: {taken}"
             ),
         ),
         (
             "listen = \"127.0.0.1:0\"",
             format!("listen = \"{console}\""),
-            format!("firstring: the console cannot listen on {console}; change [web] listen: {taken}"),
+            format!("the console cannot listen on {console}; change [web] listen: {taken}"),
+        ),
+        (
+            "[web]",
+            "[web]\ntoken = \"file:short\"".to_owned(),
+            "[web] token is shorter than 16 signs; make one with: openssl rand -hex 32".to_owned(),
         ),
         (
             "[[trunk]]",
             "[data]\ndirectory = \"/dev/null/x\"\n[[trunk]]".to_owned(),
-            "firstring: /dev/null/x cannot be used to store calls: Not a directory (os error 20); name another \
+            "/dev/null/x cannot be used to store calls: Not a directory (os error 20); name another \
              directory under [data]"
                 .to_owned(),
         ),
@@ -354,10 +361,29 @@ fn a_desk_that_cannot_run_says_why_in_one_sentence_and_ends() {
             let output = desk.output(arguments);
             let told = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(2), "{told}");
-            assert_eq!(told, format!("{says}\n"), "nothing else is claimed");
-            only_objects(&output.stdout);
+            assert_eq!(told, format!("firstring: {says}\n"), "nothing else is claimed");
+            let printed = match arguments[0] {
+                "--json" => format!("{}\n", serde_json::json!({"type": "result", "problem": says})),
+                _ => String::new(),
+            };
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), printed);
+            assert!(!desk.directory.path().join("data/prompts").exists(), "prompts came first: {told}");
         }
     }
+}
+
+#[test]
+fn a_trunk_whose_name_is_unknown_is_told_before_prompts_are_rendered() {
+    let desk = Desk::new();
+    let slip = WORKS.replacen("outbound_proxy = \"192.0.2.10\"", "outbound_proxy = \"nowhere.invalid\"", 1);
+    std::fs::write(desk.file(), slip).unwrap();
+    let output = desk.output(&["run", "-c", "desk.toml"]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    // What follows are the system's words, which depend on its resolver.
+    let says = "firstring: trunk `main`: nowhere.invalid:5060 is not found; check its name: ";
+    assert!(told.starts_with(says) && told.lines().count() == 1, "{told}");
+    assert!(!desk.directory.path().join("data/prompts").exists(), "prompts came first: {told}");
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub fn test_call(typed: &TestCall, json: bool) -> anyhow::Result<ExitCode> {
     let (target, remote, script) = match prepared {
         Ok(prepared) => prepared,
         Err(problem) => {
-            tell_problem(&problem, json)?;
+            crate::tell_problem(&problem, json)?;
             return Ok(ExitCode::from(WRONG));
         }
     };
@@ -169,14 +169,6 @@ fn tell(report: &Report, json: bool) -> io::Result<()> {
     }
     writeln!(out, "{}", serde_json::to_string(&Typed { r#type: "result", of: report })?)?;
     out.flush()
-}
-
-fn tell_problem(problem: &str, json: bool) -> io::Result<()> {
-    if json {
-        let line = serde_json::json!({ "type": "result", "problem": problem });
-        writeln!(anstream::stdout(), "{line}")?;
-    }
-    writeln!(anstream::stderr(), "firstring: {problem}")
 }
 
 #[cfg(test)]
