@@ -53,8 +53,8 @@ struct Asking {
     guarded: Option<SayingId>,
     /// The last of what is being said.
     saying: Option<SayingId>,
-    /// What was heard over guarded sentences; it counts when they are over.
-    kept: Option<Heard>,
+    /// What follows from words heard over guarded sentences, once those are over.
+    kept: Option<Vec<Move>>,
     /// Keys pressed over guarded sentences; they count when those are over.
     keys: String,
     until: Deadline<Why>,
@@ -115,7 +115,10 @@ impl Talk {
         }
         let keys = std::mem::take(&mut asking.keys);
         match asking.kept.take() {
-            Some(heard) => self.understand(heard, now, out),
+            Some(moves) => {
+                self.stop_saying(out);
+                self.follow(moves, now, out)
+            }
             None if !keys.is_empty() => {
                 self.stop_saying(out);
                 self.press_all(&keys, now, out)
@@ -150,11 +153,30 @@ impl Talk {
         if asking.listen != listen {
             return None;
         }
-        if asking.guarded.is_none() {
-            return self.understand(heard, now, out);
+        match asking.guarded {
+            Some(_) => self.overheard(heard, now, out),
+            None => self.understand(heard, now, out),
         }
-        asking.kept = Some(heard);
-        asking.until = Deadline { at: now.mono + SAYING_TAKES_AT_MOST, why: Why::SayingTookTooLong };
+    }
+
+    /// Words over what must be heard: a person asked for, or needed, is fetched at once; other words count when it is
+    /// over, if they are sure. A "hello?" into the greeting is no answer.
+    fn overheard(&mut self, heard: Heard, now: Moment, out: &mut Out) -> Option<TalkEnd> {
+        let moves = match heard {
+            Heard::Words(words) if words.sure => self.intake.hear(&words, now.wall),
+            Heard::Words(_) | Heard::NotUnderstood | Heard::Failed | Heard::Nothing => {
+                self.listen_on(now, out);
+                return None;
+            }
+        };
+        if moves.iter().any(|step| matches!(step, Move::HandOver(_))) {
+            self.stop_saying(out);
+            return self.follow(moves, now, out);
+        }
+        if let Phase::Asking(asking) = &mut self.phase {
+            asking.kept = Some(moves);
+            asking.until = Deadline::saying(now);
+        }
         None
     }
 
@@ -174,8 +196,10 @@ impl Talk {
     /// The question stays open: it is the caller's turn again.
     fn listen_on(&mut self, now: Moment, out: &mut Out) {
         if let Phase::Asking(asking) = &mut self.phase {
-            let at = now.mono + asking.question.no_input_after;
-            asking.until = Deadline { at, why: Why::CallerSaidNothing };
+            asking.until = match asking.guarded {
+                Some(_) => Deadline::saying(now),
+                None => Deadline::silence(&asking.question, now),
+            };
             asking.listen = out.listen(Leg::Caller, asking.question.clone());
         }
     }
@@ -276,6 +300,9 @@ impl Talk {
                 }
                 Why::HearingTookTooLong => {
                     out.push(Action::StopListening { to: Leg::Caller });
+                    if asking.guarded.is_some() {
+                        return self.overheard(Heard::Failed, now, out);
+                    }
                     let moves = self.intake.not_understood(now.wall);
                     self.follow(moves, now, out)
                 }
@@ -359,8 +386,8 @@ impl Talk {
         let guarded = self.speak(phrases, out);
         let saying = self.speak(open, out).or(guarded);
         let until = match saying {
-            Some(_) => Deadline { at: now.mono + SAYING_TAKES_AT_MOST, why: Why::SayingTookTooLong },
-            None => Deadline { at: now.mono + question.no_input_after, why: Why::CallerSaidNothing },
+            Some(_) => Deadline::saying(now),
+            None => Deadline::silence(&question, now),
         };
         let listen = out.listen(Leg::Caller, question.clone());
         self.phase = Phase::Asking(Asking {
@@ -387,6 +414,16 @@ impl Talk {
     }
 }
 
+impl Deadline<Why> {
+    fn saying(now: Moment) -> Self {
+        Deadline { at: now.mono + SAYING_TAKES_AT_MOST, why: Why::SayingTookTooLong }
+    }
+
+    fn silence(question: &Question, now: Moment) -> Self {
+        Deadline { at: now.mono + question.no_input_after, why: Why::CallerSaidNothing }
+    }
+}
+
 impl Asking {
     /// A saying ended; after the last one the caller's silence begins.
     fn said(&mut self, saying: SayingId, now: Moment) {
@@ -398,8 +435,7 @@ impl Asking {
         }
         self.saying = None;
         if self.until.why == Why::SayingTookTooLong {
-            let at = now.mono + self.question.no_input_after;
-            self.until = Deadline { at, why: Why::CallerSaidNothing };
+            self.until = Deadline::silence(&self.question, now);
         }
     }
 

@@ -91,6 +91,18 @@ impl Evening {
         self.tell(Event::Heard { listen, heard: Heard::Words(Words::typed(words)) });
     }
 
+    fn caller_says_over_ours(&mut self, words: &str) {
+        self.hears_over_ours(Heard::Words(Words::typed(words)));
+    }
+
+    fn hears_over_ours(&mut self, heard: Heard) -> ListenId {
+        let (at, listen) = (self.now.mono, self.listening());
+        self.tell(Event::SpeechStarted { at });
+        self.tell(Event::SpeechEnded { at });
+        self.tell(Event::Heard { listen, heard });
+        listen
+    }
+
     fn finish_speaking(&mut self) {
         for saying in self.sayings() {
             let at = self.now.mono;
@@ -379,17 +391,34 @@ fn a_key_pressed_during_the_disclosure_counts_once_it_was_heard() {
 }
 
 #[test]
-fn a_person_asked_for_over_the_disclosure_is_rung_once_it_was_heard_and_not_after_the_question() {
+fn a_person_asked_for_over_the_disclosure_is_rung_at_once() {
+    let mut night = Evening::new(vec![Step::Assistant, ring(), Step::Message]);
+    night.caller_says_over_ours("agent");
+    assert_eq!(night.rung(), [1]);
+    assert!(night.orders.contains(&Action::StopSaying { to: Leg::Caller }));
+}
+
+#[test]
+fn a_need_told_over_the_disclosure_counts_when_it_is_over_and_not_after_the_question() {
     let mut night = Evening::new(vec![Step::Assistant, ring(), Step::Message]);
     let [disclosure, _question] = night.sayings()[..] else { panic!("the greeting is two sayings") };
-    let (at, listen) = (night.now.mono, night.listening());
-    night.tell(Event::SpeechStarted { at });
-    night.tell(Event::SpeechEnded { at });
-    night.tell(Event::Heard { listen, heard: Heard::Words(Words::typed("agent")) });
-    assert_eq!(night.rung(), [], "the disclosure is heard to its end");
+    night.caller_says_over_ours("my kitchen drain is clogged");
+    assert_eq!(night.sayings().len(), 2, "the disclosure is heard to its end");
+    let at = night.now.mono;
     night.tell(Event::Said { saying: disclosure, at, whole: true });
-    assert_eq!(night.rung(), [1], "and nothing more has to be");
+    assert!(night.sayings().len() > 2, "and nothing more has to be");
     assert!(night.orders.contains(&Action::StopSaying { to: Leg::Caller }));
+}
+
+#[test]
+fn a_hello_into_the_greeting_is_no_misunderstanding() {
+    let mut night = Evening::new(vec![Step::Assistant, ring(), Step::Message]);
+    let greeting = night.sayings();
+    let listen = night.hears_over_ours(Heard::NotUnderstood);
+    assert_ne!(night.listening(), listen, "the desk listens on");
+    night.finish_speaking();
+    assert_eq!(night.sayings(), greeting, "and says nothing about it");
+    assert_eq!(night.nothing_happens(), Why::CallerSaidNothing);
 }
 
 #[test]

@@ -221,6 +221,8 @@ pub struct Leg {
 
     turn: Turn,
     ours_from: OursFrom,
+    /// The caller speaks over what must be heard: what may be interrupted after it is.
+    talks_over: bool,
     filler: Option<Filler>,
     bridged: bool,
     mapping: Mapping,
@@ -296,6 +298,7 @@ impl Leg {
             round_trip: None,
             turn: Turn::new(Patience::default()),
             ours_from: OursFrom::LastWord,
+            talks_over: false,
             filler: None,
             bridged: false,
             mapping: Mapping::default(),

@@ -250,9 +250,36 @@ fn a_disclosure_is_heard_to_its_end_but_a_digit_still_counts() {
     call.packet(101, &[0, 0, 0, 160]);
     call.run_ms(3_000);
     assert!(call.names().contains(&"digit") && !call.names().contains(&"barged in"));
+    assert!(call.names().contains(&"speech started") && call.names().contains(&"speech ended"));
     assert!(
         call.events.iter().any(|event| matches!(event, Event::Played { id: ClipId(1), complete: true, .. }))
     );
+}
+
+#[test]
+fn who_speaks_on_beyond_a_disclosure_is_not_talked_over_with_the_question() {
+    let disclosure = Play { id: ClipId(1), clip: clip(1_500), interruptible: Interruptible::No };
+    let mut call = Call::answered(Connect { greeting: Some(disclosure), ..connect() });
+    call.order(Order::Play(play(2, 3_000))).run_ms(700).order(Order::Listen(listen(500)));
+    call.says(voice(2_500)).run_ms(4_000);
+    let ended = |wanted: u64| {
+        call.events.iter().find_map(|event| match event {
+            Event::Played { id, complete, .. } if id.0 == wanted => Some(*complete),
+            _ => None,
+        })
+    };
+    assert_eq!((ended(1), ended(2)), (Some(true), Some(false)));
+    assert!(call.names().contains(&"barged in"));
+}
+
+#[test]
+fn what_plays_on_over_an_answer_is_no_gap() {
+    let disclosure = Play { id: ClipId(1), clip: clip(4_000), interruptible: Interruptible::No };
+    let mut call = Call::answered(Connect { greeting: Some(disclosure), ..connect() });
+    call.run_ms(500).order(Order::Listen(listen(500))).says(voice(800)).run_ms(2_500);
+    assert!(call.names().contains(&"speech ended"));
+    let gaps = call.events.iter().filter(|event| matches!(event, Event::Spoke { gap: Some(_), .. }));
+    assert_eq!(gaps.count(), 0);
 }
 
 #[test]

@@ -8,7 +8,6 @@ use crate::g711::Codec;
 use crate::hearing::Around;
 use crate::latch::Stamp;
 use crate::listening::BargeIn;
-use crate::playout::Interruptible;
 use crate::reception::{Arrival, Reception, round_trip};
 use crate::relay::{Content, Relay};
 use crate::rtcp::{self, Part};
@@ -174,16 +173,9 @@ impl Leg {
     }
 
     fn around(&self) -> Around {
-        let clip = if self.held_until.is_some() { None } else { self.playout.front() };
-        let wanted = self
-            .hearing
-            .as_ref()
-            .and_then(|hearing| hearing.listening())
-            .map(|listening| listening.barge_in());
-        let deaf = match (clip, wanted) {
-            (Some((_, _, Interruptible::No)), _) | (Some(_), Some(BargeIn::Never)) => true,
-            (Some((_, _, Interruptible::Yes)), Some(BargeIn::DuckThenStop) | None) | (None, _) => false,
-        };
+        let over_ours = self.held_until.is_none() && self.playout.front().is_some();
+        let listening = self.hearing.as_ref().and_then(|hearing| hearing.listening());
+        let deaf = over_ours && listening.is_some_and(|listening| listening.barge_in() == BargeIn::Never);
         Around { own: self.own_level, deaf }
     }
 

@@ -311,9 +311,11 @@ impl Leg {
                     self.playout.duck(self.may_be_interrupted());
                     self.tell(Event::SpeechStarted { position, at });
                 }
+                Notice::Sustained if self.must_be_heard() => self.talks_over = true,
                 Notice::Sustained => self.barge_in(now),
                 Notice::Faded => self.playout.duck(false),
                 Notice::Ended { position, at, voiced, why } => {
+                    self.talks_over = false;
                     self.playout.duck(false);
                     match (why, self.ours_from) {
                         (SpeechEnd::Cut, _) => {}
@@ -326,6 +328,15 @@ impl Leg {
                 }
             }
         }
+        if self.talks_over && self.may_be_interrupted() {
+            self.talks_over = false;
+            self.barge_in(now);
+        }
+    }
+
+    fn must_be_heard(&self) -> bool {
+        let clip = self.playout.front().map(|(_, _, interruptible)| interruptible);
+        self.held_until.is_none() && clip == Some(Interruptible::No)
     }
 
     /// Falls silent for the caller, where that is allowed.
