@@ -11,6 +11,7 @@ pub mod booking;
 pub mod business;
 pub mod call;
 pub mod cascade;
+pub mod counting;
 pub mod explain;
 pub mod greeting;
 pub mod hours;

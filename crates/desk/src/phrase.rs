@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 
+use crate::counting::{MONTHS, ordinal};
+
 /// One sentence to be spoken.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Phrase {
@@ -26,7 +28,12 @@ pub fn day(date: Date, today: Date) -> String {
     if today.tomorrow().is_ok_and(|tomorrow| tomorrow == date) {
         return "tomorrow".to_string();
     }
-    format!("{}, {} {}", weekday(date.weekday()), month(date.month()), ordinal(date.day()))
+    format!(
+        "{}, {} {}",
+        weekday(date.weekday()),
+        month(date.month()),
+        ordinal(u64::from(date.day().unsigned_abs()))
+    )
 }
 
 /// A visit window as a sentence's middle: "tomorrow, between 8 and 10 in the morning".
@@ -105,53 +112,7 @@ pub fn weekday(day: Weekday) -> &'static str {
 }
 
 fn month(month: i8) -> &'static str {
-    const MONTHS: [&str; 12] = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ];
     MONTHS[usize::from(month.unsigned_abs().clamp(1, 12)) - 1]
-}
-
-/// "first" to "thirty first".
-fn ordinal(day: i8) -> String {
-    const ORDINALS: [&str; 20] = [
-        "first",
-        "second",
-        "third",
-        "fourth",
-        "fifth",
-        "sixth",
-        "seventh",
-        "eighth",
-        "ninth",
-        "tenth",
-        "eleventh",
-        "twelfth",
-        "thirteenth",
-        "fourteenth",
-        "fifteenth",
-        "sixteenth",
-        "seventeenth",
-        "eighteenth",
-        "nineteenth",
-        "twentieth",
-    ];
-    match usize::from(day.unsigned_abs()) {
-        day @ 1..=20 => ORDINALS[day - 1].to_string(),
-        day @ 21..=29 => format!("twenty {}", ORDINALS[day - 21]),
-        30 => "thirtieth".to_string(),
-        _ => "thirty first".to_string(),
-    }
 }
 
 #[cfg(test)]

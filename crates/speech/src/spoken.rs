@@ -6,7 +6,8 @@
 
 mod numbers;
 
-use numbers::{cardinal, digits, ordinal, year};
+use desk::counting::{MONTHS, cardinal, ordinal};
+use numbers::{digits, year};
 
 /// The text in words. Markup, emoji and other signs nobody says are left out.
 pub fn spoken(text: &str) -> String {
@@ -308,21 +309,6 @@ fn day_figure(text: &str) -> Option<u64> {
     let fits = ending.is_empty() || ["st", "nd", "rd", "th"].contains(&ending);
     small_number(figures).filter(|day| fits && (1..=31).contains(day))
 }
-
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 
 fn month_number(number: u64) -> Option<&'static str> {
     usize::try_from(number).ok()?.checked_sub(1).and_then(|index| MONTHS.get(index)).copied()

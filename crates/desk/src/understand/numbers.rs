@@ -1,52 +1,7 @@
 //! Numbers in words and digits.
 
 use super::Words;
-
-const SMALL: [&str; 20] = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
-const TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
-const ORDINALS: [&str; 20] = [
-    "zeroth",
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-    "thirteenth",
-    "fourteenth",
-    "fifteenth",
-    "sixteenth",
-    "seventeenth",
-    "eighteenth",
-    "nineteenth",
-];
+use crate::counting::{ORDINALS, TENS, UNITS};
 
 fn place(list: &[&str], word: &str) -> Option<u32> {
     list.iter().position(|known| *known == word).and_then(|index| u32::try_from(index).ok())
@@ -58,11 +13,11 @@ pub fn cardinal(words: &Words, at: usize) -> Option<(u32, usize)> {
     if word.bytes().all(|b| b.is_ascii_digit()) && (1..=2).contains(&word.len()) {
         return word.parse().ok().map(|value| (value, 1));
     }
-    if let Some(value) = place(&SMALL, word) {
+    if let Some(value) = place(&UNITS, word) {
         return Some((value, 1));
     }
     let tens = (place(&TENS, word)? + 2) * 10;
-    match place(&SMALL, words.at(at + 1)) {
+    match place(&UNITS, words.at(at + 1)) {
         Some(ones @ 1..=9) => Some((tens + ones, 2)),
         _ => Some((tens, 1)),
     }
@@ -135,7 +90,7 @@ fn take_digits(words: &Words, at: usize, digits: &mut String) -> usize {
 fn one_digit(word: &str) -> Option<char> {
     match word {
         "oh" | "o" => Some('0'),
-        _ => place(&SMALL[..10], word).and_then(|value| char::from_digit(value, 10)),
+        _ => place(&UNITS[..10], word).and_then(|value| char::from_digit(value, 10)),
     }
 }
 
