@@ -342,6 +342,7 @@ impl Control {
             SoundOrder::Bridge { with } => {
                 self.connect_now(with);
                 self.connect_now(sound);
+                self.sayings.forget_gap(sound);
                 self.order(sound, Order::Bridge { with: leg(with) });
             }
             SoundOrder::Close => {
@@ -420,6 +421,7 @@ impl Control {
                 if let Some(call) = self.calls.get(&sound) {
                     self.ears.speaking(call);
                 }
+                self.sayings.forget_gap(sound);
                 Some(SoundEvent::SpeechStarted { at })
             }
             media::Event::SpeechEnded { position: _, voiced: _, at, why } => match why {

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use desk::call::SayingId;
 use desk::phrase::Phrase;
@@ -49,6 +50,8 @@ pub struct Sayings {
 struct Leg {
     waiting: VecDeque<Waiting>,
     playing: BTreeMap<SayingId, Playing>,
+    /// From the caller's words to the filler that came before the answer to them.
+    filled: Option<Duration>,
 }
 
 struct Waiting {
@@ -100,7 +103,7 @@ impl Sayings {
     }
 
     /// Forgets what has not begun to play: it will not be said.
-    pub fn stop(&mut self, sound: SoundId, at: std::time::Duration) {
+    pub fn stop(&mut self, sound: SoundId, at: Duration) {
         let Some(leg) = self.legs.get_mut(&sound) else { return };
         for waiting in leg.waiting.drain(..) {
             let event = SoundEvent::Said { saying: waiting.saying, at, whole: false };
@@ -133,31 +136,22 @@ impl Sayings {
         &mut self,
         sound: SoundId,
         clip: ClipId,
-        at: std::time::Duration,
-        gap: Option<std::time::Duration>,
+        at: Duration,
+        gap: Option<Duration>,
     ) -> Option<SoundEvent> {
-        let saying = saying_of(clip);
-        let playing = self.legs.get_mut(&sound)?.playing.get_mut(&saying)?;
-        let first = !std::mem::replace(&mut playing.spoke, true);
-        first.then_some(SoundEvent::Spoke { saying, at, gap })
+        self.legs.get_mut(&sound)?.began(clip, at, gap)
+    }
+
+    /// The caller speaks on, or to somebody else: what is said next is no answer to what the filler came after.
+    pub fn forget_gap(&mut self, sound: SoundId) {
+        if let Some(leg) = self.legs.get_mut(&sound) {
+            leg.filled = None;
+        }
     }
 
     /// A clip ended: tells whether that ends its saying.
-    pub fn ended(
-        &mut self,
-        sound: SoundId,
-        clip: ClipId,
-        whole: bool,
-        at: std::time::Duration,
-    ) -> Option<SoundEvent> {
-        let saying = saying_of(clip);
-        let leg = self.legs.get_mut(&sound)?;
-        let playing = leg.playing.get(&saying)?;
-        if whole && clip.0 % CLIPS != playing.last {
-            return None;
-        }
-        leg.playing.remove(&saying);
-        Some(SoundEvent::Said { saying, at, whole })
+    pub fn ended(&mut self, sound: SoundId, clip: ClipId, whole: bool, at: Duration) -> Option<SoundEvent> {
+        self.legs.get_mut(&sound)?.ended(clip, whole, at)
     }
 
     /// Hands over every saying that is rendered and not behind one that is not.
@@ -172,6 +166,32 @@ impl Sayings {
                 self.plays.push_back(Play { sound, id, clip, interruptible });
             }
         }
+    }
+}
+
+impl Leg {
+    /// Where the filler came first, the caller waited for the filler; that is the gap of the answer that follows it.
+    fn began(&mut self, clip: ClipId, at: Duration, gap: Option<Duration>) -> Option<SoundEvent> {
+        if clip == ClipId::FILLER {
+            self.filled = gap.or(self.filled);
+            return None;
+        }
+        let saying = saying_of(clip);
+        let playing = self.playing.get_mut(&saying)?;
+        let first = !std::mem::replace(&mut playing.spoke, true);
+        let gap = gap.or(self.filled);
+        self.filled = None;
+        first.then_some(SoundEvent::Spoke { saying, at, gap })
+    }
+
+    fn ended(&mut self, clip: ClipId, whole: bool, at: Duration) -> Option<SoundEvent> {
+        let saying = saying_of(clip);
+        let playing = self.playing.get(&saying)?;
+        if whole && clip.0 % CLIPS != playing.last {
+            return None;
+        }
+        self.playing.remove(&saying);
+        Some(SoundEvent::Said { saying, at, whole })
     }
 }
 
@@ -204,4 +224,49 @@ async fn render(
         }
     }
     inbox.post(Letter::Rendered(Rendered { sound, saying, clips: Some(clips) }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// A leg on which these sayings have been handed over, one clip each.
+    fn leg(sayings: &[u32]) -> Leg {
+        let playing = sayings.iter().map(|saying| (SayingId(*saying), Playing { last: 0, spoke: false }));
+        Leg { playing: playing.collect(), ..Leg::default() }
+    }
+
+    fn clip(saying: u32) -> ClipId {
+        ClipId(u64::from(saying) * CLIPS)
+    }
+
+    fn spoke(saying: u32, at: Duration, gap: Option<Duration>) -> Option<SoundEvent> {
+        Some(SoundEvent::Spoke { saying: SayingId(saying), at, gap })
+    }
+
+    #[test]
+    fn an_answer_after_the_filler_notes_how_long_the_caller_waited_for_the_filler() {
+        let mut leg = leg(&[1, 2]);
+        assert_eq!(leg.began(ClipId::FILLER, MS * 5_000, Some(MS * 1_010)), None, "the filler is no saying");
+        assert_eq!(leg.began(clip(1), MS * 6_200, None), spoke(1, MS * 6_200, Some(MS * 1_010)));
+        assert_eq!(leg.began(clip(2), MS * 8_000, None), spoke(2, MS * 8_000, None), "one gap a turn");
+    }
+
+    #[test]
+    fn a_second_filler_does_not_hide_how_long_the_first_one_took() {
+        let mut leg = leg(&[1]);
+        leg.began(ClipId::FILLER, MS * 5_000, Some(MS * 1_010));
+        leg.began(ClipId::FILLER, MS * 8_000, None);
+        assert_eq!(leg.began(clip(1), MS * 9_000, None), spoke(1, MS * 9_000, Some(MS * 1_010)));
+    }
+
+    #[test]
+    fn a_caller_who_speaks_again_after_the_filler_is_answered_with_a_gap_of_its_own() {
+        let mut leg = leg(&[1, 2]);
+        leg.began(ClipId::FILLER, MS * 5_000, Some(MS * 1_010));
+        assert_eq!(leg.began(clip(1), MS * 7_000, Some(MS * 700)), spoke(1, MS * 7_000, Some(MS * 700)));
+        assert_eq!(leg.began(clip(2), MS * 9_000, None), spoke(2, MS * 9_000, None));
+    }
 }
