@@ -13,6 +13,7 @@
 mod client;
 mod incoming;
 mod leg;
+mod login;
 mod offers;
 mod outgoing;
 mod server;
@@ -28,6 +29,7 @@ use leg::Leg;
 use server::Server;
 use strangers::Strangers;
 
+use crate::digest::Login;
 use crate::limits::GONE;
 use crate::message::{self, Message};
 use crate::name::Method;
@@ -63,6 +65,7 @@ pub struct Agent {
     invited: u64,
     /// Set once no more calls are wanted: when to try again.
     closed: Option<Duration>,
+    accounts: BTreeMap<PeerName, Login>,
     unreadable: u64,
 }
 
@@ -125,6 +128,7 @@ impl Agent {
             live: 0,
             invited: 0,
             closed: None,
+            accounts: BTreeMap::new(),
             unreadable: 0,
         }
     }
@@ -187,13 +191,16 @@ impl Agent {
             Order::Ring { leg } => self.ring(leg),
             Order::Answer { leg, sdp } => self.answer(leg, &sdp),
             Order::Refuse { leg, refusal } => self.refuse(leg, &refusal),
-            Order::Call(call) => self.call(*call),
+            Order::Call(call) => self.call(*call, None),
+            Order::CallOver { account, call } => self.call(*call, Some(account)),
+            Order::Probe { name, target, path } => self.probe(name, &target, path),
             Order::Cancel { leg } => self.cancel(leg),
             Order::HangUp { leg, reason } => self.hang_up(leg, reason),
             Order::Offer { leg, sdp } => self.offer(leg, sdp),
             Order::AnswerOffer { leg, sdp } => self.answer_offer(leg, &sdp),
             Order::RefuseOffer { leg } => self.refuse_offer(leg),
             Order::StopAccepting { retry_after } => self.closed = Some(retry_after),
+            Order::ReplaceAccounts(accounts) => self.replace_accounts(accounts),
             Order::ReplacePeers(peers) => self.setup.peers = peers,
         }
     }
@@ -275,6 +282,12 @@ impl Agent {
     fn is_full(&self) -> bool {
         self.legs.len() >= self.setup.limits.legs
             || self.servers.len() + self.clients.len() >= self.setup.limits.transactions
+    }
+
+    /// True for addresses that the peer of this name speaks from.
+    fn is_trunk(&self, name: &PeerName, ip: IpAddr) -> bool {
+        let networks = self.setup.peers.iter().filter(|peer| peer.name == *name);
+        networks.flat_map(|peer| &peer.accept_from).any(|network| network.holds(ip))
     }
 
     fn greet_guest(&mut self, ip: IpAddr) {

@@ -13,6 +13,7 @@
 
 mod address;
 mod agent;
+mod digest;
 mod grammar;
 mod limits;
 pub mod message;
@@ -30,11 +31,12 @@ mod writer;
 
 pub use address::Address;
 pub use agent::{Agent, Counts};
+pub use digest::{Credentials, Password};
 pub use limits::Limits;
 pub use message::Message;
 pub use name::{Method, Name};
 pub use notice::{Action, EndedBy, Invitation, LegId, Notice, Party, Unanswered};
-pub use order::{Call, Event, Extra, Identity, Order, Path, Refusal, Transport};
+pub use order::{Account, Call, Event, Extra, Identity, Order, Path, Refusal, Transport};
 pub use peer::{Network, NetworkError, Peer, Setup};
 pub use timers::{Deadline, Why};
 pub use uri::{Scheme, Uri, UriError};

@@ -14,6 +14,12 @@ pub const ROUTES: usize = 64;
 pub const BODY_BYTES: usize = 16 * 1024;
 /// Diversion, History-Info and P-Asserted-Identity values passed on with an invitation, of each.
 pub const ORIGINS: usize = 16;
+/// Challenges that are read in one refusal.
+pub const CHALLENGES: usize = 8;
+/// Parameters that are read in one challenge.
+pub const CHALLENGE_PARAMS: usize = 32;
+/// Realms that one account answers, proxies and registrar together; of one realm the nonce is kept.
+pub const REALMS: usize = 4;
 /// Answers of forked calls that one INVITE of ours acknowledges and hangs up.
 pub const FORKS: usize = 8;
 /// Sources of ignored packets told apart within one minute.

@@ -102,6 +102,8 @@ names! {
     SessionExpires "Session-Expires" "x";
     AllowEvents "Allow-Events" "u";
     Identity "Identity" "y";
+    WwwAuthenticate "WWW-Authenticate" "";
+    ProxyAuthenticate "Proxy-Authenticate" "";
 }
 
 impl Name {

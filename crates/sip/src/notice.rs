@@ -78,7 +78,7 @@ pub enum Notice {
         leg: LegId,
         /// Final status, 300 to 699. 408 also for what never replied, 487 also for what we gave up.
         status: u16,
-        /// Reason phrase of the far end, for logs only.
+        /// Reason phrase of the far end, or why its question for a password was not answered. For logs only.
         reason: String,
         /// When it may be tried again, if the far end said so.
         retry_after: Option<Duration>,
@@ -143,6 +143,13 @@ pub enum Notice {
         /// The leg.
         leg: LegId,
     },
+    /// A far end was asked whether it is there.
+    Probed {
+        /// The name the question had.
+        name: Arc<str>,
+        /// Its final status, whatever it is: it is there. `None`: not a word in 32 seconds, or nothing could be sent.
+        status: Option<u16>,
+    },
     /// Packets of a source that is no peer were dropped. Told for the first packet of a source, and at the end of
     /// the minute if more came.
     Stranger {
@@ -170,7 +177,7 @@ impl Notice {
             | Notice::Cancelled { leg }
             | Notice::Ended { leg, .. }
             | Notice::Released { leg } => Some(*leg),
-            Notice::Stranger { .. } => None,
+            Notice::Probed { .. } | Notice::Stranger { .. } => None,
         }
     }
 
@@ -212,7 +219,8 @@ pub enum Unanswered {
     NotAcceptable,
     /// 480: nobody there now.
     Absent,
-    /// 401, 407: it wants a password.
+    /// 401, 407: it wants a password, and we have none or not the right one. Where the call was placed over an account,
+    /// the reason says what is wrong with it.
     Unauthorized,
     /// 3xx: it wants us to call elsewhere. Never followed here.
     Moved,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::digest::Credentials;
 use crate::notice::LegId;
 use crate::peer::Peer;
 use crate::uri::Uri;
@@ -74,6 +75,23 @@ pub enum Order {
     },
     /// Place a call.
     Call(Box<Call>),
+    /// Place a call over an account: if the far end asks for a password, this one is given. What is sent elsewhere than
+    /// to the address the call goes to, or to a peer of the account's name, is never proved.
+    CallOver {
+        /// The name of an account.
+        account: Arc<str>,
+        /// The call.
+        call: Box<Call>,
+    },
+    /// Ask whether a far end is there (OPTIONS); [`Notice::Probed`](crate::Notice::Probed) says so, once.
+    Probe {
+        /// A name for the answer; also that of the account, if a password is asked for.
+        name: Arc<str>,
+        /// Whom.
+        target: Uri,
+        /// From where to where.
+        path: Path,
+    },
     /// Give up a placed call that is not answered yet. [`Notice::Refused`](crate::Notice::Refused) comes at once,
     /// and an answer that crosses is acknowledged and hung up.
     Cancel {
@@ -111,8 +129,20 @@ pub enum Order {
         /// When it may try again.
         retry_after: Duration,
     },
+    /// These are the accounts from now on. Placed calls choose theirs by [`CallOver`](Order::CallOver); in a call that
+    /// came in, requests of ours are proved by the account that has the name of its peer.
+    ReplaceAccounts(Vec<Account>),
     /// Other sources are let in from now on. Calls that are up keep their source.
     ReplacePeers(Vec<Peer>),
+}
+
+/// Who we are toward one trunk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The name of the trunk.
+    pub name: Arc<str>,
+    /// What is answered when a password is asked for.
+    pub credentials: Credentials,
 }
 
 /// A call to place.

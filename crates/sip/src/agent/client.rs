@@ -1,14 +1,16 @@
 //! Requests of ours: sent until something comes back, acknowledged, cancelled, given up.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::leg::Dialog;
 use super::{Agent, Alarm};
+use crate::digest::Attempt;
 use crate::grammar::quote;
 use crate::limits::{GONE, OFFER_PENDING, T1, T2};
 use crate::notice::LegId;
-use crate::order::Path;
+use crate::order::{Path, PeerName};
 use crate::timers::{Ticket, Why};
 use crate::vet::ALLOW;
 use crate::via::COOKIE;
@@ -24,6 +26,10 @@ pub(super) struct Client {
     pub cancel: Cancel,
     /// The ACKs of final replies to an INVITE, one per To tag.
     pub forks: Vec<Fork>,
+    /// What the request is made of, kept while it may have to go out again with credentials.
+    pub draft: Option<Box<Draft>>,
+    /// The account, probe or registration it was sent for, if it belongs to no leg.
+    pub owner: Option<PeerName>,
     bytes: Vec<u8>,
     interval: Duration,
     resend: Option<Ticket>,
@@ -39,14 +45,25 @@ pub(super) enum Kind {
     Offer,
     Cancel,
     Bye,
+    /// An OPTIONS that asks whether the far end is there.
+    Probe,
 }
 
 impl Kind {
-    fn method(self) -> &'static str {
+    pub(super) fn method(self) -> &'static str {
         match self {
             Kind::Call | Kind::Offer => "INVITE",
             Kind::Cancel => "CANCEL",
             Kind::Bye => "BYE",
+            Kind::Probe => "OPTIONS",
+        }
+    }
+
+    /// True for requests that get an ACK and are no longer resent once they proceed.
+    pub(super) fn is_invite(self) -> bool {
+        match self {
+            Kind::Call | Kind::Offer => true,
+            Kind::Cancel | Kind::Bye | Kind::Probe => false,
         }
     }
 }
@@ -80,6 +97,18 @@ pub(super) struct Sent {
     pub to: String,
     pub call_id: String,
     pub cseq: u32,
+    /// Authorization and Proxy-Authorization; an ACK repeats them (RFC 3261 section 22.1).
+    pub proofs: Vec<(&'static str, String)>,
+}
+
+/// The parts of a request beyond its way.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    pub headers: Vec<(&'static str, String)>,
+    pub sdp: Option<String>,
+    /// Who answers if a password is asked for; `None`: nobody, whatever is asked.
+    pub account: Option<PeerName>,
+    pub attempt: Attempt,
 }
 
 /// One far end that answered.
@@ -99,6 +128,11 @@ impl Sent {
         }
         writer.header("Max-Forwards", "70").header("From", &self.from).header("To", &self.to);
         writer.header("Call-ID", &self.call_id).header("CSeq", &format!("{} {method}", self.cseq));
+        if method != "CANCEL" {
+            for (name, value) in &self.proofs {
+                writer.header(name, value);
+            }
+        }
         writer
     }
 
@@ -113,19 +147,27 @@ impl Agent {
     pub(super) fn way(&mut self, dialog: &Dialog, cseq: u32) -> Option<(Arc<str>, Sent)> {
         let path = dialog.next_hop();
         let here = self.setup.advertised(path.local)?;
-        let branch: Arc<str> = format!("{COOKIE}{}", self.tokens.fresh()).into();
+        let (branch, via) = self.fresh_via(here);
         let (uri, routes) = dialog.request_line();
         let sent = Sent {
             path,
             uri,
-            via: format!("SIP/2.0/UDP {here};branch={branch};rport"),
+            via,
             routes,
             from: dialog.local.clone(),
             to: dialog.remote.clone(),
             call_id: dialog.call_id.clone(),
             cseq,
+            proofs: Vec::new(),
         };
         Some((branch, sent))
+    }
+
+    /// A branch that no request had before, and the Via with it.
+    pub(super) fn fresh_via(&mut self, here: SocketAddr) -> (Arc<str>, String) {
+        let branch: Arc<str> = format!("{COOKIE}{}", self.tokens.fresh()).into();
+        let via = format!("SIP/2.0/UDP {here};branch={branch};rport");
+        (branch, via)
     }
 
     /// How the far end reaches us.
@@ -138,36 +180,55 @@ impl Agent {
         &mut self,
         kind: Kind,
         leg: LegId,
-        (branch, sent): (Arc<str>, Sent),
-        extra: &[(&'static str, String)],
+        way: (Arc<str>, Sent),
+        extra: Vec<(&'static str, String)>,
         sdp: &str,
     ) {
-        let mut writer = sent.write(kind.method());
-        writer.header("Contact", &self.contact_at(sent.path).unwrap_or_default()).header("Allow", ALLOW);
-        for (name, value) in extra {
-            writer.header(name, value);
-        }
-        writer.header("User-Agent", &self.setup.product);
-        let bytes = writer.finish(Some(sdp));
-        self.open_client(branch, kind, Some(leg), sent, bytes);
+        let contact = self.contact_at(way.1.path).unwrap_or_default();
+        let mut headers = vec![("Contact", contact), ("Allow", ALLOW.to_owned())];
+        headers.extend(extra);
+        headers.push(("User-Agent", self.setup.product.clone()));
+        let account = self.account_of(leg, way.1.path);
+        let draft = Draft { headers, sdp: Some(sdp.to_owned()), account, attempt: Attempt::default() };
+        self.submit(kind, Some(leg), way, draft);
     }
 
     /// Sends the BYE of a dialog, numbered by its `local_cseq`.
     pub(super) fn send_bye(&mut self, dialog: &Dialog, leg: Option<LegId>, reason: &str) {
-        let Some((branch, sent)) = self.way(dialog, dialog.local_cseq) else {
+        let Some(way) = self.way(dialog, dialog.local_cseq) else {
             if let Some(leg) = leg {
                 self.finish(leg);
             }
             return;
         };
-        let mut writer = sent.write("BYE");
+        let mut headers = Vec::new();
         if !reason.is_empty() {
             // 16: normal clearing.
-            writer.header("Reason", &format!("Q.850;cause=16;text={}", quote(reason)));
+            headers.push(("Reason", format!("Q.850;cause=16;text={}", quote(reason))));
         }
-        writer.header("User-Agent", &self.setup.product);
-        let bytes = writer.finish(None);
-        self.open_client(branch, Kind::Bye, leg, sent, bytes);
+        headers.push(("User-Agent", self.setup.product.clone()));
+        let account = leg.and_then(|leg| self.account_of(leg, way.1.path));
+        self.submit(Kind::Bye, leg, way, Draft { headers, account, ..Draft::default() });
+    }
+
+    /// Sends a request, with what its account already knows to prove itself by.
+    pub(super) fn submit(
+        &mut self,
+        kind: Kind,
+        leg: Option<LegId>,
+        (branch, mut sent): (Arc<str>, Sent),
+        mut draft: Draft,
+    ) {
+        sent.proofs = self.proofs(kind, &sent.uri, &mut draft);
+        let mut writer = sent.write(kind.method());
+        for (name, value) in &draft.headers {
+            writer.header(name, value);
+        }
+        let bytes = writer.finish(draft.sdp.as_deref());
+        self.open_client(branch.clone(), kind, leg, sent, bytes);
+        if let Some(client) = self.clients.get_mut(&branch).filter(|_| draft.account.is_some()) {
+            client.draft = Some(Box::new(draft));
+        }
     }
 
     /// Sends the CANCEL of an INVITE that a provisional reply came for, or keeps it for that reply.
@@ -197,6 +258,8 @@ impl Agent {
             sent: Box::new(sent),
             cancel: Cancel::Unwanted,
             forks: Vec::new(),
+            draft: None,
+            owner: None,
             bytes,
             interval: T1,
             resend: Some(resend),
@@ -214,7 +277,7 @@ impl Agent {
         }
         let first = client.stage == ClientStage::Calling;
         client.stage = ClientStage::Proceeding;
-        if matches!(client.kind, Kind::Cancel | Kind::Bye) {
+        if !client.kind.is_invite() {
             client.interval = T2;
             return;
         }
@@ -229,11 +292,11 @@ impl Agent {
                 let expiry = self.clients.get_mut(key).and_then(|client| client.expiry.take());
                 self.timers.clear(expiry);
             }
-            Kind::Call | Kind::Offer | Kind::Cancel | Kind::Bye => {}
+            Kind::Call | Kind::Offer | Kind::Cancel | Kind::Bye | Kind::Probe => {}
         }
     }
 
-    fn expire_client(&mut self, key: &Arc<str>, after: Duration, why: Why) {
+    pub(super) fn expire_client(&mut self, key: &Arc<str>, after: Duration, why: Why) {
         let ticket = self.set(after, why, Alarm::Client(key.clone()));
         let old = match self.clients.get_mut(key) {
             Some(client) => client.expiry.replace(ticket),
@@ -251,11 +314,13 @@ impl Agent {
         self.live -= 1;
         client.stage = ClientStage::Done;
         client.bytes = Vec::new();
+        client.draft = None;
         let (kind, resend) = (client.kind, client.resend.take());
         self.timers.clear(resend);
-        match kind {
-            Kind::Call | Kind::Offer => self.expire_client(key, GONE, Why::ForgetTransaction),
-            Kind::Cancel | Kind::Bye => self.forget_client(key),
+        if kind.is_invite() {
+            self.expire_client(key, GONE, Why::ForgetTransaction);
+        } else {
+            self.forget_client(key);
         }
     }
 
@@ -278,10 +343,8 @@ impl Agent {
 
     fn resend_request(&mut self, key: &Arc<str>) {
         let Some(client) = self.clients.get_mut(key) else { return };
-        client.interval = match client.kind {
-            Kind::Call | Kind::Offer => client.interval * 2,
-            Kind::Cancel | Kind::Bye => (client.interval * 2).min(T2),
-        };
+        let longer = client.interval * 2;
+        client.interval = if client.kind.is_invite() { longer } else { longer.min(T2) };
         let (path, bytes, interval) = (client.sent.path, client.bytes.clone(), client.interval);
         self.send(path, bytes);
         let ticket = self.set(interval, Why::ResendRequest, Alarm::Client(key.clone()));

@@ -236,6 +236,7 @@ impl Agent {
 impl Leg {
     pub(super) fn new(peer: Option<PeerName>, dialog: Dialog, key: Option<String>, stage: Stage) -> Leg {
         Leg {
+            account: peer.clone(),
             peer,
             dialog,
             key,

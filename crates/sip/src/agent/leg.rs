@@ -20,6 +20,8 @@ use crate::vet::Request;
 pub(super) struct Leg {
     /// The trunk it came by; `None` for placed legs.
     pub peer: Option<PeerName>,
+    /// Who proves our requests, if a password is asked for.
+    pub account: Option<PeerName>,
     pub dialog: Dialog,
     /// Under which key the dialog is registered; `None` while a placed call has no answer.
     pub key: Option<String>,

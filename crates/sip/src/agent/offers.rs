@@ -116,7 +116,7 @@ impl Agent {
         leg.exchange = Exchange::Ours { sdp: sdp.clone() };
         let dialog = leg.dialog.clone();
         match self.way(&dialog, dialog.local_cseq) {
-            Some(way) => self.send_invite(Kind::Offer, id, way, &[], &sdp),
+            Some(way) => self.send_invite(Kind::Offer, id, way, Vec::new(), &sdp),
             None => {
                 self.settle(id, None);
                 self.tell(Notice::OfferRefused { leg: id, status: 503 });

@@ -6,13 +6,15 @@ use std::time::Duration;
 use super::Agent;
 use super::client::{Cancel, ClientStage, Fork, Kind, Sent, cancel_key};
 use super::leg::{Dialog, Leg, Stage, contact, recorded_routes};
+use super::login::Retried;
 use crate::address::Address;
+use crate::digest::Denied;
 use crate::grammar::quote;
 use crate::limits::FORKS;
 use crate::message::Message;
 use crate::name::Name;
 use crate::notice::{EndedBy, LegId, Notice, Unanswered};
-use crate::order::{Call, Identity, Path};
+use crate::order::{Call, Identity, Path, PeerName};
 use crate::timers::Why;
 use crate::uri::Uri;
 use crate::vet::{description, read_cseq};
@@ -20,7 +22,7 @@ use crate::via::Via;
 
 impl Agent {
     /// Places a call. A leg that is in use is left alone.
-    pub(super) fn call(&mut self, call: Call) {
+    pub(super) fn call(&mut self, call: Call, account: Option<PeerName>) {
         if self.legs.contains_key(&call.leg) {
             return;
         }
@@ -31,11 +33,12 @@ impl Agent {
             return self.tell(Notice::Released { leg: call.leg });
         };
         let stage = Stage::Calling { client: way.0.clone(), rings: None, early: None };
-        self.legs.insert(call.leg, Leg::new(None, dialog, None, stage));
+        let leg = Leg { account, ..Leg::new(None, dialog, None, stage) };
+        self.legs.insert(call.leg, leg);
         self.let_in(call.leg);
         self.clock(call.leg, call.ring_for, Why::RangOut);
-        let extra: Vec<_> = call.extra.into_iter().map(|(name, value)| (name.as_str(), value)).collect();
-        self.send_invite(Kind::Call, call.leg, way, &extra, &call.sdp);
+        let extra = call.extra.into_iter().map(|(name, value)| (name.as_str(), value)).collect();
+        self.send_invite(Kind::Call, call.leg, way, extra, &call.sdp);
     }
 
     fn dialog_of_call(&mut self, call: &Call) -> Dialog {
@@ -124,12 +127,20 @@ impl Agent {
         if client.stage == ClientStage::Done {
             return self.repeated_final(&key, message, status);
         }
+        let denied = match status {
+            401 | 407 => match self.log_in(&key, message) {
+                Retried::Yes => return,
+                Retried::No(denied) => denied,
+            },
+            _ => None,
+        };
         match kind {
             Kind::Call if status < 300 => self.call_answered(&key, message),
-            Kind::Call => self.call_refused(&key, message, status),
+            Kind::Call => self.call_refused(&key, message, status, denied),
             Kind::Offer => self.offer_replied(&key, Some(message)),
             Kind::Cancel => self.bury_client(&key),
             Kind::Bye => self.bye_done(&key),
+            Kind::Probe => self.probed(&key, Some(status)),
         }
     }
 
@@ -208,14 +219,15 @@ impl Agent {
         }
     }
 
-    fn call_refused(&mut self, key: &Arc<str>, message: &Message, status: u16) {
+    fn call_refused(&mut self, key: &Arc<str>, message: &Message, status: u16, denied: Option<Denied>) {
         self.acknowledge_refusal(key, message);
         self.bury_client(key);
         let Some(id) = self.clients.get(key).and_then(|client| client.leg) else { return };
         match self.legs.get(&id).map(|leg| &leg.stage) {
             Some(Stage::Calling { .. }) => {
                 let retry_after = retry_after(message);
-                self.tell_refused(id, status, message.reason(), retry_after, Unanswered::from_status(status));
+                let reason = denied.map_or_else(|| message.reason().to_owned(), |denied| denied.to_string());
+                self.tell_refused(id, status, &reason, retry_after, Unanswered::from_status(status));
                 self.release(id);
             }
             Some(Stage::Leaving { .. }) => self.release(id),
@@ -253,11 +265,15 @@ impl Agent {
                 target: contact(message).unwrap_or_else(|| leg.dialog.target.clone()),
                 ..leg.dialog.clone()
             }),
-            Kind::Call | Kind::Cancel | Kind::Bye => None,
+            Kind::Call | Kind::Cancel | Kind::Bye | Kind::Probe => None,
         };
         let dialog = dialog.unwrap_or_else(|| answered_dialog(&client.sent, message));
-        let cseq = client.sent.cseq;
-        let Some((_, sent)) = self.way(&dialog, cseq) else { return };
+        let (cseq, proved_to) = (client.sent.cseq, client.sent.path);
+        let proofs = client.sent.proofs.clone();
+        let Some((_, mut sent)) = self.way(&dialog, cseq) else { return };
+        if sent.path == proved_to {
+            sent.proofs = proofs;
+        }
         let to = message.header(Name::To).unwrap_or(&sent.to);
         let ack = sent.ack_refusal(to);
         self.keep_ack(key, message, sent.path, ack);
@@ -292,6 +308,7 @@ impl Agent {
             Kind::Cancel => self.bury_client(key),
             Kind::Bye => self.bye_done(key),
             Kind::Offer => self.offer_replied(key, None),
+            Kind::Probe => self.probed(key, None),
             Kind::Call => {
                 let (leg, given_up) = (client.leg, client.cancel != Cancel::Unwanted);
                 self.bury_client(key);

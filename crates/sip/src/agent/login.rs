@@ -1,0 +1,147 @@
+//! Requests of ours that are asked for a password: sent again with an answer, or not.
+//!
+//! Rule: nothing is proved to anybody but the trunk. A request inside a call may have to go to wherever the far end
+//! wants to be reached, and whoever sits there must not be given something to guess a password from.
+
+use std::sync::Arc;
+
+use super::Agent;
+use super::client::{Cancel, Draft, Kind, Sent};
+use super::leg::Stage;
+use crate::digest::{Denied, Login, Proved};
+use crate::message::Message;
+use crate::notice::{LegId, Notice};
+use crate::order::{Account, Path, PeerName};
+use crate::uri::Uri;
+
+/// Whether a request went out again.
+pub(super) enum Retried {
+    Yes,
+    /// Why not, if it had an account to answer by.
+    No(Option<Denied>),
+}
+
+impl Agent {
+    /// Takes the accounts up; one that is as it was keeps the nonces it has learned.
+    pub(super) fn replace_accounts(&mut self, accounts: Vec<Account>) {
+        let mut old = std::mem::take(&mut self.accounts);
+        for Account { name, credentials } in accounts {
+            let known = old.remove(&name).filter(|login| *login.credentials() == credentials);
+            self.accounts.insert(name, known.unwrap_or_else(|| Login::new(credentials)));
+        }
+    }
+
+    /// The account that proves a request of this leg, if it goes to its trunk.
+    pub(super) fn account_of(&self, leg: LegId, path: Path) -> Option<PeerName> {
+        let leg = self.legs.get(&leg)?;
+        let name = leg.account.as_ref().filter(|name| self.accounts.contains_key(*name))?;
+        let ip = path.remote.ip().to_canonical();
+        let home = ip == leg.dialog.path.remote.ip().to_canonical() || self.is_trunk(name, ip);
+        home.then(|| name.clone())
+    }
+
+    /// The headers that prove a request about to go out.
+    pub(super) fn proofs(&mut self, kind: Kind, uri: &str, draft: &mut Draft) -> Vec<(&'static str, String)> {
+        let cnonce = self.tokens.fresh();
+        let login = draft.account.as_ref().and_then(|name| self.accounts.get_mut(name));
+        let Some(login) = login else { return Vec::new() };
+        let body = draft.sdp.as_deref().unwrap_or("");
+        login.prove(&mut draft.attempt, Proved { method: kind.method(), uri, body }, &cnonce)
+    }
+
+    /// A 401 or 407: the request goes out once more as a transaction of its own. RFC 3261 section 22.2.
+    pub(super) fn log_in(&mut self, key: &Arc<str>, message: &Message) -> Retried {
+        if !self.is_still_wanted(key) {
+            return Retried::No(None);
+        }
+        let Some(client) = self.clients.get_mut(key) else { return Retried::No(None) };
+        let Some(mut draft) = client.draft.take() else { return Retried::No(None) };
+        let (kind, leg, owner) = (client.kind, client.leg, client.owner.clone());
+        let sent = (*client.sent).clone();
+        let login = draft.account.as_ref().and_then(|name| self.accounts.get_mut(name));
+        let Some(login) = login else { return Retried::No(None) };
+        if let Err(denied) = login.challenged(&mut draft.attempt, message) {
+            return Retried::No(Some(denied));
+        }
+        let Some(here) = self.setup.advertised(sent.path.local) else { return Retried::No(None) };
+        if kind.is_invite() {
+            self.acknowledge_refusal(key, message);
+        }
+        self.bury_client(key);
+        let (branch, via) = self.fresh_via(here);
+        let sent = Sent { via, cseq: sent.cseq + 1, ..sent };
+        self.renumber(leg, kind, &branch, sent.cseq);
+        self.submit(kind, leg, (branch.clone(), sent), *draft);
+        if let Some(client) = self.clients.get_mut(&branch) {
+            client.owner = owner;
+        }
+        Retried::Yes
+    }
+
+    /// A call that was given up meanwhile is not placed again.
+    fn is_still_wanted(&self, key: &Arc<str>) -> bool {
+        let Some(client) = self.clients.get(key) else { return false };
+        let stage = client.leg.and_then(|id| self.legs.get(&id)).map(|leg| &leg.stage);
+        match client.kind {
+            Kind::Call => client.cancel == Cancel::Unwanted && matches!(stage, Some(Stage::Calling { .. })),
+            Kind::Offer => matches!(stage, Some(Stage::Up)),
+            Kind::Bye => matches!(stage, Some(Stage::Leaving { .. })),
+            Kind::Cancel => false,
+            Kind::Probe => true,
+        }
+    }
+
+    /// The leg goes on with the request that took the place of the refused one.
+    fn renumber(&mut self, leg: Option<LegId>, kind: Kind, branch: &Arc<str>, cseq: u32) {
+        let Some(leg) = leg.and_then(|id| self.legs.get_mut(&id)) else { return };
+        leg.dialog.local_cseq = cseq;
+        if let (Kind::Call, Stage::Calling { client, .. }) = (kind, &mut leg.stage) {
+            *client = branch.clone();
+        }
+    }
+
+    /// Asks whether somebody is there. RFC 3261 section 11.
+    pub(super) fn probe(&mut self, name: PeerName, target: &Uri, path: Path) {
+        let here = self.setup.advertised(path.local).filter(|_| !self.is_full());
+        let Some(here) = here else { return self.tell(Notice::Probed { name, status: None }) };
+        let (branch, via) = self.fresh_via(here);
+        let tag = self.tokens.fresh();
+        let sent = Sent {
+            path,
+            uri: target.to_string(),
+            via,
+            routes: Vec::new(),
+            from: format!("<sip:{here}>;tag={tag}"),
+            to: format!("<{target}>"),
+            call_id: format!("{}{}", self.tokens.fresh(), self.tokens.fresh()),
+            cseq: 1,
+            proofs: Vec::new(),
+        };
+        let headers = vec![
+            ("Contact", self.contact_at(path).unwrap_or_default()),
+            ("Accept", crate::vet::SDP_TYPE.to_owned()),
+            ("User-Agent", self.setup.product.clone()),
+        ];
+        let account = Some(name.clone()).filter(|name| self.accounts.contains_key(name));
+        self.greet_guest(path.remote.ip());
+        self.submit(
+            Kind::Probe,
+            None,
+            (branch.clone(), sent),
+            Draft { headers, account, ..Draft::default() },
+        );
+        if let Some(client) = self.clients.get_mut(&branch) {
+            client.owner = Some(name);
+        }
+    }
+
+    pub(super) fn probed(&mut self, key: &Arc<str>, status: Option<u16>) {
+        let Some(client) = self.clients.get(key) else { return };
+        let (owner, ip) = (client.owner.clone(), client.sent.path.remote.ip());
+        self.bury_client(key);
+        self.see_guest_off(ip);
+        if let Some(name) = owner {
+            self.tell(Notice::Probed { name, status });
+        }
+    }
+}
