@@ -147,6 +147,20 @@ pub struct Record {
     pub troubles: Vec<String>,
 }
 
+impl Record {
+    /// The callback task of this call is stored, though its caller was told that nothing could be: then the call is
+    /// not lost after all. True if that changes the record.
+    pub fn put_right(&mut self, callback: &str) -> bool {
+        let is_news = self.callback.is_none() && self.outcome == Outcome::Lost;
+        if is_news {
+            self.callback = Some(callback.to_string());
+            self.outcome = Outcome::Callback;
+            self.troubles.push("the callback task was stored after all".to_string());
+        }
+        is_news
+    }
+}
+
 /// How a leg's sound arrived.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quality {

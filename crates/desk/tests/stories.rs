@@ -363,6 +363,44 @@ fn a_tone_answered_with_silence_is_no_message_but_a_call_back() {
 }
 
 #[test]
+fn nobody_is_left_talking_when_a_message_can_not_be_recorded() {
+    for words_begun in [false, true] {
+        let mut night = Evening::new(vec![Step::Message]);
+        night.finish_speaking();
+        if words_begun {
+            let at = night.now.mono;
+            night.tell(Event::SpeechStarted { at });
+        }
+        night.tell(Event::MessageEnded { seconds: 0.0 });
+        assert!(night.orders.contains(&Action::EndMessage), "the recorder lets go");
+        let (ask, reason, _) = night.callback().expect("a call back is tried at once");
+        assert_eq!(reason, CallbackReason::Failure);
+        night.tell(Event::Stored { ask, stored: true });
+        assert!(night.said(sayings::WILL_CALL_BACK) && !night.said(sayings::MESSAGE_KEPT));
+        night.finish_speaking();
+        let record = night.close();
+        assert_eq!((record.outcome, record.steps[0].result), (Outcome::Callback, StepResult::NoMessage));
+        assert_eq!(record.troubles, ["a message could not be recorded"]);
+    }
+}
+
+#[test]
+fn a_call_back_that_is_stored_after_the_call_puts_its_record_right() {
+    let mut night = Evening::new(vec![ring()]);
+    night.nothing_happens();
+    let (ask, ..) = night.callback().unwrap();
+    night.tell(Event::Stored { ask, stored: false });
+    assert!(night.said(sayings::COULD_NOT_KEEP), "nothing is promised meanwhile");
+    night.finish_speaking();
+    let mut record = night.close();
+    assert_eq!((record.outcome, &record.callback), (Outcome::Lost, &None), "so far nothing is stored");
+    assert!(record.put_right("b-c-1"));
+    assert_eq!((record.outcome, record.callback.as_deref()), (Outcome::Callback, Some("b-c-1")));
+    let before = record.clone();
+    assert!(!record.put_right("b-c-1") && record == before, "once");
+}
+
+#[test]
 fn an_answer_that_is_never_confirmed_still_leaves_a_record_and_a_call_back() {
     let mut night = Evening::new(vec![Step::Assistant]);
     night.tell(Event::LineBroke(LineFault::NeverConfirmed));

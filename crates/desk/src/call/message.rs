@@ -29,6 +29,9 @@ impl Call {
     }
 
     pub(super) fn message_ended(&mut self, seconds: f64, now: Moment) {
+        if let Stage::Messaging(Messaging::Awaiting { .. } | Messaging::Recording { .. }) = self.stage {
+            return self.recording_broke_off(now);
+        }
         let Stage::Messaging(Messaging::Ending { spoken, .. }) = self.stage else { return };
         if spoken == Spoken::Nothing || seconds < SHORTEST_MESSAGE {
             self.cascade.end(StepResult::NoMessage, now);
@@ -47,6 +50,15 @@ impl Call {
         let ask = self.out.ask();
         self.out.push(Action::StoreMessage { ask, message });
         self.stage = Stage::Messaging(Messaging::storing(ask, now));
+    }
+
+    /// Nobody keeps what the caller says from here on, so they are not left talking to nobody.
+    fn recording_broke_off(&mut self, now: Moment) {
+        self.end_recording(now);
+        self.minutes.trouble("a message could not be recorded");
+        self.unhelped = CallbackReason::Failure;
+        self.cascade.end(StepResult::NoMessage, now);
+        self.unanswered(now);
     }
 
     /// No step is left: the caller is promised a call back if they are still there.
