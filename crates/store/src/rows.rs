@@ -47,9 +47,9 @@ pub(crate) fn micros(at: Timestamp) -> i64 {
 pub(crate) fn apply(db: &Connection, write: &Write) -> Result<Stored, Failed> {
     match write {
         Write::CallStarted(call) => start(db, call).map(|()| Stored::Done),
-        Write::Record(record) => finish(db, record).map(|()| Stored::Done),
+        Write::Record(record) => file(db, record).map(|()| Stored::Done),
         Write::Booking(visit) => book(db, visit),
-        Write::Callback(task) => call_back(db, task).map(|()| Stored::Done),
+        Write::Callback(task) => keep_callback(db, task).map(|()| Stored::Done),
         Write::Message(message) => keep_message(db, message).map(|()| Stored::Done),
         Write::Forget { before } => forget(db, *before),
     }
@@ -71,6 +71,17 @@ fn start(db: &Connection, call: &CallStarted) -> Result<(), Failed> {
         arrival
     ])?;
     Ok(())
+}
+
+/// A record that knows of no callback task finds the one that had to wait for room on the disk.
+fn file(db: &Connection, record: &Record) -> Result<(), Failed> {
+    let mut select = db.prepare_cached("SELECT id FROM callbacks WHERE call = ?1")?;
+    let task: Option<String> = select.query_row([&record.id.0], |row| row.get(0)).optional()?;
+    let mut record = record.clone();
+    if let Some(task) = task {
+        record.put_right(&task);
+    }
+    finish(db, &record)
 }
 
 pub(crate) fn finish(db: &Connection, record: &Record) -> Result<(), Failed> {
@@ -152,6 +163,19 @@ fn urgency(urgency: Urgency) -> &'static str {
     match urgency {
         Urgency::Normal => "normal",
         Urgency::Alert => "alert",
+    }
+}
+
+/// A callback task that had to wait for room on the disk is known to the record that came before it.
+fn keep_callback(db: &Connection, task: &Callback) -> Result<(), Failed> {
+    call_back(db, task)?;
+    let mut select = db.prepare_cached("SELECT record FROM calls WHERE id = ?1 AND record IS NOT NULL")?;
+    let json: Option<String> = select.query_row([&task.call.0], |row| row.get(0)).optional()?;
+    let Some(json) = json else { return Ok(()) };
+    let mut record: Record = serde_json::from_str(&json)?;
+    match record.put_right(&task.id) {
+        true => finish(db, &record),
+        false => Ok(()),
     }
 }
 

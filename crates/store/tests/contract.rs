@@ -111,6 +111,8 @@ every_rule!(Sqlite:
     an_interrupted_call_is_called_back_once
     an_interrupted_call_that_had_left_a_callback_keeps_that_one
     a_second_callback_of_a_call_counts_only_if_it_is_more_urgent
+    a_callback_that_had_to_wait_puts_right_a_call_that_was_given_up
+    a_caller_who_was_left_in_silence_stays_lost
     lists_are_newest_first_and_pages_neither_repeat_nor_skip
     a_call_is_found_by_the_beginning_of_its_id
     a_diary_starts_with_what_is_still_to_come
@@ -232,6 +234,27 @@ fn a_second_callback_of_a_call_counts_only_if_it_is_more_urgent(mut memory: impl
     memory.write(Write::Callback(Box::new(alert.clone()))).unwrap();
     memory.write(Write::Callback(Box::new(callback("cb-4", "c-1", 3)))).unwrap();
     assert_eq!(memory.callbacks(), [alert]);
+}
+
+fn a_callback_that_had_to_wait_puts_right_a_call_that_was_given_up(mut memory: impl Memory) {
+    let task = |call: &str| Write::Callback(Box::new(callback(&format!("cb-of-{call}"), call, 1)));
+    let lost = |call: &str| file(Record { outcome: Outcome::Lost, ..record(call, 0) });
+    // Whichever of the two the disk takes first.
+    for writes in [[lost("c-1"), task("c-1")], [task("c-2"), lost("c-2")]] {
+        memory.write_all(writes.into());
+    }
+    for id in ["c-1", "c-2"] {
+        let call = memory.call(id).unwrap();
+        assert_eq!(call.outcome, Outcome::Callback, "{id}");
+        assert_eq!(call.callback, Some(format!("cb-of-{id}")));
+        assert_eq!(call.troubles, ["the callback task was stored after all"]);
+    }
+}
+
+fn a_caller_who_was_left_in_silence_stays_lost(mut memory: impl Memory) {
+    let call = Record { outcome: Outcome::Lost, callback: Some("cb-1".to_string()), ..record("c-1", 0) };
+    memory.write_all(vec![file(call.clone()), Write::Callback(Box::new(callback("cb-1", "c-1", 1)))]);
+    assert_eq!(memory.call("c-1").unwrap(), call);
 }
 
 fn lists_are_newest_first_and_pages_neither_repeat_nor_skip(mut memory: impl Memory) {
