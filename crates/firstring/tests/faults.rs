@@ -15,7 +15,12 @@ use std::time::Duration;
 use serde_json::Value;
 use trial::{BOOK_BY_KEYS, CALLER, Phone, Place, signal, wait_until};
 
+/// What is logged when the disk is full.
+const TROUBLES: [&str; 3] =
+    ["What calls leave behind cannot be stored", "Journals cannot be written", "Messages cannot be written"];
 const LOOPBACK: [u8; 4] = [127, 0, 0, 1];
+/// A second caller during the fault.
+const ANOTHER: &str = "+13125550145";
 /// A caller after the fault is over.
 const LATER: &str = "+13125550144";
 
@@ -56,24 +61,30 @@ fn with_a_full_disk_callers_are_answered_and_nothing_is_promised() {
     let desk = place.open();
     let ballast = disk.fill();
 
-    let heard = place.call(CALLER, BOOK_BY_KEYS).result();
-    is_greeted(&heard);
+    let callers = [CALLER, ANOTHER].map(|caller| place.call(caller, BOOK_BY_KEYS));
+    for caller in callers {
+        is_served(&caller.result());
+    }
     assert!(place.shown(&["bookings"]).is_empty(), "there is no room for a booking");
+    assert!(place.shown(&["callbacks"]).is_empty(), "nor for a callback");
+    for line in TROUBLES {
+        assert_eq!(desk.logged().matches(line).count(), 1, "told once, not for each call: {line}");
+    }
     fs::remove_file(ballast).unwrap();
 
-    let booked = place.call(LATER, BOOK_BY_KEYS).result();
-    is_greeted(&booked);
+    for caller in [CALLER, ANOTHER] {
+        was_told_and_is_called_back(&place, caller);
+    }
+    is_served(&place.call(LATER, BOOK_BY_KEYS).result());
     let later = place.record(LATER);
     assert_eq!(later["outcome"], "booked", "{later}");
-    let record = place.record(CALLER);
-    assert_ne!(record["outcome"], "booked", "{record}");
-    // As the desk counts it: the caller of ours leaves no message, and that quiet is the caller's.
-    assert!(record["longest_silence_ms"].as_u64().unwrap() < 4_000, "a dead line: {record}");
-    assert!(!assistant_said(&record).contains("You are booked"), "{record}");
     assert!(assistant_said(&later).contains("You are booked"), "{later}");
     let bookings = place.shown(&["bookings"]);
     assert_eq!(bookings.len(), 1, "{bookings:?}");
     assert_eq!(bookings[0]["call"], later["id"]);
+    for line in ["Storing works again", "Journals are written again"] {
+        assert_eq!(desk.logged().matches(line).count(), 1, "{line}");
+    }
     drop(desk);
     drop(disk);
 }
@@ -85,14 +96,25 @@ fn with_a_data_directory_that_cannot_be_written_callers_are_answered() {
     place.bring_prompts();
     // Renders what is missing, and leaves a database.
     place.open().kill();
-    disk.make_read_only();
+    disk.make("ro");
     let desk = place.open();
-    is_greeted(&place.call(CALLER, BOOK_BY_KEYS).result());
+    is_served(&place.call(CALLER, BOOK_BY_KEYS).result());
+    let mut person = Phone::at(LOOPBACK, place.person, &place);
+    let caller = place.call(ANOTHER, "barge 500ms press 0\nwait 3s\nhang up");
+    let invite = person.receives(Duration::from_secs(20), |message| message.starts_with("INVITE "));
+    person.answer(&invite.expect("the person is rung"), ";tag=person");
+    let bye = person.receives(Duration::from_secs(30), |message| message.starts_with("BYE "));
+    person.answer(&bye.expect("the person is told that the call is over"), "");
+    is_greeted(&caller.result());
     let (head, health) = desk.asked("/api/v1/health");
     assert!(head.contains(" 503 "), "who watches the desk is told: {head}");
     let health: Value = serde_json::from_str(&health).unwrap();
     assert!(health["store"]["failing"].is_string(), "{health}");
     assert!(place.shown(&["bookings"]).is_empty());
+
+    disk.make("rw");
+    was_told_and_is_called_back(&place, CALLER);
+    assert_eq!(place.record(ANOTHER)["outcome"], "transferred");
     drop(desk);
     drop(disk);
 }
@@ -205,6 +227,30 @@ fn is_greeted(heard: &Value) {
     assert!(first_word < 500.0, "not greeted: {heard}");
 }
 
+/// Greeted, and never left in silence: the caller of ours answers each question within a second, so that every longer
+/// silence it hears is the desk's.
+fn is_served(heard: &Value) {
+    is_greeted(heard);
+    let silence = heard["longest_silence_ms"].as_f64().unwrap_or(f64::INFINITY);
+    assert!(silence < 4_000.0, "a dead line for {silence} ms: {heard}");
+}
+
+/// What is left of a call during which nothing could be stored, once it can be.
+fn was_told_and_is_called_back(place: &Place, caller: &str) {
+    let record = place.record(caller);
+    let said = assistant_said(&record);
+    assert!(said.contains("I could not store that. Please call again"), "{record}");
+    for promise in ["You are booked", "will call you back", "message is stored"] {
+        assert!(!said.contains(promise), "{promise:?} was not true when it was said: {record}");
+    }
+    assert_eq!(record["outcome"], "callback", "{record}");
+    let callbacks = place.shown(&["callbacks"]);
+    let task = callbacks.iter().find(|task| task["call"] == record["id"]);
+    let task = task.unwrap_or_else(|| panic!("the callback that was kept is stored: {callbacks:?}"));
+    assert_eq!((&task["id"], &task["number"]), (&record["callback"], &caller.into()), "{record}");
+    assert!(record["longest_silence_ms"].as_u64().unwrap() < 4_000, "a dead line: {record}");
+}
+
 fn assistant_said(record: &Value) -> String {
     let turns = record["turns"].as_array().unwrap().iter();
     let said = turns.filter(|turn| turn["who"] == "assistant").filter_map(|turn| turn["text"].as_str());
@@ -237,9 +283,11 @@ impl SmallDisk {
         path
     }
 
-    fn make_read_only(&self) {
-        let done = Command::new("mount").args(["-o", "remount,ro"]).arg(&self.at).status().unwrap();
-        assert!(done.success(), "the disk can be made read-only");
+    /// `ro` or `rw`.
+    fn make(&self, option: &str) {
+        let option = format!("remount,{option}");
+        let done = Command::new("mount").args(["-o", &option]).arg(&self.at).status().unwrap();
+        assert!(done.success(), "{option}");
     }
 }
 

@@ -54,7 +54,7 @@ impl Journals {
             open: BTreeMap::new(),
             lines: 0,
             dropped: Arc::clone(&dropped),
-            failing: false,
+            state: State::default(),
         };
         let thread = std::thread::Builder::new().name("journals".to_string()).spawn(move || desk.run())?;
         Ok(Journals { queue: Some(queue), dropped, thread: Some(thread) })
@@ -106,11 +106,13 @@ struct Scribe {
     /// Lines written so far: the age of an open journal.
     lines: u64,
     dropped: Arc<AtomicU64>,
-    failing: bool,
+    state: State,
 }
 
 struct Open {
     file: BufWriter<File>,
+    /// None of it is on the disk yet.
+    is_new: bool,
     last: u64,
 }
 
@@ -133,26 +135,32 @@ impl Scribe {
     }
 
     fn take(&mut self, note: Note) {
-        let written = match note {
-            Note::Line { call, day, line } => self.write(&call, day, &line),
+        match note {
+            Note::Line { call, day, line } => {
+                if let Err(error) = self.write(&call, day, &line) {
+                    self.failed(1, &error);
+                }
+            }
             Note::Over { call } => self.close(&call),
-        };
-        self.note_result(written);
+        }
     }
 
+    /// A line that is written may only be buffered: whether the disk takes it shows when it is flushed.
     fn write(&mut self, call: &CallId, day: Date, line: &str) -> io::Result<()> {
         self.lines += 1;
         let last = self.lines;
         let journal = match self.open.get_mut(call) {
             Some(journal) => journal,
             None => {
-                let file = BufWriter::with_capacity(4_096, self.append_to(call, day)?);
-                self.open.entry(call.clone()).or_insert(Open { file, last })
+                let file = self.append_to(call, day)?;
+                let is_new = file.metadata()?.len() == 0;
+                let file = BufWriter::with_capacity(4_096, file);
+                self.open.entry(call.clone()).or_insert(Open { file, is_new, last })
             }
         };
         journal.last = last;
-        journal.file.write_all(line.trim_end().replace(['\n', '\r'], " ").as_bytes())?;
-        journal.file.write_all(b"\n")
+        let line = line.trim_end().replace(['\n', '\r'], " ") + "\n";
+        journal.file.write_all(line.as_bytes())
     }
 
     fn append_to(&mut self, call: &CallId, day: Date) -> io::Result<File> {
@@ -166,33 +174,58 @@ impl Scribe {
             && let Some(quiet) =
                 self.open.iter().min_by_key(|(_, journal)| journal.last).map(|(call, _)| call.clone())
         {
-            self.close(&quiet)?;
+            self.close(&quiet);
         }
         let folder = self.home.join(day.to_string());
         DirBuilder::new().recursive(true).create(&folder)?;
         File::options().create(true).append(true).open(folder.join(format!("{call}.jsonl")))
     }
 
-    fn close(&mut self, call: &CallId) -> io::Result<()> {
-        self.open.remove(call).map_or(Ok(()), |mut journal| journal.file.flush())
+    fn close(&mut self, call: &CallId) {
+        let Some(mut journal) = self.open.remove(call) else { return };
+        if let Err(error) = self.state.flush(&mut journal) {
+            let lost = journal.file.buffer().iter().filter(|byte| **byte == b'\n').count();
+            self.failed(lost as u64, &error);
+        }
     }
 
+    /// What the disk does not take stays in its buffer, and is tried again.
     fn flush(&mut self) {
-        let results: Vec<_> = self.open.values_mut().map(|journal| journal.file.flush()).collect();
-        results.into_iter().for_each(|flushed| self.note_result(flushed));
+        for journal in self.open.values_mut() {
+            if let Err(error) = self.state.flush(journal) {
+                self.state.failed(&error);
+            }
+        }
     }
 
-    /// One line in the log when writing begins to fail, not one per line of a journal.
-    fn note_result(&mut self, written: io::Result<()>) {
-        match written {
-            Ok(()) => self.failing = false,
-            Err(error) => {
-                self.dropped.fetch_add(1, Ordering::Relaxed);
-                if !self.failing {
-                    tracing::warn!(%error, "Journals cannot be written; calls cannot be explained afterwards");
-                }
-                self.failing = true;
-            }
+    fn failed(&mut self, lost: u64, error: &io::Error) {
+        self.dropped.fetch_add(lost, Ordering::Relaxed);
+        self.state.failed(error);
+    }
+}
+
+/// Whether the disk takes journals. The log is told when that changes, not for each line or each call.
+#[derive(Default)]
+struct State {
+    failing: bool,
+}
+
+impl State {
+    /// A full disk still takes what fits into the last block of a file; only a new file shows that there is room.
+    fn flush(&mut self, journal: &mut Open) -> io::Result<()> {
+        if journal.file.buffer().is_empty() {
+            return Ok(());
+        }
+        journal.file.flush()?;
+        if std::mem::take(&mut journal.is_new) && std::mem::take(&mut self.failing) {
+            tracing::info!("Journals are written again");
+        }
+        Ok(())
+    }
+
+    fn failed(&mut self, error: &io::Error) {
+        if !std::mem::replace(&mut self.failing, true) {
+            tracing::warn!(%error, "Journals cannot be written; calls cannot be explained afterwards");
         }
     }
 }
@@ -272,6 +305,29 @@ mod tests {
             let lines = read(home.path(), &call(&format!("c-{number}"))).unwrap();
             assert_eq!(lines, Some(vec!["0".to_string(), "1".to_string()]), "c-{number}");
         }
+    }
+
+    #[test]
+    fn a_full_disk_is_noticed_once_until_a_new_journal_finds_room() {
+        let mut state = State::default();
+        let open = |path: &Path| {
+            let file = File::options().create(true).append(true).open(path).unwrap();
+            let mut file = BufWriter::with_capacity(4_096, file);
+            file.write_all(b"{}\n").unwrap();
+            Open { file, is_new: true, last: 0 }
+        };
+        let mut full = open(Path::new("/dev/full"));
+        for _ in 0..2 {
+            let error = state.flush(&mut full).unwrap_err();
+            state.failed(&error);
+            assert!(state.failing);
+        }
+        let home = tempfile::tempdir().unwrap();
+        let mut old = Open { is_new: false, ..open(&home.path().join("old")) };
+        state.flush(&mut old).unwrap();
+        assert!(state.failing, "the last block of an old file may have had room");
+        state.flush(&mut open(&home.path().join("new"))).unwrap();
+        assert!(!state.failing);
     }
 
     #[test]

@@ -380,8 +380,8 @@ impl<A: Send, W: FnMut(Written<A>), C: Fn() -> Timestamp, O: FnMut(Opened)> Writ
                 self.keep(write);
             }
         }
-        self.tell_kept();
         let well = results.iter().any(Result::is_ok);
+        self.tell_kept(well && results.iter().all(is_well));
         for (ask, result) in asks.into_iter().zip(results) {
             (self.written)(Written { ask, result });
         }
@@ -441,6 +441,7 @@ impl<A: Send, W: FnMut(Written<A>), C: Fn() -> Timestamp, O: FnMut(Opened)> Writ
     }
 
     fn try_kept_again(&mut self) {
+        let tried = !self.kept.is_empty();
         while !self.kept.is_empty() {
             let count = self.kept.len().min(GROUP);
             let some: Vec<Write> = self.kept.drain(..count).collect();
@@ -460,23 +461,19 @@ impl<A: Send, W: FnMut(Written<A>), C: Fn() -> Timestamp, O: FnMut(Opened)> Writ
                 break;
             }
         }
-        self.tell_kept();
+        self.tell_kept(tried);
     }
 
+    /// Why storing fails is told once; that it works again is known when nothing is left of what failed.
     fn note_health(&self, results: &[Result<Stored, NotStored>]) {
         let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
         for result in results {
             match result {
-                Ok(_) => {
-                    health.stored += 1;
-                    if health.failing.take().is_some() {
-                        tracing::info!("Storing works again");
-                    }
-                }
+                Ok(_) => health.stored += 1,
                 Err(NotStored::SlotTaken { .. }) => {}
                 Err(why) => {
                     if health.failing.is_none() {
-                        tracing::error!(%why, "What calls leave behind cannot be stored");
+                        tracing::error!(%why, "What calls leave behind cannot be stored; nothing is promised on it");
                     }
                     health.failing = Some(why.clone());
                 }
@@ -484,16 +481,27 @@ impl<A: Send, W: FnMut(Written<A>), C: Fn() -> Timestamp, O: FnMut(Opened)> Writ
         }
     }
 
-    fn tell_kept(&self) {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner).kept = self.kept.len();
+    /// `well`: the disk has taken what it was last asked to take.
+    fn tell_kept(&self, well: bool) {
+        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        health.kept = self.kept.len();
+        if well && self.kept.is_empty() && health.failing.take().is_some() {
+            tracing::info!("Storing works again");
+        }
     }
+}
+
+/// Stored, or refused by a rule of ours: the disk has no part in it.
+fn is_well(result: &Result<Stored, NotStored>) -> bool {
+    matches!(result, Ok(_) | Err(NotStored::SlotTaken { .. }))
 }
 
 /// A connection that met a failing disk may stay failed; a new one need not.
 fn reconnect(db: &mut Connection, path: &Path) {
     match connect(path) {
         Ok(new) => *db = new,
-        Err(error) => tracing::error!(%error, "The database cannot be opened again"),
+        // Why nothing is stored is told by whoever tried to.
+        Err(error) => tracing::debug!(%error, "The database cannot be opened again"),
     }
 }
 

@@ -1,4 +1,8 @@
 //! What the exchange wants kept, as the store and the journals take it.
+//!
+//! That storing fails is told once, by the store; what it meant for a single call is in that call's record.
+
+use std::cell::Cell;
 
 use desk::machine::{Ask, Moment};
 use desk::record::CallId;
@@ -17,6 +21,8 @@ pub struct Keeper {
     store: Store<Asked>,
     journals: Journals,
     inbox: Inbox,
+    /// The store takes no more; the log is told when that begins.
+    overfull: Cell<bool>,
 }
 
 /// One line of a journal.
@@ -30,7 +36,7 @@ struct Entry<'a> {
 impl Keeper {
     /// Over an open store and its journals.
     pub fn new(store: Store<Asked>, journals: Journals, inbox: Inbox) -> Self {
-        Keeper { store, journals, inbox }
+        Keeper { store, journals, inbox, overfull: Cell::new(false) }
     }
 
     /// Asks the store; it answers through the inbox, at once if its queue is full.
@@ -39,9 +45,14 @@ impl Keeper {
             self.journals.try_finish(&record.id);
         }
         let asked = ask.map(|ask| (call, ask));
-        if let Err(full) = self.store.try_write(asked, write(keep)) {
-            tracing::error!("The store's queue is full, nothing can be promised");
-            answer(&self.inbox, full.ask, false);
+        match self.store.try_write(asked, write(keep)) {
+            Ok(()) => self.overfull.set(false),
+            Err(full) => {
+                if !self.overfull.replace(true) {
+                    tracing::error!("The store's queue is full, nothing can be promised");
+                }
+                answer(&self.inbox, full.ask, false);
+            }
         }
     }
 
@@ -75,7 +86,7 @@ pub fn written(inbox: &Inbox, written: Written<Asked>) {
     let stored = match &written.result {
         Ok(Stored::Done | Stored::Booked(_) | Stored::AlreadyBooked(_) | Stored::Forgotten(_)) => true,
         Err(error) => {
-            tracing::error!(%error, "Something could not be stored, nothing was promised on it");
+            tracing::debug!(%error, "Something could not be stored, nothing is promised on it");
             false
         }
     };

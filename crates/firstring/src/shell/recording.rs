@@ -12,7 +12,7 @@ use std::time::Duration;
 use desk::record::CallId;
 use line::Event;
 use rtrb::Consumer;
-use store::sound::MessageWriter;
+use store::sound::{MessageWriter, SoundError};
 use tokio::runtime::Handle;
 
 use crate::shell::inbox::Inbox;
@@ -26,12 +26,15 @@ pub struct Recordings {
     runtime: Handle,
     inbox: Inbox,
     open: BTreeMap<CallId, Arc<AtomicBool>>,
+    /// The disk took no message the last time; the log is told when that begins and when it is over.
+    failing: Arc<AtomicBool>,
 }
 
 impl Recordings {
     /// None is open yet; sound lies below `directory`.
     pub fn new(directory: &Path, runtime: Handle, inbox: Inbox) -> Self {
-        Recordings { directory: directory.to_path_buf(), runtime, inbox, open: BTreeMap::new() }
+        let (open, failing) = Default::default();
+        Recordings { directory: directory.to_path_buf(), runtime, inbox, open, failing }
     }
 
     /// Begins to write what comes through `tap`.
@@ -39,12 +42,11 @@ impl Recordings {
         let ended = Arc::new(AtomicBool::new(false));
         self.open.insert(call.clone(), Arc::clone(&ended));
         let (directory, inbox) = (self.directory.clone(), self.inbox.clone());
+        let failing = Arc::clone(&self.failing);
         self.runtime.spawn_blocking(move || {
-            let seconds = record(&directory, &id, tap, &ended).unwrap_or_else(|error| {
-                tracing::warn!(%call, %error, "A message could not be written; the caller is promised a call back");
-                0.0
-            });
-            inbox.send(Event::MessageEnded { call, seconds });
+            let recorded = record(&directory, &id, tap, &ended);
+            tell_change(recorded.as_ref().err(), &failing);
+            inbox.send(Event::MessageEnded { call, seconds: recorded.unwrap_or(0.0) });
         });
     }
 
@@ -57,12 +59,16 @@ impl Recordings {
     }
 }
 
-fn record(
-    directory: &Path,
-    id: &str,
-    mut tap: Consumer<i16>,
-    ended: &AtomicBool,
-) -> Result<f64, store::sound::SoundError> {
+fn tell_change(error: Option<&SoundError>, failing: &AtomicBool) {
+    let before = failing.swap(error.is_some(), Ordering::Relaxed);
+    match error {
+        Some(error) if !before => tracing::warn!(%error, "Messages cannot be written, callers leave none"),
+        None if before => tracing::info!("Messages are written again"),
+        Some(_) | None => {}
+    }
+}
+
+fn record(directory: &Path, id: &str, mut tap: Consumer<i16>, ended: &AtomicBool) -> Result<f64, SoundError> {
     let mut writer = MessageWriter::create(directory, id)?;
     loop {
         // Read before the sound is taken, so that nothing spoken before the end is left behind.
