@@ -12,6 +12,7 @@
 
 mod client;
 mod incoming;
+mod joining;
 mod leg;
 mod login;
 mod offers;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client::Client;
+use joining::Joining;
 use leg::Leg;
 use server::Server;
 use strangers::Strangers;
@@ -66,6 +68,7 @@ pub struct Agent {
     /// Set once no more calls are wanted: when to try again.
     closed: Option<Duration>,
     accounts: BTreeMap<PeerName, Login>,
+    joinings: BTreeMap<PeerName, Joining>,
     unreadable: u64,
 }
 
@@ -76,6 +79,7 @@ enum Alarm {
     Server(Arc<str>),
     Leg(LegId),
     Guest(IpAddr),
+    Registration(PeerName),
     Strangers,
 }
 
@@ -105,8 +109,10 @@ pub struct Counts {
 /// A packet that was let in.
 struct Arrival {
     path: Path,
-    /// The trunk it came by; `None` for the far end of a placed call.
+    /// The peer whose network it came from; `None` for a registrar and the far end of a placed call.
     peer: Option<PeerName>,
+    /// The registration it came over.
+    over: Option<PeerName>,
 }
 
 impl Agent {
@@ -129,6 +135,7 @@ impl Agent {
             invited: 0,
             closed: None,
             accounts: BTreeMap::new(),
+            joinings: BTreeMap::new(),
             unreadable: 0,
         }
     }
@@ -161,14 +168,15 @@ impl Agent {
                 Alarm::Server(key) => self.server_alarm(&key, why),
                 Alarm::Leg(leg) => self.leg_alarm(leg, why),
                 Alarm::Guest(ip) => self.forget_guest(ip),
+                Alarm::Registration(name) => self.registration_alarm(&name, why),
                 Alarm::Strangers => self.count_strangers(),
             }
         }
     }
 
-    /// True if no leg and no transaction is left; only tombstones may be.
+    /// True if no leg, no registration and no transaction is left; only tombstones may be.
     pub fn is_over(&self) -> bool {
-        self.legs.is_empty() && self.live == 0
+        self.legs.is_empty() && self.joinings.is_empty() && self.live == 0
     }
 
     /// What is held right now. All but free of cost.
@@ -194,6 +202,9 @@ impl Agent {
             Order::Call(call) => self.call(*call, None),
             Order::CallOver { account, call } => self.call(*call, Some(account)),
             Order::Probe { name, target, path } => self.probe(name, &target, path),
+            Order::Register(registrar) => self.register(*registrar),
+            Order::Unregister { name } => self.unregister(&name),
+            Order::Advertise(advertised) => self.advertise(advertised),
             Order::Cancel { leg } => self.cancel(leg),
             Order::HangUp { leg, reason } => self.hang_up(leg, reason),
             Order::Offer { leg, sdp } => self.offer(leg, sdp),
@@ -221,7 +232,7 @@ impl Agent {
                 return;
             }
         };
-        let arrival = Arrival { path, peer };
+        let arrival = Arrival { path, peer, over: None };
         if message.method().is_some() {
             self.request(&message, &arrival);
         } else {
@@ -240,8 +251,10 @@ impl Agent {
             }
             Err(rebuff) => return self.rebuff(message, arrival, &rebuff),
         };
+        let over = self.registration_of(&request, arrival);
+        let arrival = &Arrival { path: arrival.path, peer: arrival.peer.clone(), over };
         let leg = self.leg_of(&request, arrival);
-        if arrival.peer.is_none() && leg.is_none() && !self.is_repeated(&request) {
+        if arrival.peer.is_none() && arrival.over.is_none() && leg.is_none() && !self.is_repeated(&request) {
             return self.strange(arrival.path.remote);
         }
         if is_ack {
@@ -284,10 +297,11 @@ impl Agent {
             || self.servers.len() + self.clients.len() >= self.setup.limits.transactions
     }
 
-    /// True for addresses that the peer of this name speaks from.
+    /// True for addresses that the peer or registrar of this name speaks from.
     fn is_trunk(&self, name: &PeerName, ip: IpAddr) -> bool {
+        let registered = self.joinings.get(name).is_some_and(|joining| joining.leads_to(ip));
         let networks = self.setup.peers.iter().filter(|peer| peer.name == *name);
-        networks.flat_map(|peer| &peer.accept_from).any(|network| network.holds(ip))
+        registered || networks.flat_map(|peer| &peer.accept_from).any(|network| network.holds(ip))
     }
 
     fn greet_guest(&mut self, ip: IpAddr) {

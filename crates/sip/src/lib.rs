@@ -9,7 +9,7 @@
 //! one table entry a minute and gets no answer; whatever lives has a named [`Deadline`]; every [`LegId`] that was
 //! announced ends in exactly one ending notice and one [`Notice::Released`].
 //!
-//! Absent on purpose, room left: registration, digest, TCP and TLS, session timers, reliable provisionals.
+//! Absent on purpose, room left: TCP and TLS, session timers, reliable provisionals, asking others for a password.
 
 mod address;
 mod agent;
@@ -21,6 +21,7 @@ mod name;
 mod notice;
 mod order;
 mod peer;
+mod registration;
 pub mod sdp;
 mod timers;
 mod tokens;
@@ -38,6 +39,7 @@ pub use name::{Method, Name};
 pub use notice::{Action, EndedBy, Invitation, LegId, Notice, Party, Unanswered};
 pub use order::{Account, Call, Event, Extra, Identity, Order, Path, Refusal, Transport};
 pub use peer::{Network, NetworkError, Peer, Setup};
+pub use registration::{Registrar, Registration, RegistrationState, contact_user};
 pub use timers::{Deadline, Why};
 pub use uri::{Scheme, Uri, UriError};
 pub use via::Via;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::order::Path;
+use crate::registration::Registration;
 
 /// One side of a call, as long as the agent lives. Never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -143,6 +144,8 @@ pub enum Notice {
         /// The leg.
         leg: LegId,
     },
+    /// How a registration stands now.
+    Registration(Box<Registration>),
     /// A far end was asked whether it is there.
     Probed {
         /// The name the question had.
@@ -177,7 +180,7 @@ impl Notice {
             | Notice::Cancelled { leg }
             | Notice::Ended { leg, .. }
             | Notice::Released { leg } => Some(*leg),
-            Notice::Probed { .. } | Notice::Stranger { .. } => None,
+            Notice::Registration(_) | Notice::Probed { .. } | Notice::Stranger { .. } => None,
         }
     }
 
@@ -259,11 +262,12 @@ impl Unanswered {
 pub struct Invitation {
     /// The name of the new leg.
     pub leg: LegId,
-    /// Whose trunk it came by.
+    /// Whose trunk it came by: the name of the registration whose Contact was called, else of the peer.
     pub peer: Arc<str>,
     /// The sockets it came by.
     pub path: Path,
-    /// User part of the request URI: the number that was dialled, as most carriers write it.
+    /// The number that was dialled: user part of the request URI, as most carriers write it; over a registration, where
+    /// that is our own Contact, of P-Called-Party-ID or else To.
     pub request_user: String,
     /// The To header.
     pub to: Party,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::digest::Credentials;
 use crate::notice::LegId;
 use crate::peer::Peer;
+use crate::registration::Registrar;
 use crate::uri::Uri;
 
 /// How datagrams travel.
@@ -92,6 +93,17 @@ pub enum Order {
         /// From where to where.
         path: Path,
     },
+    /// Register at a trunk and stay registered, or go on so with another path or duration. How that goes is told by
+    /// [`Notice::Registration`](crate::Notice::Registration).
+    Register(Box<Registrar>),
+    /// End a registration; the last notice of it says how that went.
+    Unregister {
+        /// The name of the registration.
+        name: Arc<str>,
+    },
+    /// Others reach us at these addresses from now on, see [`Setup::advertised`](crate::Setup::advertised). Registrations
+    /// whose address changed are renewed at once.
+    Advertise(Vec<(SocketAddr, SocketAddr)>),
     /// Give up a placed call that is not answered yet. [`Notice::Refused`](crate::Notice::Refused) comes at once,
     /// and an answer that crosses is acknowledged and hung up.
     Cancel {

@@ -40,6 +40,10 @@ pub enum Why {
     CallTooLong,
     /// A far end outside every peer is forgotten.
     ForgetGuest,
+    /// A registration is renewed or tried again.
+    RegisterAgain,
+    /// A line end keeps the way to a registrar open.
+    KeepAlive,
     /// The minute of counting ignored packets is over.
     CountStrangers,
 }

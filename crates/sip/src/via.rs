@@ -44,6 +44,14 @@ impl<'a> Via<'a> {
         param(self.params, "branch").flatten()
     }
 
+    /// The address at which whoever answered saw the request: `received` and `rport` as filled in. RFC 3581 section 4.
+    pub fn seen_as(&self) -> Option<SocketAddr> {
+        let port = param(self.params, "rport").flatten()?.parse().ok().filter(|port| *port != 0)?;
+        let host = param(self.params, "received").flatten().unwrap_or(self.host);
+        let ip = host.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
+        Some(SocketAddr::new(ip, port))
+    }
+
     /// True if the branch was made to be unique (RFC 3261); false for senders of RFC 2543.
     pub fn has_unique_branch(&self) -> bool {
         self.branch().is_some_and(|branch| {

@@ -8,7 +8,7 @@ mod stage;
 
 use std::time::Duration;
 
-use sip::{Notice, Order, message, sdp};
+use sip::{Account, Credentials, Notice, Order, Password, Path, Registrar, contact_user, message, sdp};
 use stage::*;
 
 /// xorshift64*.
@@ -119,11 +119,24 @@ fn swap_lines(chance: &mut Chance, bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Valid messages: of new calls, of the calls that are up, and replies to what we sent.
-fn corpus(tag: &str, offer: &str, placed: &str) -> Vec<Vec<u8>> {
+fn corpus(tag: &str, offer: &str, placed: &str, register: &str) -> Vec<Vec<u8>> {
     let multipart = "--b\r\nContent-Type: application/isup\r\n\r\nxyz\r\n--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--b--\r\n";
     let dtmf = |text: String| {
         text.replace("\r\n\r\n", "\r\nContent-Type: application/dtmf-relay\r\n\r\nSignal=5\r\n")
     };
+    let digest = "Digest realm=\"a \\\"b\\\"\", nonce=\"n\", qop=\"auth,auth-int\", opaque=\"o\"";
+    let asks = |request: &str| {
+        let lines = format!(
+            "WWW-Authenticate: {digest}, algorithm=SHA-256\r\nWWW-Authenticate: {digest}, stale=true\r\n\
+             Proxy-Authenticate: {digest}, algorithm=MD5-sess\r\nContact"
+        );
+        reply(request, 401, "a", "").replace("Contact", &lines)
+    };
+    let user = contact_user([1, 2], "carrier");
+    let contacts = format!(
+        "Contact: <sip:{user}@203.0.113.5:5060>;expires=60, <sip:{user}@203.0.113.9>;expires=9\r\nExpires: 60\r\n\
+         Service-Route: <sip:192.0.2.9;lr>, <sip:edge.example.com;lr>\r\nX: "
+    );
     let cancel = invite("ringing", "").replace("INVITE", "CANCEL");
     let texts = [
         invite("new", OFFER),
@@ -156,6 +169,13 @@ fn corpus(tag: &str, offer: &str, placed: &str) -> Vec<Vec<u8>> {
         reply(offer, 491, "", ""),
         reply(placed, 183, "x", OFFER),
         reply(placed, 200, "y", OFFER),
+        asks(placed),
+        asks(offer),
+        asks(register),
+        reply(register, 200, "r", "").replace("Contact: ", &contacts),
+        reply(register, 423, "r", "").replace("Contact", "Min-Expires: 7200\r\nContact"),
+        reply(register, 503, "r", "").replace("Contact", "Retry-After: 2\r\nContact"),
+        invite("over", OFFER).replace("INVITE sip:+13125550100", &format!("INVITE sip:{user}")),
         reply(placed, 486, "z", "").replace("Contact", "Retry-After: 5 (x);duration=3\r\nContact"),
     ];
     texts.into_iter().map(String::into_bytes).collect()
@@ -192,6 +212,12 @@ fn mutated_messages_do_not_stop_the_desk() {
     (setup.limits.legs, setup.limits.transactions) = (40, 400);
     // Replies to calls of ours come from where the trunk is, so that they are let in.
     let mut desk = Desk::with(setup);
+    let password = Password::new("secret");
+    let credentials = Credentials { username: "u".into(), password, realm: None };
+    desk.order(Order::ReplaceAccounts(vec![
+        Account { name: "carrier".into(), credentials: credentials.clone() },
+        Account { name: "trunk".into(), credentials },
+    ]));
     let mut done = 0;
     let mut round = 0;
     while done < count {
@@ -215,6 +241,7 @@ fn mutated_messages_do_not_stop_the_desk() {
         desk.hear(&invite("alive", "").replace("INVITE", "OPTIONS"));
         assert_eq!(desk.said(), ["200 OK"], "round {round}");
     }
+    desk.order(Order::Unregister { name: "carrier".into() });
     desk.pass(Duration::from_secs(5 * 3600));
     desk.told();
     assert!(desk.agent.is_over(), "{:?}", desk.agent.counts());
@@ -234,9 +261,24 @@ fn begin(desk: &mut Desk, round: u64) -> Vec<Vec<u8>> {
     desk.sent();
     let mut placed = call(sip::LegId::placed(round));
     placed.path.remote = address(TRUNK);
-    desk.order(Order::Call(Box::new(placed)));
+    desk.order(Order::CallOver { account: "carrier".into(), call: Box::new(placed) });
     let placed = desk.sent().pop().expect("our INVITE");
-    corpus(&tag, &offer, &placed)
+    let registrar = Registrar {
+        name: "carrier".into(),
+        registrar: "carrier.example".into(),
+        user: "100".into(),
+        domain: "carrier.example".into(),
+        proxy: None,
+        paths: vec![Path::udp(address(HERE), address(TRUNK))],
+        contact_user: contact_user([1, 2], "carrier"),
+        expires: Duration::from_secs(3_600),
+        keep_alive: None,
+    };
+    // Tries may follow each other after two seconds.
+    desk.pass(Duration::from_secs(2));
+    desk.order(Order::Register(Box::new(registrar)));
+    let register = desk.sent().pop().expect("our REGISTER");
+    corpus(&tag, &offer, &placed, &register)
 }
 
 #[test]

@@ -47,6 +47,7 @@ pub(super) enum Kind {
     Bye,
     /// An OPTIONS that asks whether the far end is there.
     Probe,
+    Register,
 }
 
 impl Kind {
@@ -56,6 +57,7 @@ impl Kind {
             Kind::Cancel => "CANCEL",
             Kind::Bye => "BYE",
             Kind::Probe => "OPTIONS",
+            Kind::Register => "REGISTER",
         }
     }
 
@@ -63,7 +65,7 @@ impl Kind {
     pub(super) fn is_invite(self) -> bool {
         match self {
             Kind::Call | Kind::Offer => true,
-            Kind::Cancel | Kind::Bye | Kind::Probe => false,
+            Kind::Cancel | Kind::Bye | Kind::Probe | Kind::Register => false,
         }
     }
 }
@@ -292,7 +294,7 @@ impl Agent {
                 let expiry = self.clients.get_mut(key).and_then(|client| client.expiry.take());
                 self.timers.clear(expiry);
             }
-            Kind::Call | Kind::Offer | Kind::Cancel | Kind::Bye | Kind::Probe => {}
+            Kind::Call | Kind::Offer | Kind::Cancel | Kind::Bye | Kind::Probe | Kind::Register => {}
         }
     }
 

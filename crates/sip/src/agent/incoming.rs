@@ -19,7 +19,9 @@ const GONE_CALL: &str = "Call/Transaction Does Not Exist";
 impl Agent {
     /// An INVITE outside any dialog: a new call, unless it is one we have, or one too many.
     pub(super) fn invited(&mut self, request: &Request<'_>, arrival: &Arrival) {
-        let Some(peer) = arrival.peer.clone() else { return self.strange(arrival.path.remote) };
+        let Some(peer) = arrival.over.clone().or(arrival.peer.clone()) else {
+            return self.strange(arrival.path.remote);
+        };
         if let Err(rebuff) = self.welcome(request, arrival) {
             return self.rebuff(request.message, arrival, &rebuff);
         }
@@ -38,7 +40,8 @@ impl Agent {
             rings: false,
             since: self.now,
         };
-        self.legs.insert(id, Leg::new(Some(peer.clone()), dialog, Some(key), stage));
+        let leg = Leg::new(arrival.peer.clone(), dialog, Some(key), stage);
+        self.legs.insert(id, Leg { account: Some(peer.clone()), ..leg });
         self.let_in(id);
         self.clock(id, RING_AGAIN.min(self.setup.limits.longest_ring), Why::KeepRinging);
         self.reply_invite(&server, 100, "Trying", Says::default());
@@ -295,7 +298,7 @@ fn invitation(
         leg,
         peer,
         path: arrival.path,
-        request_user: Uri::parse(message.uri()).map(|uri| uri.user_text()).unwrap_or_default(),
+        request_user: dialled(request, arrival),
         to: party(&request.to),
         from: party(&request.from),
         call_id: request.call_id.to_owned(),
@@ -305,6 +308,17 @@ fn invitation(
         privacy: message.header(Name::Privacy).map(str::to_owned),
         offer,
     }
+}
+
+/// The number that was dialled. Over a registration the request URI is our own Contact, and the number stands in
+/// P-Called-Party-ID (RFC 7315 section 4.2) or in To.
+fn dialled(request: &Request<'_>, arrival: &Arrival) -> String {
+    let user = |uri: Result<Uri, _>| uri.map(|uri| uri.user_text()).unwrap_or_default();
+    if arrival.over.is_none() {
+        return user(Uri::parse(request.message.uri()));
+    }
+    let called = request.message.headers_spelled("P-Called-Party-ID").next().and_then(Address::parse);
+    user(called.unwrap_or(request.to).parsed_uri())
 }
 
 fn party(address: &Address<'_>) -> Party {

@@ -253,12 +253,14 @@ impl Agent {
             Why::CallTooLong => self.call_too_long(id),
             Why::OfferUndecided => self.refuse_offer(id),
             Why::OfferAgain => self.offer_again(id),
-            // The rest belongs to transactions, guests and strangers.
+            // The rest belongs to transactions, registrations, guests and strangers.
             Why::ResendRequest
             | Why::NoReply
             | Why::ResendRefusal
             | Why::ForgetTransaction
             | Why::ForgetGuest
+            | Why::RegisterAgain
+            | Why::KeepAlive
             | Why::CountStrangers => {}
         }
     }

@@ -12,6 +12,7 @@ use crate::digest::{Denied, Login, Proved};
 use crate::message::Message;
 use crate::notice::{LegId, Notice};
 use crate::order::{Account, Path, PeerName};
+use crate::timers::Why;
 use crate::uri::Uri;
 
 /// Whether a request went out again.
@@ -70,8 +71,16 @@ impl Agent {
         self.bury_client(key);
         let (branch, via) = self.fresh_via(here);
         let sent = Sent { via, cseq: sent.cseq + 1, ..sent };
-        self.renumber(leg, kind, &branch, sent.cseq);
+        let cseq = sent.cseq;
+        self.renumber(leg, kind, &branch, cseq);
         self.submit(kind, leg, (branch.clone(), sent), *draft);
+        if let Some(joining) =
+            owner.as_ref().filter(|_| kind == Kind::Register).and_then(|name| self.joinings.get_mut(name))
+        {
+            joining.went_on(&branch, cseq);
+            let patience = joining.patience();
+            self.expire_client(&branch, patience, Why::NoReply);
+        }
         if let Some(client) = self.clients.get_mut(&branch) {
             client.owner = owner;
         }
@@ -88,6 +97,10 @@ impl Agent {
             Kind::Bye => matches!(stage, Some(Stage::Leaving { .. })),
             Kind::Cancel => false,
             Kind::Probe => true,
+            Kind::Register => {
+                let owner = client.owner.as_ref().and_then(|name| self.joinings.get(name));
+                owner.is_some_and(|joining| joining.is_target(key))
+            }
         }
     }
 

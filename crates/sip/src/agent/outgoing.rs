@@ -26,7 +26,9 @@ impl Agent {
         if self.legs.contains_key(&call.leg) {
             return;
         }
-        let dialog = self.dialog_of_call(&call);
+        let routes =
+            account.as_ref().and_then(|name| self.joinings.get(name)).map(|joining| joining.routes());
+        let dialog = Dialog { routes: routes.unwrap_or_default(), ..self.dialog_of_call(&call) };
         let way = if self.is_full() { None } else { self.way(&dialog, dialog.local_cseq) };
         let Some(way) = way.filter(|_| call.leg.is_placed()) else {
             self.tell_refused(call.leg, 503, "", None, Unanswered::Unusable);
@@ -141,6 +143,7 @@ impl Agent {
             Kind::Cancel => self.bury_client(&key),
             Kind::Bye => self.bye_done(&key),
             Kind::Probe => self.probed(&key, Some(status)),
+            Kind::Register => self.registered(&key, Some(message), denied),
         }
     }
 
@@ -265,7 +268,7 @@ impl Agent {
                 target: contact(message).unwrap_or_else(|| leg.dialog.target.clone()),
                 ..leg.dialog.clone()
             }),
-            Kind::Call | Kind::Cancel | Kind::Bye | Kind::Probe => None,
+            Kind::Call | Kind::Cancel | Kind::Bye | Kind::Probe | Kind::Register => None,
         };
         let dialog = dialog.unwrap_or_else(|| answered_dialog(&client.sent, message));
         let (cseq, proved_to) = (client.sent.cseq, client.sent.path);
@@ -309,6 +312,7 @@ impl Agent {
             Kind::Bye => self.bye_done(key),
             Kind::Offer => self.offer_replied(key, None),
             Kind::Probe => self.probed(key, None),
+            Kind::Register => self.registered(key, None, None),
             Kind::Call => {
                 let (leg, given_up) = (client.leg, client.cancel != Cancel::Unwanted);
                 self.bury_client(key);
@@ -345,7 +349,7 @@ fn to_tag(message: &Message) -> &str {
     message.header(Name::To).and_then(Address::parse).and_then(|to| to.tag()).unwrap_or("")
 }
 
-fn retry_after(message: &Message) -> Option<Duration> {
+pub(super) fn retry_after(message: &Message) -> Option<Duration> {
     let value = message.header(Name::RetryAfter)?;
     let digits = value.split(|char: char| !char.is_ascii_digit()).next()?;
     Some(Duration::from_secs(u64::from(digits.parse::<u32>().ok()?)))
