@@ -237,6 +237,37 @@ fn words_recorded_as_rtp_and_played_by_sipp_are_understood() {
     assert!(callbacks.iter().any(|callback| callback["urgency"] == "alert"), "{callbacks:?}");
 }
 
+/// A stop waits for the answer to its last BYE, so that one that is lost on the way is sent again; and not longer than
+/// an answer can be hoped for. Resent after 0.5, 1 and 2 s: RFC 3261, section 17.1.2.2.
+#[test]
+fn a_stop_says_goodbye_again_to_a_caller_who_does_not_answer_and_then_ends() {
+    if !peers::are_here() {
+        return;
+    }
+    let _turn = Turn::beside_others();
+    let mut desk = Desk::open(&Office::default());
+    let elsewhere = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = elsewhere.local_addr().unwrap().port();
+    let mut sipp = peers::sipp("answers_no_bye.xml", desk.folder());
+    sipp.args([&format!("127.0.0.1:{}", desk.sip), "-m", "1", "-p", &free_port().to_string()]);
+    sipp.args(["-key", "sound_port", &port.to_string(), "-pause_msg_ign"]);
+    sipp.args(["-trace_msg", "-message_file", "messages.log"]);
+    let caller = peers::Peer::start(&mut sipp, desk.folder(), "caller");
+    wait_until("the call is up", Duration::from_secs(10), || (desk.calls_up() == 1).then_some(()));
+    elsewhere.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    elsewhere.recv(&mut [0; 2_048]).expect("the caller is greeted");
+    let (status, took) = desk.stop(Duration::from_secs(30));
+    assert_eq!(status.code(), Some(0), "{}", desk.logged());
+    let messages = fs::read_to_string(desk.folder().join("messages.log")).unwrap();
+    let goodbyes = messages.lines().filter(|line| line.starts_with("BYE ")).count();
+    drop(caller);
+    assert_eq!(goodbyes, 4, "sent once and again three times in {took:?}: {messages}");
+    assert!(took < Duration::from_secs(10), "the stop took {took:?}");
+    let record = desk.record(CALLER);
+    assert_eq!(record["ended_by"], "desk", "{record}");
+    assert_eq!(record["outcome"], "callback", "{record}");
+}
+
 /// Sockets that count the packets of the calls they were offered for.
 struct Counters {
     sockets: Vec<UdpSocket>,

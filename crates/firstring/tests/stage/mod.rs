@@ -10,7 +10,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -209,6 +209,20 @@ impl Desk {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// Calls of the trunk at this moment.
+    pub fn calls_up(&self) -> u64 {
+        self.get("/api/v1/trunks")["items"][0]["channels_up"].as_u64().unwrap()
+    }
+
+    /// Asks it to end as a service is asked, and gives how it ended and how long that took.
+    pub fn stop(&mut self, limit: Duration) -> (ExitStatus, Duration) {
+        let asked = Instant::now();
+        let done = Command::new("kill").args(["-s", "TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(done.success(), "the desk could not be asked to end");
+        let status = wait_until("the desk ends", limit, || self.child.try_wait().unwrap());
+        (status, asked.elapsed())
     }
 
     /// The URI of the line.
