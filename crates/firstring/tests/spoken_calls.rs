@@ -379,35 +379,57 @@ fn every_record(desk: &Desk) -> BTreeMap<String, String> {
     }
 }
 
+/// Equal rounds of calls, one after the other, and by how much memory may grow from the last but one to the last.
+///
+/// Memory settles in the first rounds: what ended is recognised for 32 s (64*T1), the database fills its cache, and the
+/// allocator touches what it has reserved for the most calls at once. Figures: `docs/measured.md`.
+struct Rush {
+    rate: usize,
+    calls: usize,
+    rounds: usize,
+    growth: f64,
+}
+
+impl Rush {
+    /// Measured growth: 0.1 to 0.3 %. The 2 % are 900 bytes a call.
+    const SOAK: Rush = Rush { rate: 200, calls: 2_000, rounds: 5, growth: 0.02 };
+    /// All rounds lie within those 32 s. Measured growth: 1.5 %, what is recognised of 100 calls.
+    const CHECK: Rush = Rush { rate: 50, calls: 100, rounds: 3, growth: 0.03 };
+}
+
 #[test]
 fn a_rush_of_calls_is_answered_whole_and_leaves_nothing_behind() {
     if !peers::are_here() {
         return;
     }
     let _turn = Turn::alone();
-    let full = std::env::var_os("FIRSTRING_SOAK").is_some();
-    let (rate, calls) = if full { (200, 2_000) } else { (50, 200) };
+    let soak = std::env::var_os("FIRSTRING_SOAK").is_some();
+    let Rush { rate, calls, rounds, growth } = if soak { Rush::SOAK } else { Rush::CHECK };
     let office = Office { channels: 2_000, ports: 8_000, ..Office::default() };
     let desk = Desk::open(&office);
-    let trunk_is_empty = || (desk.get("/api/v1/trunks")["items"][0]["channels_up"] == 0).then_some(());
-    load(&desk, "warm-up", rate, calls);
-    wait_until("every channel is free again", Duration::from_secs(10), trunk_is_empty);
-    let before = desk.memory_kib();
-    let began = Instant::now();
-    let counted = load(&desk, "rush", rate, calls);
-    let took = began.elapsed();
-    wait_until("every channel is free again", Duration::from_secs(10), trunk_is_empty);
-    let after = desk.memory_kib();
-    let least = counted.iter().min().unwrap();
-    eprintln!(
-        "{calls} calls at {rate}/s in {took:?}; least packets {least} of 100; memory {before} KiB, then {after} KiB"
-    );
+    let mut memory = vec![];
+    for round in 1..=rounds {
+        let began = Instant::now();
+        let counted = load(&desk, &format!("round-{round}"), rate, calls);
+        let took = began.elapsed();
+        wait_until("every channel is free again", Duration::from_secs(10), || {
+            (desk.calls_up() == 0).then_some(())
+        });
+        memory.push(desk.memory_kib());
+        let least = counted.iter().min().unwrap();
+        eprintln!(
+            "Round {round}: {calls} calls at {rate}/s in {took:?}; least packets {least} of 100; memory {memory:?} KiB"
+        );
+        // The first round finds a cold machine.
+        assert!(round == 1 || *least >= 95, "packets of the sampled calls: {counted:?}");
+    }
     let records = wait_until("every call is on record", Duration::from_secs(20), || {
         let records = every_record(&desk);
-        (records.len() >= 2 * calls).then_some(records)
+        (records.len() >= rounds * calls).then_some(records)
     });
-    assert_eq!(records.len(), 2 * calls, "one record for each call");
+    assert_eq!(records.len(), rounds * calls, "one record for each call");
     assert!(records.values().all(|outcome| outcome == "abandoned"), "{records:?}");
-    assert!(*least >= 95, "packets of the sampled calls: {counted:?}");
-    assert!(after < before + before / 10, "memory grew from {before} KiB to {after} KiB");
+    let [.., before, last] = memory[..] else { panic!("fewer than two rounds") };
+    let grew = last as f64 / before as f64 - 1.0;
+    assert!(grew < growth, "memory grew by {:.1} % in the last round: {memory:?} KiB", grew * 100.0);
 }
