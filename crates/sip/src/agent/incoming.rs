@@ -36,6 +36,7 @@ impl Agent {
         self.dialogs.insert(key.clone(), id);
         let stage = Stage::Invited {
             server: server.clone(),
+            cseq: request.cseq,
             offered: offer.is_some(),
             rings: false,
             since: self.now,
@@ -82,9 +83,9 @@ impl Agent {
 
     pub(super) fn answer(&mut self, id: LegId, sdp: &str) {
         let Some(leg) = self.legs.get(&id) else { return };
-        let Stage::Invited { server, offered, .. } = &leg.stage else { return };
-        let (server, ours_offered) = (server.clone(), !*offered);
-        let (path, cseq) = (leg.dialog.path, leg.dialog.remote_cseq.unwrap_or(0));
+        let Stage::Invited { server, cseq, offered, .. } = &leg.stage else { return };
+        let (server, cseq, ours_offered) = (server.clone(), *cseq, !*offered);
+        let path = leg.dialog.path;
         let says = Says { contact: self.contact_at(path), hint: None, sdp: Some(sdp) };
         let Some((path, bytes)) = self.reply_invite(&server, 200, "OK", says) else { return };
         self.up(id);

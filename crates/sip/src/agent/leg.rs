@@ -44,8 +44,8 @@ pub(super) struct Leg {
 /// How far a leg has come.
 #[derive(Debug)]
 pub(super) enum Stage {
-    /// A caller waits for our decision.
-    Invited { server: Arc<str>, offered: bool, rings: bool, since: Duration },
+    /// A caller waits for our decision. `cseq` is that of the INVITE, which its ACK repeats.
+    Invited { server: Arc<str>, cseq: u32, offered: bool, rings: bool, since: Duration },
     /// We wait for the far end's decision. `early`: the last To tag and description it played to us by.
     Calling { client: Arc<str>, rings: Option<u16>, early: Option<(String, String)> },
     /// An invitation was refused or cancelled; the ACK is outstanding.
@@ -78,6 +78,7 @@ pub(super) enum Exchange {
     /// Theirs, not decided upon here; `target` is where they want to be reached after it.
     Theirs {
         server: Arc<str>,
+        cseq: u32,
         offered: bool,
         target: Option<String>,
     },

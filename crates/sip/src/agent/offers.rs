@@ -38,7 +38,8 @@ impl Agent {
         }
         let sdp = description(request.message).ok().flatten().map(str::to_owned);
         let target = contact(request.message);
-        leg.exchange = Exchange::Theirs { server: key.clone(), offered: sdp.is_some(), target };
+        leg.exchange =
+            Exchange::Theirs { server: key.clone(), cseq: request.cseq, offered: sdp.is_some(), target };
         let ticket = self.set(OFFER_UNDECIDED, Why::OfferUndecided, Alarm::Leg(id));
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.offer_clock = Some(ticket);
@@ -49,13 +50,13 @@ impl Agent {
 
     pub(super) fn answer_offer(&mut self, id: LegId, sdp: &str) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
-        let Exchange::Theirs { server, offered, target } = &leg.exchange else { return };
-        let (server, ours_offered, target) = (server.clone(), !*offered, target.clone());
+        let Exchange::Theirs { server, cseq, offered, target } = &leg.exchange else { return };
+        let (server, cseq, ours_offered, target) = (server.clone(), *cseq, !*offered, target.clone());
         leg.exchange = Exchange::Settled;
         if let Some(target) = target {
             leg.dialog.target = target;
         }
-        let (path, cseq) = (leg.dialog.path, leg.dialog.remote_cseq.unwrap_or(0));
+        let path = leg.dialog.path;
         let clock = leg.offer_clock.take();
         self.timers.clear(clock);
         self.let_in(id);

@@ -527,3 +527,29 @@ fn two_senders_that_chose_one_branch_are_told_apart() {
     desk.hear_from("192.0.2.11:5060", &other.replace("INVITE", "CANCEL"));
     assert_eq!(desk.told(), [Notice::Cancelled { leg: sip::LegId(2) }], "the call of the one who cancelled");
 }
+
+#[test]
+fn a_key_pressed_before_the_answer_does_not_lose_its_ack() {
+    let mut desk = Desk::new();
+    let leg = desk.invited("c1");
+    desk.order(Order::Ring { leg });
+    let tag = tag(&desk.sent().pop().unwrap(), "To");
+    desk.hear(&inside("INFO", "c1", 2, &tag, ""));
+    assert_eq!(desk.said(), ["200 OK"]);
+    desk.order(Order::Answer { leg, sdp: ANSWER.into() });
+    desk.hear(&inside("ACK", "c1", 1, &tag, ""));
+    assert_eq!(desk.told(), [Notice::Confirmed { leg, sdp: None }]);
+}
+
+#[test]
+fn a_key_pressed_while_an_offer_is_decided_does_not_lose_its_ack() {
+    let mut desk = Desk::new();
+    let (leg, tag) = desk.talking("c1");
+    desk.hear(&inside("INVITE", "c1", 2, &tag, OFFER));
+    desk.hear(&inside("INFO", "c1", 3, &tag, ""));
+    desk.order(Order::AnswerOffer { leg, sdp: ANSWER.into() });
+    desk.sent();
+    desk.hear(&inside("ACK", "c1", 2, &tag, ""));
+    desk.pass(seconds(33.0));
+    assert!(desk.said().is_empty(), "the answer was acknowledged, and nobody hung up");
+}
