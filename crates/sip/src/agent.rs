@@ -17,6 +17,7 @@ mod leg;
 mod login;
 mod offers;
 mod outgoing;
+mod registered;
 mod server;
 mod strangers;
 

@@ -1,4 +1,4 @@
-//! Registrations: REGISTER requests, what comes back, and when the next one goes out.
+//! Registrations: which there are, and the REGISTER requests they send. What comes back is read in `registered`.
 //!
 //! Invariant: each registration has either a REGISTER under way or a deadline for the next one.
 
@@ -7,56 +7,45 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::client::{Draft, Kind, Sent};
-use super::outgoing::retry_after;
 use super::{Agent, Alarm, Arrival};
 use crate::address::Address;
-use crate::digest::Denied;
-use crate::grammar::{escape_user, list};
-use crate::message::Message;
-use crate::name::Name;
-use crate::notice::Notice;
+use crate::grammar::escape_user;
 use crate::order::PeerName;
-use crate::registration::{
-    ALONE, AMONG_SEVERAL, APART, LONGEST, Patience, Registrar, Registration, RegistrationState, renewal,
-};
+use crate::registration::{ALONE, AMONG_SEVERAL, APART, LONGEST, Patience, Registrar, RegistrationState};
 use crate::timers::{Ticket, Why};
 use crate::uri::Uri;
 use crate::vet::{ALLOW, Request};
-use crate::via::Via;
-
-/// Outdated contacts that are taken back, of one registration at one address of ours.
-const TAKEN_BACK: usize = 8;
 
 /// One registration.
 #[derive(Debug)]
 pub(super) struct Joining {
-    registrar: Registrar,
-    call_id: String,
-    tag: String,
-    cseq: u32,
+    pub(super) registrar: Registrar,
+    pub(super) call_id: String,
+    pub(super) tag: String,
+    pub(super) cseq: u32,
     /// The address in our Contact, once one was sent.
-    here: Option<SocketAddr>,
+    pub(super) here: Option<SocketAddr>,
     /// For how long we ask: as configured, or as the registrar's Min-Expires has it.
-    asked: Duration,
+    pub(super) asked: Duration,
     /// The try under way obeys a Min-Expires already.
-    obeyed: bool,
-    under_way: Option<Arc<str>>,
+    pub(super) obeyed: bool,
+    pub(super) under_way: Option<Arc<str>>,
     /// When the last try went out.
-    tried: Option<Duration>,
-    until: Option<Duration>,
+    pub(super) tried: Option<Duration>,
+    pub(super) until: Option<Duration>,
     /// Which path is used, and when each may be used again.
-    target: usize,
-    not_before: Vec<Duration>,
-    patience: Patience,
+    pub(super) target: usize,
+    pub(super) not_before: Vec<Duration>,
+    pub(super) patience: Patience,
     /// Contacts of ours that hold no longer, to be taken back with the next REGISTER.
-    outdated: Vec<SocketAddr>,
+    pub(super) outdated: Vec<SocketAddr>,
     /// Contacts found at the registrar and taken back already.
-    taken_back: Vec<SocketAddr>,
-    service_routes: Vec<String>,
-    leaving: bool,
-    timer: Option<Ticket>,
-    keep_alive: Option<Ticket>,
-    told: Option<(RegistrationState, Option<SocketAddr>)>,
+    pub(super) taken_back: Vec<SocketAddr>,
+    pub(super) service_routes: Vec<String>,
+    pub(super) leaving: bool,
+    pub(super) timer: Option<Ticket>,
+    pub(super) keep_alive: Option<Ticket>,
+    pub(super) told: Option<(RegistrationState, Option<SocketAddr>)>,
 }
 
 impl Joining {
@@ -107,36 +96,6 @@ impl Joining {
         let mut contacts: Vec<_> = outdated.map(|old| self.contact(*old, Duration::ZERO)).collect();
         contacts.push(self.contact(here, expires));
         contacts
-    }
-
-    /// The addresses that the registrar has under our Contact user, with the seconds each has left if it says so.
-    fn listed(&self, reply: &Message) -> Vec<(Option<SocketAddr>, Option<u64>)> {
-        let ours = |entry: &str| {
-            let address = Address::parse(entry)?;
-            let uri =
-                address.parsed_uri().ok().filter(|uri| uri.user_text() == self.registrar.contact_user)?;
-            Some((uri.address(), address.param("expires").and_then(|text| text.parse().ok())))
-        };
-        reply.entries(Name::Contact).filter_map(ours).collect()
-    }
-
-    /// How long the registrar keeps us: as our own Contact says, else the header, else as asked. RFC 3261 section 10.3.
-    fn granted(&self, listed: &[(Option<SocketAddr>, Option<u64>)], reply: &Message) -> Duration {
-        let exact = listed.iter().find(|(address, _)| *address == self.here);
-        // A registrar that sees through our router may list us by another address.
-        let ours = exact.or(listed.first()).and_then(|(_, expires)| *expires);
-        let seconds = ours.or_else(|| number(reply, "Expires"));
-        seconds.map_or(self.asked, Duration::from_secs).min(LONGEST)
-    }
-
-    /// Chooses where the next try goes, at the earliest at `at`, after the one before failed there.
-    fn turn(&mut self, at: Duration) -> Duration {
-        let count = self.not_before.len();
-        let order = (1..=count).map(|step| (self.target + step) % count);
-        let best = order.min_by_key(|path| self.not_before[*path].max(at));
-        let Some(best) = best else { return at };
-        self.target = best;
-        self.not_before[best].max(at)
     }
 }
 
@@ -254,7 +213,7 @@ impl Agent {
         if at == self.now { self.try_register(name) } else { self.register_at(name, at) }
     }
 
-    fn register_at(&mut self, name: &PeerName, at: Duration) {
+    pub(super) fn register_at(&mut self, name: &PeerName, at: Duration) {
         let ticket = self.timers.set(at, Why::RegisterAgain, Alarm::Registration(name.clone()));
         let old = self.joinings.get_mut(name).and_then(|joining| joining.timer.replace(ticket));
         self.timers.clear(old);
@@ -269,7 +228,7 @@ impl Agent {
         self.send_register(name);
     }
 
-    fn send_register(&mut self, name: &PeerName) {
+    pub(super) fn send_register(&mut self, name: &PeerName) {
         let Some(joining) = self.joinings.get(name) else { return };
         let path = joining.registrar.paths.get(joining.target).copied();
         let reach = path.and_then(|path| self.setup.advertised(path.local).map(|here| (path, here)));
@@ -322,148 +281,8 @@ impl Agent {
         }
     }
 
-    /// A final reply to a REGISTER, or `None` if none came.
-    pub(super) fn registered(&mut self, key: &Arc<str>, reply: Option<&Message>, denied: Option<Denied>) {
-        let owner = self.clients.get(key).and_then(|client| client.owner.clone());
-        self.bury_client(key);
-        let Some(name) = owner else { return };
-        let Some(joining) = self.joinings.get_mut(&name).filter(|joining| joining.is_target(key)) else {
-            return;
-        };
-        joining.under_way = None;
-        let status = reply.and_then(Message::status);
-        if joining.leaving {
-            return self.left(&name, status);
-        }
-        let (Some(reply), Some(status)) = (reply, status) else {
-            return self.interrupted(
-                &name,
-                None,
-                None,
-                "the registrar does not answer: check its address, the network and the firewall",
-            );
-        };
-        match status {
-            200..=299 => self.granted(&name, reply, status),
-            423 if self.obey(&name, reply) => {}
-            501 | 505 | 513 => self.refused(&name, reply, status, denied),
-            408 | 429 | 430 | 480 | 500..=599 => {
-                let sentence = format!("the registrar answered {}, and is tried again", shown(reply, status));
-                self.interrupted(&name, Some(status), retry_after(reply), &sentence);
-            }
-            _ => self.refused(&name, reply, status, denied),
-        }
-    }
-
-    fn granted(&mut self, name: &PeerName, reply: &Message, status: u16) {
-        let chance = self.chance();
-        let Some(joining) = self.joinings.get_mut(name) else { return };
-        let listed = joining.listed(reply);
-        let granted = joining.granted(&listed, reply);
-        if granted.is_zero() {
-            return self.interrupted(
-                name,
-                Some(status),
-                None,
-                "the registrar answered 200 but did not keep our address",
-            );
-        }
-        joining.until = Some(self.now + granted);
-        joining.patience = Patience::default();
-        joining.service_routes = service_routes(reply);
-        joining.outdated.clear();
-        let exact = listed.iter().any(|(address, _)| *address == joining.here);
-        for old in listed.iter().filter_map(|(address, _)| *address).filter(|_| exact) {
-            let known = Some(old) == joining.here || joining.taken_back.contains(&old);
-            if !known && joining.taken_back.len() < TAKEN_BACK {
-                joining.taken_back.push(old);
-                joining.outdated.push(old);
-            }
-        }
-        let after = if joining.outdated.is_empty() { renewal(granted, chance) } else { APART };
-        let next = joining.tried.map_or(self.now + after, |tried| (self.now + after).max(tried + APART));
-        self.register_at(name, next);
-        let seen_as = reply.entries(Name::Via).next().and_then(Via::parse).and_then(|via| via.seen_as());
-        self.tell_registration(name, RegistrationState::Registered, Some(status), "", Some(next), seen_as);
-    }
-
-    /// Asks for longer, as the registrar wants it, at once but only once. RFC 3261 section 10.2.8.
-    fn obey(&mut self, name: &PeerName, reply: &Message) -> bool {
-        let Some(joining) = self.joinings.get_mut(name) else { return false };
-        let least = number(reply, "Min-Expires").map(Duration::from_secs);
-        let Some(least) = least.filter(|least| *least > joining.asked && *least <= LONGEST) else {
-            return false;
-        };
-        if std::mem::replace(&mut joining.obeyed, true) {
-            return false;
-        }
-        joining.asked = least;
-        self.send_register(name);
-        true
-    }
-
-    /// The far end is away. Another path is tried at once; when none is left, after a pause.
-    fn interrupted(
-        &mut self,
-        name: &PeerName,
-        status: Option<u16>,
-        retry_after: Option<Duration>,
-        sentence: &str,
-    ) {
-        if self.joinings.get(name).is_some_and(|joining| joining.leaving) {
-            return self.left(name, status);
-        }
-        let (chance, now) = (self.chance(), self.now);
-        let Some(joining) = self.joinings.get_mut(name) else { return };
-        let tried = joining.tried.unwrap_or(now);
-        let pause = joining.patience.failed(tried, now, chance);
-        // Another path need not wait for what this one asked for, nor for this one to come back.
-        let soonest = (tried + APART).max(now);
-        let next = match joining.not_before.get_mut(joining.target) {
-            Some(not_before) => {
-                *not_before = now + retry_after.map_or(pause, |after| after.max(APART));
-                joining.turn(soonest)
-            }
-            None => now + pause,
-        };
-        self.register_at(name, next);
-        self.tell_registration(name, RegistrationState::Interrupted, status, sentence, Some(next), None);
-    }
-
-    fn refused(&mut self, name: &PeerName, reply: &Message, status: u16, denied: Option<Denied>) {
-        let chance = self.chance();
-        let Some(joining) = self.joinings.get_mut(name) else { return };
-        let pause = joining.patience.refused(chance).max(retry_after(reply).unwrap_or_default());
-        let next = self.now + pause;
-        let sentence = match (status, denied) {
-            (_, Some(denied)) => denied.to_string(),
-            (401 | 407, None) => "the registrar asks for a password and the trunk has none: set username and password".to_owned(),
-            (403, None) => "the registrar forbids this account (403): ask the carrier; it is tried rarely so that it is not locked".to_owned(),
-            (404, None) => "the registrar does not know this user (404): check username and domain".to_owned(),
-            (423, None) => "the registrar wants another duration than the one it named (423): set expires".to_owned(),
-            (_, None) => format!("the registrar answered {}: check registrar, domain and user", shown(reply, status)),
-        };
-        self.register_at(name, next);
-        self.tell_registration(name, RegistrationState::Refused, Some(status), &sentence, Some(next), None);
-    }
-
-    fn left(&mut self, name: &PeerName, status: Option<u16>) {
-        if let Some(joining) = self.joinings.get_mut(name) {
-            joining.until = joining.until.filter(|_| status.is_none_or(|status| status >= 300));
-        }
-        let sentence = match status {
-            Some(200..=299) => String::new(),
-            Some(status) => {
-                format!("the registrar answered {status} to our leaving: its entry ends by itself")
-            }
-            None => "the registrar did not confirm our leaving: its entry, if any, ends by itself".to_owned(),
-        };
-        self.tell_registration(name, RegistrationState::Unregistered, status, &sentence, None, None);
-        self.drop_joining(name);
-    }
-
     /// Takes a registration out, with its clocks and what is under way.
-    fn drop_joining(&mut self, name: &PeerName) -> Option<Joining> {
+    pub(super) fn drop_joining(&mut self, name: &PeerName) -> Option<Joining> {
         let mut joining = self.joinings.remove(name)?;
         self.timers.clear(joining.timer.take());
         self.timers.clear(joining.keep_alive.take());
@@ -474,27 +293,6 @@ impl Agent {
             self.see_guest_off(path.remote.ip());
         }
         Some(joining)
-    }
-
-    fn tell_registration(
-        &mut self,
-        name: &PeerName,
-        state: RegistrationState,
-        status: Option<u16>,
-        reason: &str,
-        next_try: Option<Duration>,
-        seen_as: Option<SocketAddr>,
-    ) {
-        let now = self.now;
-        let Some(joining) = self.joinings.get_mut(name) else { return };
-        let news = joining.told != Some((state, seen_as)) || state != RegistrationState::Registered;
-        joining.told = Some((state, seen_as));
-        let until = joining.until.filter(|until| *until > now);
-        if news {
-            let (name, reason) = (name.clone(), reason.to_owned());
-            let told = Registration { name, state, status, reason, next_try, until, seen_as };
-            self.tell(Notice::Registration(Box::new(told)));
-        }
     }
 
     /// The registration a request came over: it names our Contact, and comes from the registrar or a peer.
@@ -508,7 +306,7 @@ impl Agent {
         Some(joining.registrar.name.clone())
     }
 
-    fn chance(&mut self) -> f64 {
+    pub(super) fn chance(&mut self) -> f64 {
         (self.tokens.number() % 1_001) as f64 / 1_000.0
     }
 }
@@ -522,24 +320,4 @@ impl Joining {
         };
         parts(self) == parts(other)
     }
-}
-
-/// The Service-Route entries, if each of them is an address. RFC 3608 section 6.
-fn service_routes(reply: &Message) -> Vec<String> {
-    let entries = reply.headers_spelled("Service-Route").flat_map(list);
-    let sound = |entry: &str| {
-        Address::parse(entry).filter(|route| route.parsed_uri().is_ok()).map(|_| entry.to_owned())
-    };
-    let routes: Option<Vec<_>> = entries.take(crate::limits::ROUTES).map(sound).collect();
-    routes.unwrap_or_default()
-}
-
-fn number(message: &Message, spelling: &str) -> Option<u64> {
-    message.headers_spelled(spelling).next()?.trim().parse::<u32>().ok().map(u64::from)
-}
-
-/// Status and reason phrase, the latter cut to what a line holds.
-fn shown(reply: &Message, status: u16) -> String {
-    let phrase: String = reply.reason().chars().take(80).collect();
-    format!("{status} {phrase}").trim_end().to_owned()
 }
