@@ -18,6 +18,7 @@ mod login;
 mod offers;
 mod outgoing;
 mod registered;
+mod reliable;
 mod server;
 mod strangers;
 

@@ -28,6 +28,10 @@ pub enum Why {
     AckNeverCame,
     /// A finished transaction is forgotten.
     ForgetTransaction,
+    /// Ringing that has to arrive has no PRACK yet and goes out again.
+    ResendRinging,
+    /// Ringing that has to arrive had no PRACK in 64*T1.
+    RingingUnheard,
     /// The far end rang as long as was ordered.
     RangOut,
     /// A caller is told once more that it rings, or has rung for too long.

@@ -14,11 +14,11 @@ use crate::uri::{Uri, UriError};
 use crate::via::Via;
 
 /// The methods we serve, as written into Allow.
-pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO";
+pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK";
 /// The body type we read.
 pub(crate) const SDP_TYPE: &str = "application/sdp";
-/// Extensions (option tags) that we serve. None yet: reliable provisionals and session timers come with theirs.
-const EXTENSIONS: [&str; 0] = [];
+/// Extensions (option tags) that we serve if a request requires them. RFC 3262.
+const EXTENSIONS: [&str; 1] = ["100rel"];
 
 /// A request that is whole: what every request must hold, read.
 #[derive(Debug, Clone, Copy)]
@@ -104,17 +104,20 @@ pub(crate) fn admit(request: &Request<'_>) -> Result<(), Rebuff> {
 
 fn admit_method(method: &Method) -> Result<(), Rebuff> {
     match method {
-        Method::Invite | Method::Ack | Method::Bye | Method::Cancel | Method::Options | Method::Info => {
-            Ok(())
-        }
+        Method::Invite
+        | Method::Ack
+        | Method::Bye
+        | Method::Cancel
+        | Method::Options
+        | Method::Info
+        | Method::Prack => Ok(()),
         Method::Register
         | Method::Subscribe
         | Method::Notify
         | Method::Publish
         | Method::Message
         | Method::Refer
-        | Method::Update
-        | Method::Prack => Err(Rebuff::new(405, "Method Not Allowed").hint("Allow", ALLOW)),
+        | Method::Update => Err(Rebuff::new(405, "Method Not Allowed").hint("Allow", ALLOW)),
         Method::Other(_) => Err(Rebuff::new(501, "Not Implemented").hint("Allow", ALLOW)),
     }
 }
@@ -255,6 +258,8 @@ mod tests {
             ("INVITE", uri, "c: application/isup\r\nContent-Disposition: signal;handling=optional", "x", 200),
             ("INVITE", "nobodyKnowsThisScheme:totallyopaquecontent", "X: y", "", 416),
             ("INVITE", uri, "Require: nothingSupportsThis, nothingSupportsThisEither", "", 420),
+            ("INVITE", uri, "Require: 100REL, nothingSupportsThis", "", 420),
+            ("INVITE", uri, "Require: 100rel", "", 200),
             ("CANCEL", uri, "Require: nothingSupportsThis", "", 200),
             ("NEWMETHOD", uri, "X: y", "", 501),
             ("invite", uri, "X: y", "", 501),

@@ -164,6 +164,8 @@ fn corpus(tag: &str, offer: &str, placed: &str, register: &str) -> Vec<Vec<u8>> 
         inside("ACK", "up", 2, tag, OFFER),
         inside("INVITE", "up", 3, tag, ""),
         inside("BYE", "up", 4, tag, ""),
+        invite("new8", OFFER).replace("Max-Forwards", "Require: 100rel\r\nMax-Forwards"),
+        inside("PRACK", "up", 6, tag, "").replace("Max-Forwards", "RAck: 1 1 INVITE\r\nMax-Forwards"),
         dtmf(inside("INFO", "up", 5, tag, "")),
         reply(offer, 200, "", OFFER),
         reply(offer, 491, "", ""),

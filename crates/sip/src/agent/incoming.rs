@@ -36,13 +36,14 @@ impl Agent {
         self.dialogs.insert(key.clone(), id);
         let stage = Stage::Invited {
             server: server.clone(),
-            cseq: request.cseq,
             offered: offer.is_some(),
             rings: false,
             since: self.now,
         };
         let leg = Leg::new(arrival.peer.clone(), dialog, Some(key), stage);
-        self.legs.insert(id, Leg { account: Some(peer.clone()), ..leg });
+        let reliable = self.reliability(request.message);
+        let account = Some(peer.clone());
+        self.legs.insert(id, Leg { account, reliable, invite_cseq: request.cseq, ..leg });
         self.let_in(id);
         self.clock(id, RING_AGAIN.min(self.setup.limits.longest_ring), Why::KeepRinging);
         self.reply_invite(&server, 100, "Trying", Says::default());
@@ -77,17 +78,21 @@ impl Agent {
         let Stage::Invited { server, rings, .. } = &mut leg.stage else { return };
         *rings = true;
         let server = server.clone();
+        if self.ring_reliably(id) {
+            return;
+        }
         let says = Says { contact: self.contact_at(path), ..Says::default() };
         self.reply_invite(&server, 180, "Ringing", says);
     }
 
     pub(super) fn answer(&mut self, id: LegId, sdp: &str) {
         let Some(leg) = self.legs.get(&id) else { return };
-        let Stage::Invited { server, cseq, offered, .. } = &leg.stage else { return };
-        let (server, cseq, ours_offered) = (server.clone(), *cseq, !*offered);
-        let path = leg.dialog.path;
-        let says = Says { contact: self.contact_at(path), hint: None, sdp: Some(sdp) };
+        let Stage::Invited { server, offered, .. } = &leg.stage else { return };
+        let (server, ours_offered) = (server.clone(), !*offered);
+        let (path, cseq) = (leg.dialog.path, leg.invite_cseq);
+        let says = Says { contact: self.contact_at(path), headers: Vec::new(), sdp: Some(sdp) };
         let Some((path, bytes)) = self.reply_invite(&server, 200, "OK", says) else { return };
+        self.stop_ringing(id);
         self.up(id);
         self.await_ack(id, Unacked::new(cseq, path, bytes, true, ours_offered));
     }
@@ -111,8 +116,10 @@ impl Agent {
         leg.stage = Stage::TurnedAway;
         let clock = leg.clock.take();
         self.timers.clear(clock);
-        let hint = retry_after.map(|after| ("Retry-After", after.as_secs().to_string()));
-        self.reply_invite(&server, status, reason, Says { hint, ..Says::default() });
+        self.stop_ringing(id);
+        let headers = retry_after.map(|after| ("Retry-After", after.as_secs().to_string()));
+        let headers = headers.into_iter().collect();
+        self.reply_invite(&server, status, reason, Says { headers, ..Says::default() });
         true
     }
 
@@ -202,6 +209,7 @@ impl Agent {
             Method::Invite => self.reinvited(id, request, arrival),
             Method::Bye => self.bye(id, request, arrival),
             Method::Info => self.info(id, request, arrival),
+            Method::Prack => self.prack(id, request, arrival),
             _ => self.rebuff(
                 request.message,
                 arrival,
@@ -226,8 +234,8 @@ impl Agent {
         let digit = digit_of(request.message);
         let Some(key) = self.open_server(request, arrival, None, "") else { return };
         if digit.is_none() && !request.message.body().is_empty() {
-            let hint = Some(("Accept", "application/dtmf-relay, application/dtmf".to_owned()));
-            return self.reply(&key, 415, "Unsupported Media Type", Says { hint, ..Says::default() });
+            let headers = vec![("Accept", "application/dtmf-relay, application/dtmf".to_owned())];
+            return self.reply(&key, 415, "Unsupported Media Type", Says { headers, ..Says::default() });
         }
         self.reply(&key, 200, "OK", Says::default());
         let up = matches!(self.legs.get(&id).map(|leg| &leg.stage), Some(Stage::Up));
@@ -250,6 +258,8 @@ impl Leg {
             again: None,
             crossings: 0,
             hang_up: None,
+            invite_cseq: 0,
+            reliable: None,
             clock: None,
             offer_clock: None,
             guests: Vec::new(),

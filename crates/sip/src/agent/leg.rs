@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::reliable::Reliable;
 use super::{Agent, Alarm, Arrival};
 use crate::address::Address;
 use crate::limits::{GONE, RING_AGAIN, T1, T2};
@@ -26,6 +27,10 @@ pub(super) struct Leg {
     /// Under which key the dialog is registered; `None` while a placed call has no answer.
     pub key: Option<String>,
     pub stage: Stage,
+    /// CSeq of the INVITE that arrived, which its ACK and PRACK repeat.
+    pub invite_cseq: u32,
+    /// Set if the caller requires ringing to arrive.
+    pub reliable: Option<Reliable>,
     pub unacked: Option<Unacked>,
     pub exchange: Exchange,
     /// Our offer that crossed theirs, waiting to be made again, and how often it was.
@@ -44,8 +49,8 @@ pub(super) struct Leg {
 /// How far a leg has come.
 #[derive(Debug)]
 pub(super) enum Stage {
-    /// A caller waits for our decision. `cseq` is that of the INVITE, which its ACK repeats.
-    Invited { server: Arc<str>, cseq: u32, offered: bool, rings: bool, since: Duration },
+    /// A caller waits for our decision.
+    Invited { server: Arc<str>, offered: bool, rings: bool, since: Duration },
     /// We wait for the far end's decision. `early`: the last To tag and description it played to us by.
     Calling { client: Arc<str>, rings: Option<u16>, early: Option<(String, String)> },
     /// An invitation was refused or cancelled; the ACK is outstanding.
@@ -252,6 +257,8 @@ impl Agent {
             Why::RangOut => self.give_up(id, Unanswered::RangOut),
             Why::KeepRinging => self.keep_ringing(id),
             Why::CallTooLong => self.call_too_long(id),
+            Why::ResendRinging => self.resend_ringing(id),
+            Why::RingingUnheard => self.ringing_unheard(id),
             Why::OfferUndecided => self.refuse_offer(id),
             Why::OfferAgain => self.offer_again(id),
             // The rest belongs to transactions, registrations, guests and strangers.
@@ -344,6 +351,7 @@ impl Agent {
     pub(super) fn release(&mut self, id: LegId) {
         self.take_unacked(id);
         self.drop_offers(id);
+        self.stop_ringing(id);
         let Some(leg) = self.legs.remove(&id) else { return };
         self.timers.clear(leg.clock);
         if let Some(key) = &leg.key {

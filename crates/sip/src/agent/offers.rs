@@ -31,9 +31,9 @@ impl Agent {
         };
         if let Some((status, reason)) = refusal {
             let after = 1 + self.tokens.number() % 9;
-            let hint = (status == 500).then(|| ("Retry-After", after.to_string()));
+            let headers = if status == 500 { vec![("Retry-After", after.to_string())] } else { Vec::new() };
             self.disown(&key);
-            self.reply_invite(&key, status, reason, Says { hint, ..Says::default() });
+            self.reply_invite(&key, status, reason, Says { headers, ..Says::default() });
             return;
         }
         let sdp = description(request.message).ok().flatten().map(str::to_owned);
@@ -60,7 +60,7 @@ impl Agent {
         let clock = leg.offer_clock.take();
         self.timers.clear(clock);
         self.let_in(id);
-        let says = Says { contact: self.contact_at(path), hint: None, sdp: Some(sdp) };
+        let says = Says { contact: self.contact_at(path), headers: Vec::new(), sdp: Some(sdp) };
         if let Some((path, bytes)) = self.reply_invite(&server, 200, "OK", says) {
             self.await_ack(id, Unacked::new(cseq, path, bytes, false, ours_offered));
         }

@@ -102,7 +102,7 @@ impl ReplyHead {
 #[derive(Debug, Default)]
 pub(super) struct Says<'a> {
     pub contact: Option<String>,
-    pub hint: Option<(&'static str, String)>,
+    pub headers: Vec<(&'static str, String)>,
     pub sdp: Option<&'a str>,
 }
 
@@ -186,6 +186,20 @@ impl Agent {
         }
     }
 
+    /// Replies to an INVITE provisionally, and gives back what was sent.
+    pub(super) fn reply_provisional(
+        &mut self,
+        key: &Arc<str>,
+        status: u16,
+        reason: &str,
+        says: Says<'_>,
+    ) -> Option<(Path, Vec<u8>)> {
+        let (path, bytes) = self.write_reply(key, status, reason, says)?;
+        self.send(path, bytes.clone());
+        self.servers.get_mut(key)?.reply.clone_from(&bytes);
+        Some((path, bytes))
+    }
+
     /// Replies to anything but INVITE, finally.
     pub(super) fn reply(&mut self, key: &Arc<str>, status: u16, reason: &str, says: Says<'_>) {
         let Some((path, bytes)) = self.write_reply(key, status, reason, says) else { return };
@@ -209,7 +223,7 @@ impl Agent {
             writer.header("Contact", contact);
             writer.header("Allow", ALLOW);
         }
-        if let Some((name, value)) = &says.hint {
+        for (name, value) in &says.headers {
             writer.header(name, value);
         }
         Some((server.path, writer.finish(says.sdp)))

@@ -6,5 +6,6 @@ mod login;
 mod lossy;
 mod offers;
 mod placing;
+mod reliable;
 mod stage;
 mod torture;
