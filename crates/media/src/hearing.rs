@@ -34,7 +34,7 @@ struct Ear {
     tap: Option<Box<dyn Tap>>,
     /// Samples heard since the stream began...
     heard: u64,
-    /// ...of which the tap did not take these.
+    /// ...of which the tap did not get these.
     missed: u64,
     /// All samples no tap took.
     dropped: u64,
@@ -141,8 +141,7 @@ impl Hearing {
         if now.saturating_sub(ear.until) >= STARVED {
             let missing = now.saturating_sub(ear.until + STARVED - Duration::from_millis(20));
             let samples = samples_in(missing).min(8_000) as u32;
-            ear.quiet(samples, ear.until + lasting(u64::from(samples)), around);
-            ear.owed = ear.owed.saturating_add(samples);
+            ear.starve(samples, ear.until + lasting(u64::from(samples)), around);
             ear.until += lasting(u64::from(samples));
             if now.saturating_sub(ear.until) > 10 * STARVED {
                 ear.until = now; // asleep for longer than a second: that time is gone
@@ -171,19 +170,31 @@ impl Ear {
         }
     }
 
-    /// Silence already heard while nothing came is not heard twice.
+    /// Nothing came: a turn of speech may end by it, but the recogniser is not told, for what is only late still comes
+    /// whole.
+    fn starve(&mut self, samples: u32, now: Duration, around: Around) {
+        for (silence, left) in silences(samples) {
+            self.judge(silence, now.saturating_sub(lasting(u64::from(left))), around);
+        }
+        self.missed += u64::from(samples);
+        self.owed = self.owed.saturating_add(samples);
+        self.last_length = 0;
+    }
+
+    /// Silence already judged while nothing came is not judged twice; now it is known to be real.
     fn not_yet_covered(&mut self, missing: u32) -> u32 {
         let covered = missing.min(self.owed);
         self.owed -= covered;
+        self.missed = self.missed.saturating_sub(u64::from(covered));
+        for (silence, _) in silences(covered) {
+            self.record(silence);
+        }
         missing - covered
     }
 
-    fn quiet(&mut self, mut missing: u32, now: Duration, around: Around) {
-        while missing > 0 {
-            let length = missing.min(MAX_PACKET_SAMPLES as u32);
-            missing -= length;
-            let at = now.saturating_sub(lasting(u64::from(missing)));
-            self.hear(&[0; MAX_PACKET_SAMPLES][..length as usize], at, around);
+    fn quiet(&mut self, missing: u32, now: Duration, around: Around) {
+        for (silence, left) in silences(missing) {
+            self.hear(silence, now.saturating_sub(lasting(u64::from(left))), around);
         }
         self.last_length = 0;
     }
@@ -205,13 +216,23 @@ impl Ear {
     }
 
     fn hear(&mut self, samples: &[i16], now: Duration, around: Around) {
-        let Self { voice, listening, tap, heard, missed, dropped, notices, .. } = self;
-        if let Some(tap) = tap
+        self.record(samples);
+        self.judge(samples, now, around);
+    }
+
+    /// For the recogniser.
+    fn record(&mut self, samples: &[i16]) {
+        if let Some(tap) = &mut self.tap
             && !tap.write(samples)
         {
-            *dropped += samples.len() as u64;
-            *missed += samples.len() as u64;
+            self.dropped += samples.len() as u64;
+            self.missed += samples.len() as u64;
         }
+    }
+
+    /// For turns.
+    fn judge(&mut self, samples: &[i16], now: Duration, around: Around) {
+        let Self { voice, listening, heard, missed, notices, .. } = self;
         *heard += samples.len() as u64;
         let Some(listening) = listening else { return };
         let (heard, missed, speaking) = (*heard, *missed, listening.is_speaking());
@@ -222,6 +243,17 @@ impl Ear {
             notices.extend(notice.map(|notice| notice.moved_back(missed)));
         });
     }
+}
+
+/// So many samples of silence in pieces, each with how many are left after it.
+fn silences(samples: u32) -> impl Iterator<Item = (&'static [i16], u32)> {
+    const SILENCE: [i16; MAX_PACKET_SAMPLES] = [0; MAX_PACKET_SAMPLES];
+    let whole = MAX_PACKET_SAMPLES as u32;
+    (0..samples.div_ceil(whole)).map(move |piece| {
+        let left = samples - piece * whole;
+        let length = left.min(whole);
+        (&SILENCE[..length as usize], left - length)
+    })
 }
 
 impl std::fmt::Debug for Hearing {

@@ -535,6 +535,34 @@ fn barge_in_never_means_never() {
 }
 
 #[test]
+fn a_stall_on_the_way_puts_no_silence_into_what_the_recogniser_gets() {
+    let mut call = Call::answered(connect());
+    let (tap, stream) = Stream::with_room(usize::MAX);
+    call.order(Order::Listen(Listen { tap, ..listen(700) })).run_ms(1_000).says(voice(2_000)).run_ms(600);
+    call.stalls_ms(400).run_ms(3_000);
+    let sent = 5_000 * 8;
+    let heard = stream.try_iter().flatten().count();
+    assert!((sent - 320..=sent + 320).contains(&heard), "{heard} samples of {sent}");
+    let turns = call.names().iter().filter(|name| **name == "speech ended").count();
+    assert_eq!(turns, 1, "and the turn is one");
+}
+
+#[test]
+fn a_sender_that_keeps_quiet_sends_the_recogniser_its_pause_with_its_next_word() {
+    let mut call = Call::answered(connect());
+    let (tap, stream) = Stream::with_room(usize::MAX);
+    call.order(Order::Listen(Listen { tap, ..listen(500) })).run_ms(1_000).says(voice(600)).run_ms(600);
+    call.sends = false;
+    call.run_ms(800);
+    assert!(call.names().contains(&"speech ended"), "the turn ends by the clock");
+    call.skips_ms(800).says(voice(600));
+    call.sends = true;
+    call.run_ms(2_000);
+    let heard = stream.try_iter().flatten().count();
+    assert!((4_400 * 8 - 320..=4_400 * 8 + 320).contains(&heard), "{heard} samples");
+}
+
+#[test]
 fn a_full_recogniser_queue_loses_sound_but_never_stops_the_call() {
     let mut call = Call::answered(connect());
     let (tap, stream) = Stream::with_room(4_000);

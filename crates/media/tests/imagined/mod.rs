@@ -138,6 +138,25 @@ impl Call {
         self
     }
 
+    /// The caller suppressed silence for so long: its clock went on, its numbers did not.
+    pub fn skips_ms(&mut self, ms: u32) -> &mut Self {
+        self.timestamp = self.timestamp.wrapping_add(ms * 8);
+        self.next_said = self.now;
+        self
+    }
+
+    /// What the caller sends in so long arrives all at once, at the end of it.
+    pub fn stalls_ms(&mut self, ms: u64) -> &mut Self {
+        self.sends = false;
+        self.run_ms(ms);
+        self.sends = true;
+        for _ in 0..ms / 20 {
+            self.send_sound();
+        }
+        self.next_said = self.now;
+        self
+    }
+
     pub fn run_ms(&mut self, ms: u64) -> &mut Self {
         let until = self.now + Duration::from_millis(ms);
         loop {
