@@ -1,7 +1,7 @@
 //! What nobody may read in the log and the figures of a desk: who called, what was said, who was rung, the keys.
 //!
-//! Whole calls with everything told that can be told (`FIRSTRING_LOG=trace`): a booking by voice and keys, and a
-//! transfer to a person who picks up.
+//! Whole calls with everything told that can be told (`FIRSTRING_LOG=trace`): a booking by voice and keys, a transfer to
+//! a person who picks up, and a call by a bare phone that shows an address as its name.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -9,10 +9,24 @@ mod trial;
 
 use std::time::Duration;
 
-use trial::{CALLER, Phone, Place, TOKEN};
+use trial::{CALLER, LINE, Phone, Place, SHOWN_AS, TOKEN};
 
 /// Who is transferred.
 const OTHER: &str = "+13125550158";
+
+/// What is logged of these calls at the least, one line of each room: so that there is something to betray.
+const TOLD: [&str; 10] = [
+    "firstring::sip: Datagram in from=127.0.0.1:",
+    "kind=\"INVITE\"",
+    "firstring::sip: Notice notice=Invited",
+    "firstring::sip: Order order=Call",
+    "firstring::line: Order order=Listen",
+    "event=SpeechEnded",
+    "event=Heard",
+    "event=PersonAnswered",
+    "outcome=\"booked\"",
+    "what=Booking",
+];
 
 #[test]
 fn the_log_of_whole_calls_tells_no_number_no_name_no_word_and_no_key() {
@@ -24,6 +38,8 @@ fn the_log_of_whole_calls_tells_no_number_no_name_no_word_and_no_key() {
     place.call(CALLER, script).result();
     let booked = place.record(CALLER);
     assert_eq!(booked["outcome"], "booked", "{booked}");
+    let turns = booked["turns"].to_string();
+    assert!(turns.contains("kitchen sink") && turns.contains("You are booked"), "the desk knows: {turns}");
 
     let caller = place.call(OTHER, "barge 500ms press 0\nwait 6s\nhang up");
     let invite = person.receives(Duration::from_secs(20), |message| message.starts_with("INVITE "));
@@ -34,16 +50,32 @@ fn the_log_of_whole_calls_tells_no_number_no_name_no_word_and_no_key() {
     let transferred = place.record(OTHER);
     assert_eq!(transferred["outcome"], "transferred", "{transferred}");
 
+    let mut phone = Phone::at([127, 0, 0, 1], 0, &place);
+    let (status, tag) = phone.invite("from-maple-street");
+    assert_eq!(status, 200);
+    phone.send("BYE", 2, "from-maple-street", &tag);
+    assert_eq!(phone.final_status("BYE", 2, "from-maple-street").0, 200);
+
     let figures = desk.get("/metrics");
     assert!(figures.contains("firstring_"), "{figures}");
     let logged = desk.logged();
-    assert!(logged.contains("Answering calls"), "the log is the one that was asked for: {logged}");
+    for told in TOLD {
+        assert!(logged.contains(told), "the log tells of {told}: {logged}");
+    }
     let secrets = [
-        ("the caller's number", "3125550143"),
-        ("the other caller's number", "3125550158"),
+        ("the caller's number", &CALLER[1..]),
+        ("the other caller's number", &OTHER[1..]),
+        ("the number that was called", &LINE[1..]),
         ("the person's number", "3125550177"),
         ("the person's name", "Marigold"),
+        ("an address", SHOWN_AS),
         ("spoken words", "kitchen sink"),
+        ("what the desk said", "You are booked"),
+        ("a SIP URI", "sip:+"),
+        ("a SIP URI", "<sip:"),
+        ("a SIP URI", "@127.0.0.1"),
+        ("the far end's name of a call", "from-maple-street"),
+        ("a tag", "tag="),
         ("the console's token", TOKEN),
     ];
     let mut told = Vec::new();

@@ -28,6 +28,7 @@ use crate::shell::keeping::Keeper;
 use crate::shell::recording::Recordings;
 use crate::shell::saying::Sayings;
 use crate::shell::standing::Board;
+use crate::shell::telling::{self, Name};
 use crate::web::metrics::Metrics;
 use crate::web::refusals::Refusals;
 
@@ -164,6 +165,7 @@ impl Control {
             match self.sockets.receive(index, buffer) {
                 Ok((length, path)) => {
                     let bytes = buffer[..length].to_vec();
+                    tracing::trace!(target: "firstring::sip", from = %path.remote, kind = telling::kind(&bytes), length, "Datagram in");
                     self.agent.handle(sip::Event::Received { path, bytes }, self.clock.now().mono);
                     self.drain();
                 }
@@ -218,6 +220,7 @@ impl Control {
     }
 
     fn tell(&mut self, event: Event) {
+        tracing::trace!(target: "firstring::line", event = %Name(&event), "Event");
         self.exchange.handle(event, self.clock.now());
         self.drain();
     }
@@ -240,20 +243,30 @@ impl Control {
 
     fn perform_sip(&mut self, action: sip::Action) {
         match action {
-            sip::Action::Send { path, bytes } => self.sockets.send(path, &bytes),
+            sip::Action::Send { path, bytes } => {
+                tracing::trace!(target: "firstring::sip", to = %path.remote, kind = telling::kind(&bytes), length = bytes.len(), "Datagram out");
+                self.sockets.send(path, &bytes);
+            }
             sip::Action::Tell(sip::Notice::Stranger { source, packets: _ }) => {
                 let because =
                     format!("{} is in no trunk's accept_from; its packets are not answered", source.ip());
                 self.refusals.note(self.clock.now().wall, None, None, &because);
             }
-            sip::Action::Tell(notice) => self.exchange.handle(Event::Sip(notice), self.clock.now()),
+            sip::Action::Tell(notice) => {
+                tracing::trace!(target: "firstring::sip", notice = %Name(&notice), "Notice");
+                self.exchange.handle(Event::Sip(notice), self.clock.now());
+            }
         }
     }
 
     fn perform(&mut self, action: Action) {
         let now = self.clock.now();
+        tracing::trace!(target: "firstring::line", order = %Name(&action), "Order");
         match action {
-            Action::Sip(order) => self.agent.handle(sip::Event::Order(order), now.mono),
+            Action::Sip(order) => {
+                tracing::trace!(target: "firstring::sip", order = %Name(&order), "Order");
+                self.agent.handle(sip::Event::Order(order), now.mono);
+            }
             Action::OpenSound { sound, bind, beside } => self.open_sound(sound, bind, beside),
             Action::Sound { sound, order } => self.order_sound(sound, order),
             Action::Say { call, sound, saying, voice, phrases } => {
@@ -279,10 +292,14 @@ impl Control {
                 if let line::Keep::Record(record) = &keep {
                     self.ears.forget(&record.id);
                     self.metrics.count(record);
+                    telling::over(record);
                 }
                 self.keeper.keep(call, ask, keep);
             }
-            Action::Journal { call, event } => self.keeper.note(&call, &event, now),
+            Action::Journal { call, event } => {
+                tracing::debug!(target: "firstring::desk", %call, event = %Name(&event), "Told");
+                self.keeper.note(&call, &event, now);
+            }
             // Nobody watching is no error.
             Action::Show(live) => drop(self.live.send(live)),
             Action::Refused(refusal) => {
@@ -314,6 +331,7 @@ impl Control {
     }
 
     fn order_sound(&mut self, sound: SoundId, order: SoundOrder) {
+        tracing::trace!(target: "firstring::media", leg = sound.0, order = %Name(&order), "Order");
         match order {
             SoundOrder::Connect { agreed, signalled_by, opening } => {
                 let mut connect = connection(&agreed);
@@ -412,6 +430,8 @@ impl Control {
 
     /// The sound of a leg reports: what the desk is to know goes on to the exchange.
     fn media_reports(&mut self, sound: SoundId, event: media::Event) {
+        let call = self.calls.get(&sound).map(|call| call.0.as_str());
+        tracing::trace!(target: "firstring::media", leg = sound.0, call, event = %Name(&event), "Event");
         let told = match event {
             media::Event::Spoke { id, at, gap } => self.sayings.began(sound, id, at, gap),
             media::Event::Played { id, complete, samples: _, at } => {

@@ -3,6 +3,7 @@
 //! That storing fails is told once, by the store; what it meant for a single call is in that call's record.
 
 use std::cell::Cell;
+use std::time::Instant;
 
 use desk::machine::{Ask, Moment};
 use desk::record::CallId;
@@ -12,9 +13,17 @@ use store::journal::Journals;
 use store::{CallStarted, Store, Stored, Write, Written};
 
 use crate::shell::inbox::Inbox;
+use crate::shell::telling::{self, Name};
 
-/// Who asked, if anybody waits for the answer.
-pub type Asked = Option<(CallId, Ask)>;
+/// What the store's answer is about.
+pub struct Asked {
+    /// Whose call, unless it is the desk's own housekeeping.
+    call: Option<CallId>,
+    /// What its desk waits for, if it waits.
+    ask: Option<Ask>,
+    /// When it was asked.
+    at: Instant,
+}
 
 /// The store and the journals, as the control thread uses them.
 pub struct Keeper {
@@ -44,8 +53,9 @@ impl Keeper {
         if let Keep::Record(record) = &keep {
             self.journals.try_finish(&record.id);
         }
-        let asked = ask.map(|ask| (call, ask));
-        match self.store.try_write(asked, write(keep)) {
+        let (write, at) = (write(keep), Instant::now());
+        tracing::debug!(target: "firstring::store", %call, what = %Name(&write), "To be stored");
+        match self.store.try_write(Asked { call: Some(call), ask, at }, write) {
             Ok(()) => self.overfull.set(false),
             Err(full) => {
                 if !self.overfull.replace(true) {
@@ -65,7 +75,8 @@ impl Keeper {
 
     /// Deletes what was kept long enough.
     pub fn forget(&self, before: jiff::Timestamp) {
-        if self.store.try_write(None, Write::Forget { before }).is_err() {
+        let asked = Asked { call: None, ask: None, at: Instant::now() };
+        if self.store.try_write(asked, Write::Forget { before }).is_err() {
             tracing::warn!("The store is too busy to forget what is old; it is tried again in an hour");
         }
     }
@@ -86,15 +97,16 @@ pub fn written(inbox: &Inbox, written: Written<Asked>) {
     let stored = match &written.result {
         Ok(Stored::Done | Stored::Booked(_) | Stored::AlreadyBooked(_) | Stored::Forgotten(_)) => true,
         Err(error) => {
-            tracing::debug!(%error, "Something could not be stored, nothing is promised on it");
+            tracing::debug!(target: "firstring::store", %error, "Not stored, nothing is promised on it");
             false
         }
     };
+    telling::stored(written.ask.call.as_ref(), stored, written.ask.at.elapsed());
     answer(inbox, written.ask, stored);
 }
 
 fn answer(inbox: &Inbox, asked: Asked, stored: bool) {
-    if let Some((call, ask)) = asked {
+    if let Asked { call: Some(call), ask: Some(ask), at: _ } = asked {
         inbox.send(Event::Stored { call, ask, stored });
     }
 }

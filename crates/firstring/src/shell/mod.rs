@@ -13,3 +13,4 @@ pub mod keeping;
 pub mod recording;
 pub mod saying;
 pub mod standing;
+pub mod telling;

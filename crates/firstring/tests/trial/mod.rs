@@ -20,6 +20,8 @@ pub const FIRSTRING: &str = env!("CARGO_BIN_EXE_firstring");
 pub const LINE: &str = "+13125550100";
 /// Who calls.
 pub const CALLER: &str = "+13125550143";
+/// What a bare phone shows beside its number.
+pub const SHOWN_AS: &str = "42 Maple Street";
 /// Where the person on call is reached.
 pub const PERSON: &str = "+13125550177";
 /// Books the first time that is offered.
@@ -336,7 +338,7 @@ impl Phone {
         // The ACK of a 200 is a transaction of its own (RFC 3261, section 13.2.2.4).
         let text = format!(
             "{method} sip:{LINE}@{desk} SIP/2.0\r\nVia: SIP/2.0/UDP {us};branch=z9hG4bK-{call}-{number}-{method}\r\n\
-             Max-Forwards: 70\r\nFrom: <sip:{CALLER}@{us}>;tag=t-{call}\r\nTo: <sip:{LINE}@{desk}>{to_tag}\r\n\
+             Max-Forwards: 70\r\nFrom: \"{SHOWN_AS}\" <sip:{CALLER}@{us}>;tag=t-{call}\r\nTo: <sip:{LINE}@{desk}>{to_tag}\r\n\
              Call-ID: {call}\r\nCSeq: {number} {method}\r\nContact: <sip:{us}>\r\n{kind}Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
