@@ -106,6 +106,25 @@ async fn an_idle_worker_that_dies_is_replaced_and_never_handed_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_loads_for_longer_than_a_caller_waits_serves_the_next_one() {
+    if !model_is_installed() {
+        return;
+    }
+    let hasty = HearingSettings { start_within: Duration::from_micros(1), ..settings() };
+    let hearing = LocalHearing::start(hasty, &plumber()).await.unwrap();
+    while hearing.idle() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let _first = session(&hearing).await;
+    let Err(late) = hearing.open(&HearSpec::default()).await else { panic!("a worker within a microsecond") };
+    assert!(matches!(late, EngineError::Failed { .. }), "{late:?}");
+    while hearing.idle() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    session(&hearing).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn workers_end_with_the_desk() {
     if !model_is_installed() {
         return;

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
@@ -32,6 +32,8 @@ const ENGINE: &str = "local hearing";
 const QUEUE: usize = 256;
 /// How often idle workers are looked at.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
+/// A worker that has not loaded everything by then hangs: a machine that is busy elsewhere has taken five seconds.
+const LOADED_WITHIN: Duration = Duration::from_secs(20);
 
 /// How many workers, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +47,8 @@ pub struct HearingSettings {
     /// Most workers at once; about 0.06 of a core for each caller while talking, and 11 MB with five small grammars, 27 MB
     /// with the seven of the plumbing template.
     pub most: usize,
-    /// A worker with everything loaded, from its start: longer means the machine is in trouble (it takes 30 ms).
+    /// How long a caller waits for a worker that is started for them (it takes 30 ms); then they go on without, and the
+    /// worker stands ready for whoever comes next.
     pub start_within: Duration,
     /// From [`HearSession::finish`] to the result; then the worker is given up (it takes 15 ms when the sound came in
     /// real time). Raise it only where whole utterances are pushed at once.
@@ -209,7 +212,7 @@ impl Pool {
     }
 
     /// A worker for a call: one that stands ready, or a new one if there is a place.
-    async fn acquire(&self) -> Result<Warm, EngineError> {
+    async fn acquire(self: &Arc<Self>) -> Result<Warm, EngineError> {
         loop {
             let Some(mut warm) = self.idle().pop_front() else { break };
             self.changed.notify_one();
@@ -222,14 +225,39 @@ impl Pool {
         }
         let busy = EngineError::Busy { engine: ENGINE, places: self.settings.most };
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| busy)?;
-        self.warm(place).await.map_err(|e| EngineError::Failed { engine: ENGINE, problem: e.to_string() })
+        self.warm_for_a_caller(place)
+            .await
+            .map_err(|e| EngineError::Failed { engine: ENGINE, problem: e.to_string() })
+    }
+
+    /// A caller does not wait as long as a worker may take; what was begun for them is not wasted.
+    async fn warm_for_a_caller(self: &Arc<Self>, place: OwnedSemaphorePermit) -> Result<Warm, WorkerError> {
+        let (give, taken) = oneshot::channel();
+        let pool = Arc::clone(self);
+        tokio::spawn(async move {
+            let warm = pool.warm(place).await;
+            if let Err(Ok(warm)) = give.send(warm) {
+                pool.stand_by(warm);
+            }
+        });
+        match timeout(self.settings.start_within, taken).await {
+            Ok(Ok(warm)) => warm,
+            Ok(Err(_)) | Err(_) => Err(WorkerError::Silent(self.settings.start_within)),
+        }
+    }
+
+    fn stand_by(&self, warm: Warm) {
+        let mut idle = self.idle();
+        if idle.len() < self.settings.idle {
+            idle.push_back(warm);
+        }
     }
 
     /// Starts a worker and loads everything. A failure lengthens the wait before the next one.
     async fn warm(&self, place: OwnedSemaphorePermit) -> Result<Warm, WorkerError> {
-        let result = match timeout(self.settings.start_within, self.load()).await {
+        let result = match timeout(LOADED_WITHIN, self.load()).await {
             Ok(result) => result,
-            Err(_) => Err(WorkerError::Silent(self.settings.start_within)),
+            Err(_) => Err(WorkerError::Silent(LOADED_WITHIN)),
         };
         match result {
             Ok(worker) => {
@@ -246,12 +274,10 @@ impl Pool {
 
     async fn load(&self) -> Result<Worker, WorkerError> {
         let mut worker = Worker::start(&self.settings.command, Kind::Hear).await?;
-        worker
-            .order(&check::open_message(&self.settings.model, &self.grammars), self.settings.start_within)
-            .await?;
+        worker.order(&check::open_message(&self.settings.model, &self.grammars), LOADED_WITHIN).await?;
         for grammar in self.grammars.iter() {
             let define = Message::Define { name: grammar.name.clone(), jsgf: grammar.text() };
-            worker.order(&define, self.settings.start_within).await?;
+            worker.order(&define, LOADED_WITHIN).await?;
         }
         Ok(worker)
     }
@@ -280,7 +306,7 @@ async fn keep_warm(pool: Weak<Pool>) {
             && let Ok(place) = Arc::clone(&pool.places).try_acquire_owned()
         {
             if let Ok(warm) = pool.warm(place).await {
-                pool.idle().push_back(warm);
+                pool.stand_by(warm);
             }
             continue;
         }
