@@ -5,8 +5,10 @@
 //! What then runs is the control thread, the media threads, and the tasks beside them.
 
 use std::collections::BTreeMap;
+use std::fs::DirBuilder;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -207,10 +209,51 @@ async fn voices(
 ) -> anyhow::Result<(Arc<Prompts>, Ears)> {
     let command = WorkerCommand::this_program()?;
     let speaker = Arc::new(LocalSpeaker::start(command.clone()));
-    let prompts = Arc::new(Prompts::new(speaker, config.data_directory.join("prompts")));
+    let place = PromptPlace::make(&config.data_directory)?;
+    let prompts = Arc::new(Prompts::new(speaker, place.directory()));
     prompts.render_all(&prompt_list(&config.business), progress).await?;
+    drop(place);
     let hear = hearing(&config.business, command).await?;
     Ok((prompts, Ears::new(hear, Handle::current(), inbox.clone())))
+}
+
+/// Where prompts lie: from start to start, or where that cannot be written, only until they are in memory.
+enum PromptPlace {
+    Kept(PathBuf),
+    Scratch(PathBuf),
+}
+
+impl PromptPlace {
+    /// A data directory that cannot be written keeps nobody from being answered.
+    fn make(data: &Path) -> anyhow::Result<PromptPlace> {
+        let kept = data.join("prompts");
+        let Err(error) = std::fs::create_dir_all(&kept) else { return Ok(PromptPlace::Kept(kept)) };
+        let scratch = std::env::temp_dir().join(format!("firstring-prompts-{}", std::process::id()));
+        DirBuilder::new().mode(0o700).create(&scratch).with_context(|| {
+            format!(
+                "prompts can be rendered neither in {} ({error}) nor in {}; give this user a directory it can write",
+                kept.display(),
+                scratch.display()
+            )
+        })?;
+        tracing::warn!(%error, directory = %kept.display(), "Prompts cannot be kept, each start renders them anew");
+        Ok(PromptPlace::Scratch(scratch))
+    }
+
+    fn directory(&self) -> &Path {
+        match self {
+            PromptPlace::Kept(path) | PromptPlace::Scratch(path) => path,
+        }
+    }
+}
+
+impl Drop for PromptPlace {
+    fn drop(&mut self) {
+        if let PromptPlace::Scratch(path) = self {
+            // What is left behind is the system's to clear, as everything in this directory.
+            let _ = std::fs::remove_dir_all(path);
+        }
+    }
 }
 
 /// Everything that is said in words known beforehand, in each voice that says it.

@@ -120,6 +120,21 @@ fn with_a_data_directory_that_cannot_be_written_callers_are_answered() {
 }
 
 #[test]
+fn a_first_start_on_a_disk_that_cannot_be_written_answers_all_the_same() {
+    let place = Place::new();
+    let Some(disk) = SmallDisk::mount(&place.data()) else { return };
+    disk.make("ro");
+    let desk = place.open();
+    let heard = place.call(CALLER, "listen\nhang up").result();
+    is_greeted(&heard);
+    disk.make("rw");
+    let record = place.record(CALLER);
+    assert!(assistant_said(&record).contains("This is Robin"), "{record}");
+    drop(desk);
+    drop(disk);
+}
+
+#[test]
 fn a_stop_ends_a_call_with_a_bye_and_leaves_its_record() {
     let place = Place::new();
     place.bring_prompts();
