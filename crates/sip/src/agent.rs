@@ -20,6 +20,7 @@ mod outgoing;
 mod registered;
 mod reliable;
 mod server;
+mod sessions;
 mod strangers;
 
 use std::collections::{BTreeMap, VecDeque};

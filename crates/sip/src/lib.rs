@@ -9,7 +9,7 @@
 //! one table entry a minute and gets no answer; whatever lives has a named [`Deadline`]; every [`LegId`] that was
 //! announced ends in exactly one ending notice and one [`Notice::Released`].
 //!
-//! Absent on purpose, room left: TCP and TLS, session timers, reliable ringing of those we call, asking others
+//! Absent on purpose, room left: TCP and TLS, reliable ringing of those we call, asking others
 //! for a password.
 
 mod address;

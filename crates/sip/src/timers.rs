@@ -40,6 +40,10 @@ pub enum Why {
     OfferUndecided,
     /// Our offer crossed theirs and is made again.
     OfferAgain,
+    /// Our word that the call is up is to be repeated.
+    RefreshSession,
+    /// The far end did not repeat its word that the call is up, or took ours no longer.
+    SessionExpired,
     /// An answered call reached the longest time a call may last.
     CallTooLong,
     /// A far end outside every peer is forgotten.

@@ -14,11 +14,11 @@ use crate::uri::{Uri, UriError};
 use crate::via::Via;
 
 /// The methods we serve, as written into Allow.
-pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK";
+pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE";
 /// The body type we read.
 pub(crate) const SDP_TYPE: &str = "application/sdp";
-/// Extensions (option tags) that we serve if a request requires them. RFC 3262.
-const EXTENSIONS: [&str; 1] = ["100rel"];
+/// Extensions (option tags) that we serve if a request requires them. RFC 3262, RFC 4028.
+const EXTENSIONS: [&str; 2] = ["100rel", "timer"];
 
 /// A request that is whole: what every request must hold, read.
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +95,7 @@ pub(crate) fn admit(request: &Request<'_>) -> Result<(), Rebuff> {
     if request.message.body().len() > BODY_BYTES {
         return Err(Rebuff::new(413, "Request Entity Too Large"));
     }
-    if *request.method == Method::Invite {
+    if matches!(request.method, Method::Invite | Method::Update) {
         admit_accept(request.message)?;
         description(request.message)?;
     }
@@ -110,14 +110,14 @@ fn admit_method(method: &Method) -> Result<(), Rebuff> {
         | Method::Cancel
         | Method::Options
         | Method::Info
-        | Method::Prack => Ok(()),
+        | Method::Prack
+        | Method::Update => Ok(()),
         Method::Register
         | Method::Subscribe
         | Method::Notify
         | Method::Publish
         | Method::Message
-        | Method::Refer
-        | Method::Update => Err(Rebuff::new(405, "Method Not Allowed").hint("Allow", ALLOW)),
+        | Method::Refer => Err(Rebuff::new(405, "Method Not Allowed").hint("Allow", ALLOW)),
         Method::Other(_) => Err(Rebuff::new(501, "Not Implemented").hint("Allow", ALLOW)),
     }
 }
@@ -249,7 +249,9 @@ mod tests {
             ("INVITE", uri, "To: <sip:again@example.com>", "", 400),
             ("INVITE", uri, "Content-Length: 400", "", 400),
             ("REGISTER", uri, "X: y", "", 405),
-            ("UPDATE", uri, "X: y", "", 405),
+            ("UPDATE", uri, "X: y", "", 200),
+            ("UPDATE", uri, "Content-Type: application/unknown", "x", 415),
+            ("REFER", uri, "X: y", "", 405),
             ("INVITE", uri, "Accept: text/plain", "", 406),
             ("INVITE", uri, "Accept: text/plain, application/*", "", 200),
             ("INVITE", uri, "Content-Type: application/sdp", &big, 413),

@@ -165,6 +165,13 @@ fn corpus(tag: &str, offer: &str, placed: &str, register: &str) -> Vec<Vec<u8>> 
         inside("INVITE", "up", 3, tag, ""),
         inside("BYE", "up", 4, tag, ""),
         invite("new8", OFFER).replace("Max-Forwards", "Require: 100rel\r\nMax-Forwards"),
+        inside("UPDATE", "up", 7, tag, OFFER),
+        inside("UPDATE", "up", 8, tag, "")
+            .replace("Max-Forwards", "Supported: timer\r\nSession-Expires: 90;refresher=uas\r\nMax-Forwards"),
+        invite("new9", OFFER)
+            .replace("Max-Forwards", "k: timer\r\nx: 200;refresher=uac\r\nAllow: UPDATE\r\nMax-Forwards"),
+        reply(placed, 422, "y", "").replace("Contact", "Min-SE: 3600\r\nContact"),
+        reply(placed, 200, "y", OFFER).replace("Contact", "Session-Expires: 90;refresher=uac\r\nContact"),
         inside("PRACK", "up", 6, tag, "").replace("Max-Forwards", "RAck: 1 1 INVITE\r\nMax-Forwards"),
         dtmf(inside("INFO", "up", 5, tag, "")),
         reply(offer, 200, "", OFFER),

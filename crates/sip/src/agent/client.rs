@@ -48,6 +48,8 @@ pub(super) enum Kind {
     /// An OPTIONS that asks whether the far end is there.
     Probe,
     Register,
+    /// A refresh inside a call.
+    Update,
 }
 
 impl Kind {
@@ -58,6 +60,7 @@ impl Kind {
             Kind::Bye => "BYE",
             Kind::Probe => "OPTIONS",
             Kind::Register => "REGISTER",
+            Kind::Update => "UPDATE",
         }
     }
 
@@ -65,7 +68,7 @@ impl Kind {
     pub(super) fn is_invite(self) -> bool {
         match self {
             Kind::Call | Kind::Offer => true,
-            Kind::Cancel | Kind::Bye | Kind::Probe | Kind::Register => false,
+            Kind::Cancel | Kind::Bye | Kind::Probe | Kind::Register | Kind::Update => false,
         }
     }
 }
@@ -228,7 +231,9 @@ impl Agent {
         }
         let bytes = writer.finish(draft.sdp.as_deref());
         self.open_client(branch.clone(), kind, leg, sent, bytes);
-        if let Some(client) = self.clients.get_mut(&branch).filter(|_| draft.account.is_some()) {
+        if let Some(client) =
+            self.clients.get_mut(&branch).filter(|_| draft.account.is_some() || kind.is_invite())
+        {
             client.draft = Some(Box::new(draft));
         }
     }
@@ -294,7 +299,13 @@ impl Agent {
                 let expiry = self.clients.get_mut(key).and_then(|client| client.expiry.take());
                 self.timers.clear(expiry);
             }
-            Kind::Call | Kind::Offer | Kind::Cancel | Kind::Bye | Kind::Probe | Kind::Register => {}
+            Kind::Call
+            | Kind::Offer
+            | Kind::Cancel
+            | Kind::Bye
+            | Kind::Probe
+            | Kind::Register
+            | Kind::Update => {}
         }
     }
 

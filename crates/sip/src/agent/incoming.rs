@@ -2,7 +2,8 @@
 
 use super::leg::{Dialog, Exchange, Leg, Stage, Unacked, contact, recorded_routes};
 use super::server::{Says, ServerStage, merge_key, server_key};
-use super::{Agent, Arrival};
+use super::sessions::{Session, too_brief};
+use super::{Agent, Arrival, reliable, sessions};
 use crate::address::Address;
 use crate::limits::{ORIGINS, RING_AGAIN, T1};
 use crate::message::Message;
@@ -44,6 +45,7 @@ impl Agent {
         let reliable = self.reliability(request.message);
         let account = Some(peer.clone());
         self.legs.insert(id, Leg { account, reliable, invite_cseq: request.cseq, ..leg });
+        self.hear_terms(id, request.message);
         self.let_in(id);
         self.clock(id, RING_AGAIN.min(self.setup.limits.longest_ring), Why::KeepRinging);
         self.reply_invite(&server, 100, "Trying", Says::default());
@@ -60,6 +62,9 @@ impl Agent {
         }
         if recorded_routes(request.message).is_none() {
             return Err(Rebuff::new(400, "Broken Record-Route"));
+        }
+        if let Some(rebuff) = too_brief(request.message) {
+            return Err(rebuff);
         }
         if let Some(retry_after) = self.closed {
             let rebuff = Rebuff::new(503, "Service Unavailable");
@@ -90,8 +95,10 @@ impl Agent {
         let Stage::Invited { server, offered, .. } = &leg.stage else { return };
         let (server, ours_offered) = (server.clone(), !*offered);
         let (path, cseq) = (leg.dialog.path, leg.invite_cseq);
-        let says = Says { contact: self.contact_at(path), headers: Vec::new(), sdp: Some(sdp) };
+        let headers = self.accept_terms(id);
+        let says = Says { contact: self.contact_at(path), headers, sdp: Some(sdp) };
         let Some((path, bytes)) = self.reply_invite(&server, 200, "OK", says) else { return };
+        self.remember_description(id, sdp);
         self.stop_ringing(id);
         self.up(id);
         self.await_ack(id, Unacked::new(cseq, path, bytes, true, ours_offered));
@@ -189,7 +196,11 @@ impl Agent {
                 None,
             );
         }
-        let headers = [("Allow", ALLOW.to_owned()), ("Accept", SDP_TYPE.to_owned())];
+        let headers = [
+            ("Allow", ALLOW.to_owned()),
+            ("Accept", SDP_TYPE.to_owned()),
+            ("Supported", format!("{}, {}", reliable::TAG, sessions::TAG)),
+        ];
         self.reply_without_state(request.message, arrival, (200, "OK"), &headers, None);
     }
 
@@ -210,6 +221,7 @@ impl Agent {
             Method::Bye => self.bye(id, request, arrival),
             Method::Info => self.info(id, request, arrival),
             Method::Prack => self.prack(id, request, arrival),
+            Method::Update => self.updated(id, request, arrival),
             _ => self.rebuff(
                 request.message,
                 arrival,
@@ -259,6 +271,7 @@ impl Leg {
             crossings: 0,
             hang_up: None,
             invite_cseq: 0,
+            session: Session::default(),
             reliable: None,
             clock: None,
             offer_clock: None,

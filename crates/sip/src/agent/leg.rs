@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::reliable::Reliable;
+use super::sessions::Session;
 use super::{Agent, Alarm, Arrival};
 use crate::address::Address;
 use crate::limits::{GONE, RING_AGAIN, T1, T2};
@@ -29,6 +30,7 @@ pub(super) struct Leg {
     pub stage: Stage,
     /// CSeq of the INVITE that arrived, which its ACK and PRACK repeat.
     pub invite_cseq: u32,
+    pub session: Session,
     /// Set if the caller requires ringing to arrive.
     pub reliable: Option<Reliable>,
     pub unacked: Option<Unacked>,
@@ -80,9 +82,10 @@ pub(super) struct Unacked {
 #[derive(Debug)]
 pub(super) enum Exchange {
     Settled,
-    /// Theirs, not decided upon here; `target` is where they want to be reached after it.
+    /// Theirs, not decided upon here; `target` is where they want to be reached after it. An UPDATE has no ACK.
     Theirs {
         server: Arc<str>,
+        update: bool,
         cseq: u32,
         offered: bool,
         target: Option<String>,
@@ -259,6 +262,8 @@ impl Agent {
             Why::CallTooLong => self.call_too_long(id),
             Why::ResendRinging => self.resend_ringing(id),
             Why::RingingUnheard => self.ringing_unheard(id),
+            Why::RefreshSession => self.refresh_session(id),
+            Why::SessionExpired => self.session_expired(id),
             Why::OfferUndecided => self.refuse_offer(id),
             Why::OfferAgain => self.offer_again(id),
             // The rest belongs to transactions, registrations, guests and strangers.
@@ -314,6 +319,7 @@ impl Agent {
     pub(super) fn say_bye(&mut self, id: LegId, reason: &str, untold: Option<EndedBy>) {
         self.take_unacked(id);
         self.drop_offers(id);
+        self.stop_session(id);
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.stage = Stage::Leaving { untold };
         leg.dialog.local_cseq += 1;
@@ -352,6 +358,7 @@ impl Agent {
         self.take_unacked(id);
         self.drop_offers(id);
         self.stop_ringing(id);
+        self.stop_session(id);
         let Some(leg) = self.legs.remove(&id) else { return };
         self.timers.clear(leg.clock);
         if let Some(key) = &leg.key {

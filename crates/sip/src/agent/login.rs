@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::Agent;
 use super::client::{Cancel, Draft, Kind, Sent};
 use super::leg::Stage;
+use super::sessions::longer;
 use crate::digest::{Denied, Login, Proved};
 use crate::message::Message;
 use crate::notice::{LegId, Notice};
@@ -57,14 +58,31 @@ impl Agent {
         }
         let Some(client) = self.clients.get_mut(key) else { return Retried::No(None) };
         let Some(mut draft) = client.draft.take() else { return Retried::No(None) };
-        let (kind, leg, owner) = (client.kind, client.leg, client.owner.clone());
-        let sent = (*client.sent).clone();
         let login = draft.account.as_ref().and_then(|name| self.accounts.get_mut(name));
         let Some(login) = login else { return Retried::No(None) };
         if let Err(denied) = login.challenged(&mut draft.attempt, message) {
             return Retried::No(Some(denied));
         }
-        let Some(here) = self.setup.advertised(sent.path.local) else { return Retried::No(None) };
+        if self.go_out_again(key, message, *draft) { Retried::Yes } else { Retried::No(None) }
+    }
+
+    /// A 422: asks once for as long a session as the far end wants.
+    pub(super) fn ask_for_longer(&mut self, key: &Arc<str>, message: &Message) -> bool {
+        if !self.is_still_wanted(key) {
+            return false;
+        }
+        let Some(mut draft) = self.clients.get_mut(key).and_then(|client| client.draft.take()) else {
+            return false;
+        };
+        longer(message, &mut draft) && self.go_out_again(key, message, *draft)
+    }
+
+    /// Sends a refused request once more as a transaction of its own. RFC 3261 section 8.1.3.5.
+    fn go_out_again(&mut self, key: &Arc<str>, message: &Message, draft: Draft) -> bool {
+        let Some(client) = self.clients.get(key) else { return false };
+        let (kind, leg, owner) = (client.kind, client.leg, client.owner.clone());
+        let sent = (*client.sent).clone();
+        let Some(here) = self.setup.advertised(sent.path.local) else { return false };
         if kind.is_invite() {
             self.acknowledge_refusal(key, message);
         }
@@ -73,7 +91,7 @@ impl Agent {
         let sent = Sent { via, cseq: sent.cseq + 1, ..sent };
         let cseq = sent.cseq;
         self.renumber(leg, kind, &branch, cseq);
-        self.submit(kind, leg, (branch.clone(), sent), *draft);
+        self.submit(kind, leg, (branch.clone(), sent), draft);
         if let Some(joining) =
             owner.as_ref().filter(|_| kind == Kind::Register).and_then(|name| self.joinings.get_mut(name))
         {
@@ -84,7 +102,7 @@ impl Agent {
         if let Some(client) = self.clients.get_mut(&branch) {
             client.owner = owner;
         }
-        Retried::Yes
+        true
     }
 
     /// A call that was given up meanwhile is not placed again.
@@ -93,7 +111,7 @@ impl Agent {
         let stage = client.leg.and_then(|id| self.legs.get(&id)).map(|leg| &leg.stage);
         match client.kind {
             Kind::Call => client.cancel == Cancel::Unwanted && matches!(stage, Some(Stage::Calling { .. })),
-            Kind::Offer => matches!(stage, Some(Stage::Up)),
+            Kind::Offer | Kind::Update => matches!(stage, Some(Stage::Up)),
             Kind::Bye => matches!(stage, Some(Stage::Leaving { .. })),
             Kind::Cancel => false,
             Kind::Probe => true,

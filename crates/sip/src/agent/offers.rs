@@ -6,12 +6,19 @@ use std::time::Duration;
 use super::client::{Client, Kind};
 use super::leg::{Exchange, Stage, Unacked, contact};
 use super::server::Says;
+use super::sessions::too_brief;
 use super::{Agent, Alarm, Arrival};
 use crate::limits::OFFER_UNDECIDED;
 use crate::message::Message;
 use crate::notice::{EndedBy, LegId, Notice};
 use crate::timers::Why;
 use crate::vet::{Request, description};
+
+/// When an offer that met a request of ours is tried again.
+const REFRESHED_SOON: Duration = Duration::from_millis(500);
+
+/// Status, reason and headers of a refusal.
+type Refusal = (u16, &'static str, Vec<(&'static str, String)>);
 
 /// How often an offer of ours that crosses theirs is made again.
 const CROSSINGS: u8 = 4;
@@ -20,38 +27,85 @@ impl Agent {
     /// An INVITE inside the call. Refused for the moment if anything else of that kind is under way.
     pub(super) fn reinvited(&mut self, id: LegId, request: &Request<'_>, arrival: &Arrival) {
         let Some(key) = self.open_server(request, arrival, Some(id), "") else { return };
-        let Some(leg) = self.legs.get_mut(&id) else { return };
-        let refusal = match (&leg.stage, &leg.exchange) {
-            (Stage::Leaving { .. } | Stage::TurnedAway, _) => Some((481, "Call/Transaction Does Not Exist")),
-            (Stage::Invited { .. } | Stage::Calling { .. }, _) => Some((491, "Request Pending")),
-            (Stage::Up, Exchange::Theirs { .. }) => Some((500, "Request Pending")),
-            (Stage::Up, Exchange::Ours { .. }) => Some((491, "Request Pending")),
-            (Stage::Up, Exchange::Settled) if leg.unacked.is_some() => Some((491, "Request Pending")),
-            (Stage::Up, Exchange::Settled) => None,
-        };
-        if let Some((status, reason)) = refusal {
-            let after = 1 + self.tokens.number() % 9;
-            let headers = if status == 500 { vec![("Retry-After", after.to_string())] } else { Vec::new() };
+        if let Some((status, reason, headers)) = self.unwelcome_offer(id, request) {
             self.disown(&key);
             self.reply_invite(&key, status, reason, Says { headers, ..Says::default() });
             return;
         }
+        self.reply_invite(&key, 100, "Trying", Says::default());
+        self.consider(id, request, key, false);
+    }
+
+    /// An UPDATE (RFC 3311): with an offer much like an INVITE, without one a refresh (RFC 4028).
+    pub(super) fn updated(&mut self, id: LegId, request: &Request<'_>, arrival: &Arrival) {
+        let Some(key) = self.open_server(request, arrival, None, "") else { return };
+        let offers = description(request.message).is_ok_and(|sdp| sdp.is_some());
+        let refusal =
+            if offers { self.unwelcome_offer(id, request) } else { self.unwelcome_refresh(id, request) };
+        if let Some((status, reason, headers)) = refusal {
+            return self.reply(&key, status, reason, Says { headers, ..Says::default() });
+        }
+        if offers {
+            return self.consider(id, request, key, true);
+        }
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if let Some(target) = contact(request.message) {
+            leg.dialog.target = target;
+        }
+        let (path, up) = (leg.dialog.path, matches!(leg.stage, Stage::Up));
+        self.let_in(id);
+        let mut headers = Vec::new();
+        if up {
+            self.hear_terms(id, request.message);
+            headers = self.accept_terms(id);
+        }
+        self.reply(&key, 200, "OK", Says { contact: self.contact_at(path), headers, sdp: None });
+    }
+
+    /// Why an offer of theirs cannot be considered now. RFC 3261 section 14.2, RFC 3311 section 5.2.
+    fn unwelcome_offer(&mut self, id: LegId, request: &Request<'_>) -> Option<Refusal> {
+        let leg = self.legs.get(&id)?;
+        let (status, reason) = match (&leg.stage, &leg.exchange) {
+            (Stage::Leaving { .. } | Stage::TurnedAway, _) => (481, "Call/Transaction Does Not Exist"),
+            (Stage::Invited { .. } | Stage::Calling { .. }, _) => (491, "Request Pending"),
+            (Stage::Up, Exchange::Theirs { .. }) => (500, "Request Pending"),
+            (Stage::Up, Exchange::Ours { .. }) => (491, "Request Pending"),
+            (Stage::Up, Exchange::Settled) if leg.unacked.is_some() => (491, "Request Pending"),
+            (Stage::Up, Exchange::Settled) => return brief(request),
+        };
+        let after = 1 + self.tokens.number() % 9;
+        let headers = if status == 500 { vec![("Retry-After", after.to_string())] } else { Vec::new() };
+        Some((status, reason, headers))
+    }
+
+    fn unwelcome_refresh(&self, id: LegId, request: &Request<'_>) -> Option<Refusal> {
+        match self.legs.get(&id)?.stage {
+            Stage::Leaving { .. } | Stage::TurnedAway => {
+                Some((481, "Call/Transaction Does Not Exist", Vec::new()))
+            }
+            Stage::Invited { .. } | Stage::Calling { .. } | Stage::Up => brief(request),
+        }
+    }
+
+    /// Hands their offer over to be decided upon.
+    fn consider(&mut self, id: LegId, request: &Request<'_>, server: Arc<str>, update: bool) {
         let sdp = description(request.message).ok().flatten().map(str::to_owned);
         let target = contact(request.message);
-        leg.exchange =
-            Exchange::Theirs { server: key.clone(), cseq: request.cseq, offered: sdp.is_some(), target };
+        self.hear_terms(id, request.message);
         let ticket = self.set(OFFER_UNDECIDED, Why::OfferUndecided, Alarm::Leg(id));
         if let Some(leg) = self.legs.get_mut(&id) {
+            let (cseq, offered) = (request.cseq, sdp.is_some());
+            leg.exchange = Exchange::Theirs { server, update, cseq, offered, target };
             leg.offer_clock = Some(ticket);
         }
-        self.reply_invite(&key, 100, "Trying", Says::default());
         self.tell(Notice::Offered { leg: id, sdp });
     }
 
     pub(super) fn answer_offer(&mut self, id: LegId, sdp: &str) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
-        let Exchange::Theirs { server, cseq, offered, target } = &leg.exchange else { return };
-        let (server, cseq, ours_offered, target) = (server.clone(), *cseq, !*offered, target.clone());
+        let Exchange::Theirs { server, update, cseq, offered, target } = &leg.exchange else { return };
+        let (server, update, cseq) = (server.clone(), *update, *cseq);
+        let (ours_offered, target) = (!*offered, target.clone());
         leg.exchange = Exchange::Settled;
         if let Some(target) = target {
             leg.dialog.target = target;
@@ -60,9 +114,21 @@ impl Agent {
         let clock = leg.offer_clock.take();
         self.timers.clear(clock);
         self.let_in(id);
-        let says = Says { contact: self.contact_at(path), headers: Vec::new(), sdp: Some(sdp) };
+        self.remember_description(id, sdp);
+        let headers = self.accept_terms(id);
+        let says = Says { contact: self.contact_at(path), headers, sdp: Some(sdp) };
+        if update {
+            return self.reply(&server, 200, "OK", says);
+        }
         if let Some((path, bytes)) = self.reply_invite(&server, 200, "OK", says) {
             self.await_ack(id, Unacked::new(cseq, path, bytes, false, ours_offered));
+        }
+    }
+
+    /// Keeps what we said last, for refreshing by an INVITE.
+    pub(super) fn remember_description(&mut self, id: LegId, sdp: &str) {
+        if let Some(leg) = self.legs.get_mut(&id) {
+            sdp.clone_into(&mut leg.session.description);
         }
     }
 
@@ -76,9 +142,15 @@ impl Agent {
         let clock = leg.offer_clock.take();
         let exchange = std::mem::replace(&mut leg.exchange, Exchange::Settled);
         self.timers.clear(clock);
-        if let (Exchange::Theirs { server, .. }, Some((status, reason))) = (exchange, refusal) {
-            self.disown(&server);
-            self.reply_invite(&server, status, reason, Says::default());
+        match (exchange, refusal) {
+            (Exchange::Theirs { server, update: true, .. }, Some((status, reason))) => {
+                self.reply(&server, status, reason, Says::default());
+            }
+            (Exchange::Theirs { server, .. }, Some((status, reason))) => {
+                self.disown(&server);
+                self.reply_invite(&server, status, reason, Says::default());
+            }
+            (Exchange::Settled | Exchange::Theirs { .. } | Exchange::Ours { .. }, _) => {}
         }
     }
 
@@ -103,6 +175,11 @@ impl Agent {
         if !matches!(leg.stage, Stage::Up) {
             return;
         }
+        // A refresh of ours is over in a moment, and nobody else knows of it.
+        if leg.session.refreshing && leg.again.is_none() {
+            leg.crossings = 0;
+            return self.wait_again(id, sdp, REFRESHED_SOON);
+        }
         let free = matches!(leg.exchange, Exchange::Settled) && leg.unacked.is_none() && leg.again.is_none();
         if !free {
             return self.tell(Notice::OfferRefused { leg: id, status: 491 });
@@ -111,15 +188,21 @@ impl Agent {
         self.make_offer(id, sdp);
     }
 
-    fn make_offer(&mut self, id: LegId, sdp: String) {
+    pub(super) fn make_offer(&mut self, id: LegId, sdp: String) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.dialog.local_cseq += 1;
         leg.exchange = Exchange::Ours { sdp: sdp.clone() };
         let dialog = leg.dialog.clone();
         match self.way(&dialog, dialog.local_cseq) {
-            Some(way) => self.send_invite(Kind::Offer, id, way, Vec::new(), &sdp),
+            Some(way) => {
+                let terms = self.terms_of_request(id);
+                self.send_invite(Kind::Offer, id, way, terms, &sdp);
+            }
             None => {
                 self.settle(id, None);
+                if self.refresh_failed(id) {
+                    return;
+                }
                 self.tell(Notice::OfferRefused { leg: id, status: 503 });
             }
         }
@@ -134,7 +217,7 @@ impl Agent {
         if matches!(leg.exchange, Exchange::Settled) && leg.unacked.is_none() {
             return self.make_offer(id, sdp);
         }
-        self.wait_again(id, sdp, Duration::from_millis(500));
+        self.wait_again(id, sdp, REFRESHED_SOON);
     }
 
     fn wait_again(&mut self, id: LegId, sdp: String, after: Duration) {
@@ -171,8 +254,16 @@ impl Agent {
         let Exchange::Ours { sdp: offered } = &mut leg.exchange else { return };
         let offered = std::mem::take(offered);
         leg.exchange = Exchange::Settled;
+        if status >= 300 && status != 408 && status != 481 && self.refresh_failed(id) {
+            return;
+        }
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        leg.session.refreshing = false;
         match (status, reply) {
             (200..=299, Some(reply)) => {
+                leg.session.description = offered;
+                self.terms_answered(id, reply);
+                let Some(leg) = self.legs.get_mut(&id) else { return };
                 if let Some(target) = contact(reply) {
                     leg.dialog.target = target;
                     self.let_in(id);
@@ -188,4 +279,20 @@ impl Agent {
             _ => self.tell(Notice::OfferRefused { leg: id, status }),
         }
     }
+
+    /// If the INVITE that failed was only a refresh, nobody is told and it is tried again. True if it was.
+    fn refresh_failed(&mut self, id: LegId) -> bool {
+        let Some(leg) = self.legs.get_mut(&id) else { return false };
+        let refreshing = std::mem::replace(&mut leg.session.refreshing, false);
+        if refreshing {
+            self.refresh_later(id);
+        }
+        refreshing
+    }
+}
+
+/// The refusal of a session interval that is too short.
+fn brief(request: &Request<'_>) -> Option<Refusal> {
+    let rebuff = too_brief(request.message)?;
+    Some((rebuff.status, "Session Interval Too Small", rebuff.hint.into_iter().collect()))
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Agent;
 use super::client::{Cancel, ClientStage, Fork, Kind, Sent, cancel_key};
 use super::leg::{Dialog, Leg, Stage, contact, recorded_routes};
 use super::login::Retried;
+use super::{Agent, sessions};
 use crate::address::Address;
 use crate::digest::Denied;
 use crate::grammar::quote;
@@ -39,7 +39,10 @@ impl Agent {
         self.legs.insert(call.leg, leg);
         self.let_in(call.leg);
         self.clock(call.leg, call.ring_for, Why::RangOut);
-        let extra = call.extra.into_iter().map(|(name, value)| (name.as_str(), value)).collect();
+        let mut extra: Vec<_> = call.extra.into_iter().map(|(name, value)| (name.as_str(), value)).collect();
+        extra.push(("Supported", sessions::TAG.to_owned()));
+        extra.push(("Session-Expires", sessions::ASKED.as_secs().to_string()));
+        self.remember_description(call.leg, &call.sdp);
         self.send_invite(Kind::Call, call.leg, way, extra, &call.sdp);
     }
 
@@ -134,6 +137,7 @@ impl Agent {
                 Retried::Yes => return,
                 Retried::No(denied) => denied,
             },
+            422 if self.ask_for_longer(&key, message) => return,
             _ => None,
         };
         match kind {
@@ -144,6 +148,7 @@ impl Agent {
             Kind::Bye => self.bye_done(&key),
             Kind::Probe => self.probed(&key, Some(status)),
             Kind::Register => self.registered(&key, Some(message), denied),
+            Kind::Update => self.update_replied(&key, Some(message)),
         }
     }
 
@@ -213,6 +218,7 @@ impl Agent {
         match description(message).ok().flatten().map(str::to_owned).or(early) {
             Some(sdp) => {
                 self.up(id);
+                self.terms_answered(id, message);
                 self.tell(Notice::Answered { leg: id, sdp });
             }
             None => {
@@ -268,7 +274,7 @@ impl Agent {
                 target: contact(message).unwrap_or_else(|| leg.dialog.target.clone()),
                 ..leg.dialog.clone()
             }),
-            Kind::Call | Kind::Cancel | Kind::Bye | Kind::Probe | Kind::Register => None,
+            Kind::Call | Kind::Cancel | Kind::Bye | Kind::Probe | Kind::Register | Kind::Update => None,
         };
         let dialog = dialog.unwrap_or_else(|| answered_dialog(&client.sent, message));
         let (cseq, proved_to) = (client.sent.cseq, client.sent.path);
@@ -313,6 +319,7 @@ impl Agent {
             Kind::Offer => self.offer_replied(key, None),
             Kind::Probe => self.probed(key, None),
             Kind::Register => self.registered(key, None, None),
+            Kind::Update => self.update_replied(key, None),
             Kind::Call => {
                 let (leg, given_up) = (client.leg, client.cancel != Cancel::Unwanted);
                 self.bury_client(key);

@@ -7,5 +7,6 @@ mod lossy;
 mod offers;
 mod placing;
 mod reliable;
+mod sessions;
 mod stage;
 mod torture;
