@@ -154,17 +154,23 @@ impl Agent {
         self.register_soon(&name);
     }
 
-    /// Leaves a registrar. Without a word if it never heard of us.
+    /// Leaves a registrar. Without a word if it has no entry of us: one more wrong password could lock an account.
     pub(super) fn unregister(&mut self, name: &PeerName) {
         let Some(joining) = self.joinings.get_mut(name) else { return };
         joining.leaving = true;
-        let unknown = joining.here.is_none();
+        let refused = matches!(joining.told, Some((RegistrationState::Refused, _)));
+        let unknown =
+            joining.here.is_none() || (refused && joining.until.is_none_or(|until| until <= self.now));
         let (timer, under_way) = (joining.timer.take(), joining.under_way.take());
         self.timers.clear(timer);
         if let Some(key) = under_way {
             self.bury_client(&key);
         }
-        if unknown { self.left(name, None) } else { self.try_register(name) }
+        if !unknown {
+            return self.try_register(name);
+        }
+        self.tell_registration(name, RegistrationState::Unregistered, None, "", None, None);
+        self.drop_joining(name);
     }
 
     /// Our addresses changed, or one became known: those it concerns register anew.

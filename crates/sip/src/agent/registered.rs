@@ -170,7 +170,9 @@ impl Agent {
         let sentence = match (status, denied) {
             (_, Some(denied)) => denied.to_string(),
             (401 | 407, None) => "the registrar asks for a password and the trunk has none: set username and password".to_owned(),
-            (403, None) => "the registrar forbids this account (403): ask the carrier; it is tried rarely so that it is not locked".to_owned(),
+            (403, None) => "the registrar forbids this account (403): check username and password, then ask the carrier; it is \
+                            tried rarely so that it is not locked"
+                .to_owned(),
             (404, None) => "the registrar does not know this user (404): check username and domain".to_owned(),
             (423, None) => "the registrar wants another duration than the one it named (423): set expires".to_owned(),
             (_, None) => format!("the registrar answered {}: check registrar, domain and user", shown(reply, status)),
@@ -194,7 +196,7 @@ impl Agent {
         self.drop_joining(name);
     }
 
-    fn tell_registration(
+    pub(super) fn tell_registration(
         &mut self,
         name: &PeerName,
         state: RegistrationState,
