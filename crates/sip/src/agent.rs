@@ -11,6 +11,7 @@
 //! requests cost no memory. A leg is told to have ended exactly once, and released exactly once.
 
 mod client;
+mod guards;
 mod incoming;
 mod joining;
 mod leg;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client::Client;
+use guards::Guarded;
 use joining::Joining;
 use leg::Leg;
 use server::Server;
@@ -72,6 +74,7 @@ pub struct Agent {
     closed: Option<Duration>,
     accounts: BTreeMap<PeerName, Login>,
     joinings: BTreeMap<PeerName, Joining>,
+    guards: BTreeMap<PeerName, Guarded>,
     unreadable: u64,
 }
 
@@ -139,6 +142,7 @@ impl Agent {
             closed: None,
             accounts: BTreeMap::new(),
             joinings: BTreeMap::new(),
+            guards: BTreeMap::new(),
             unreadable: 0,
         }
     }
@@ -215,6 +219,7 @@ impl Agent {
             Order::RefuseOffer { leg } => self.refuse_offer(leg),
             Order::StopAccepting { retry_after } => self.closed = Some(retry_after),
             Order::ReplaceAccounts(accounts) => self.replace_accounts(accounts),
+            Order::ReplaceGuards(guards) => self.replace_guards(guards),
             Order::ReplacePeers(peers) => self.setup.peers = peers,
         }
     }
@@ -272,7 +277,11 @@ impl Agent {
         match request.method {
             Method::Cancel => self.cancelled(&request, arrival),
             Method::Options => self.options(&request, arrival, leg),
-            Method::Invite if request.to.tag().is_none() => self.invited(&request, arrival),
+            Method::Invite if request.to.tag().is_none() => {
+                if self.is_proved(&request, arrival) {
+                    self.invited(&request, arrival);
+                }
+            }
             _ => match leg {
                 Some(leg) => self.inside(leg, &request, arrival),
                 None => {

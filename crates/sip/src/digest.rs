@@ -1,4 +1,4 @@
-//! Proving a password without saying it: answers to 401 and 407.
+//! Proving a password without saying it: answers to 401 and 407, and in `guard` the asking.
 //!
 //! RFC 7616 and RFC 8760, with RFC 2617 and RFC 2069 for those who stayed there. Of several challenges of one realm the
 //! strongest that we understand is answered. What is sent when, and to whom, is decided in `agent`; randomness
@@ -10,9 +10,12 @@
 
 mod algorithm;
 mod challenge;
+mod guard;
 
 use algorithm::Hash;
 use challenge::{Challenge, Protection};
+
+pub(crate) use guard::{Guard, Proof};
 
 use crate::grammar::quote;
 use crate::limits::REALMS;

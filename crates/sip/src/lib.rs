@@ -5,12 +5,14 @@
 //! itself. [`sdp`] answers and makes session descriptions. What a call *means* is decided elsewhere (`line` and
 //! `desk`), and sockets, clocks and names belong to the shell.
 //!
+//! It joins a trunk by [`Order::Register`], proves itself by the [`Account`] of the trunk's name, and lets a peer with a
+//! guard ([`Order::ReplaceGuards`]) in only if it does the same.
+//!
 //! Invariants: bytes from the network never panic and never grow anything past a stated bound; a stranger costs
 //! one table entry a minute and gets no answer; whatever lives has a named [`Deadline`]; every [`LegId`] that was
 //! announced ends in exactly one ending notice and one [`Notice::Released`].
 //!
-//! Absent on purpose, room left: TCP and TLS, reliable ringing of those we call, asking others
-//! for a password.
+//! Absent on purpose, room left: TCP and TLS, reliable ringing of those we call, being a registrar for others.
 
 mod address;
 mod agent;

@@ -104,6 +104,7 @@ names! {
     Identity "Identity" "y";
     WwwAuthenticate "WWW-Authenticate" "";
     ProxyAuthenticate "Proxy-Authenticate" "";
+    Authorization "Authorization" "";
 }
 
 impl Name {

@@ -153,6 +153,13 @@ pub enum Notice {
         /// Its final status, whatever it is: it is there. `None`: not a word in 32 seconds, or nothing could be sent.
         status: Option<u16>,
     },
+    /// A peer called with a wrong user name or password and was refused.
+    Unproved {
+        /// The name of the peer.
+        peer: Arc<str>,
+        /// Where it called from.
+        source: SocketAddr,
+    },
     /// Packets of a source that is no peer were dropped. Told for the first packet of a source, and at the end of
     /// the minute if more came.
     Stranger {
@@ -180,7 +187,10 @@ impl Notice {
             | Notice::Cancelled { leg }
             | Notice::Ended { leg, .. }
             | Notice::Released { leg } => Some(*leg),
-            Notice::Registration(_) | Notice::Probed { .. } | Notice::Stranger { .. } => None,
+            Notice::Registration(_)
+            | Notice::Probed { .. }
+            | Notice::Unproved { .. }
+            | Notice::Stranger { .. } => None,
         }
     }
 

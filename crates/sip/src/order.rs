@@ -144,6 +144,10 @@ pub enum Order {
     /// These are the accounts from now on. Placed calls choose theirs by [`CallOver`](Order::CallOver); in a call that
     /// came in, requests of ours are proved by the account that has the name of its peer.
     ReplaceAccounts(Vec<Account>),
+    /// From now on a new call from the peer of one of these names has to prove that it knows the password (401), and a
+    /// peer without one need not. Realms that are left open are `firstring`. A wrong password is told, at most once a minute
+    /// for each name, by [`Notice::Unproved`](crate::Notice::Unproved).
+    ReplaceGuards(Vec<Account>),
     /// Other sources are let in from now on. Calls that are up keep their source.
     ReplacePeers(Vec<Peer>),
 }

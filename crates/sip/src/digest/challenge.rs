@@ -36,6 +36,27 @@ pub(super) enum Protection {
     RequestAndBody,
 }
 
+/// One answer to a challenge, as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Authorization {
+    pub username: String,
+    pub realm: String,
+    pub nonce: String,
+    pub uri: String,
+    pub response: String,
+    pub algorithm: Algorithm,
+    pub protection: Protection,
+    pub cnonce: Option<String>,
+    /// `nc` as it was written.
+    pub count: Option<String>,
+}
+
+/// The answers that a request holds, those that cannot be read left out.
+pub(super) fn authorizations(message: &Message) -> Vec<Authorization> {
+    let lines = message.headers(Name::Authorization).flat_map(split);
+    lines.take(CHALLENGES).filter_map(|raw| raw.authorization()).collect()
+}
+
 /// The challenges of one header, in order. The second number says how many stood there that cannot be answered.
 pub(super) fn read(message: &Message, name: Name) -> (Vec<Challenge>, usize) {
     let (mut challenges, mut unusable) = (Vec::new(), 0);
@@ -82,11 +103,31 @@ fn split(line: &str) -> Vec<Raw<'_>> {
 }
 
 impl<'a> Raw<'a> {
-    fn challenge(&self) -> Option<Challenge> {
-        let sound = self.scheme.eq_ignore_ascii_case("Digest")
+    fn is_sound(&self) -> bool {
+        self.scheme.eq_ignore_ascii_case("Digest")
             && self.params.len() <= CHALLENGE_PARAMS
-            && self.params.iter().all(|param| param.is_empty() || pair(param).is_some());
-        if !sound {
+            && self.params.iter().all(|param| param.is_empty() || pair(param).is_some())
+    }
+
+    fn authorization(&self) -> Option<Authorization> {
+        if !self.is_sound() {
+            return None;
+        }
+        Some(Authorization {
+            username: self.text("username")??,
+            realm: self.text("realm")??,
+            nonce: self.text("nonce")??,
+            uri: self.text("uri")??,
+            response: self.text("response")??.to_ascii_lowercase(),
+            algorithm: Algorithm::read(self.text("algorithm")?.as_deref().unwrap_or("MD5"))?,
+            protection: protection(self.text("qop")?.as_deref())?,
+            cnonce: self.text("cnonce")?,
+            count: self.text("nc")?,
+        })
+    }
+
+    fn challenge(&self) -> Option<Challenge> {
+        if !self.is_sound() {
             return None;
         }
         let spelling = self.text("algorithm")?;
