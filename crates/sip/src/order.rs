@@ -101,7 +101,7 @@ pub enum Order {
         /// The name of the registration.
         name: Arc<str>,
     },
-    /// Others reach us at these addresses from now on, see [`Setup::advertised`](crate::Setup::advertised). Registrations
+    /// Others reach us at these addresses from now on, see [`Setup`](crate::Setup). Registrations
     /// whose address changed are renewed at once.
     Advertise(Vec<(SocketAddr, SocketAddr)>),
     /// Give up a placed call that is not answered yet. [`Notice::Refused`](crate::Notice::Refused) comes at once,

@@ -494,6 +494,10 @@ fn a_call_over_a_registration_is_known_as_its_own_and_no_other_gets_in() {
     hear(&mut desk, &again("BYE", 2));
     assert_eq!(desk.news(), ["Ended", "Released"]);
     desk.sent();
+    hear(&mut desk, &invite_over(&user, "given-up"));
+    hear(&mut desk, &invite_over(&user, "given-up").replace("INVITE", "CANCEL"));
+    assert_eq!(desk.said(), ["100 Trying", "200 OK", "487 Request Terminated"]);
+    assert_eq!(desk.news(), ["Invited", "Cancelled"]);
     let called = "P-Called-Party-ID: <sip:+13125550177@carrier.example>\r\nMax-Forwards";
     hear(&mut desk, &invite_over(&user, "called").replace("Max-Forwards", called));
     assert_eq!(invitation(&mut desk).map(|call| call.2).as_deref(), Some("+13125550177"));
