@@ -52,7 +52,7 @@ enum Typed<'a> {
 /// # Errors
 /// If stdin or stdout fails, or a busy file cannot be read.
 pub fn chat(chat: &Chat<'_>) -> anyhow::Result<ExitCode> {
-    let config = match Config::load(chat.file) {
+    let config = match Config::load_without_secrets(chat.file) {
         Ok(config) => config,
         Err(refusals) => return Ok(commands::tell_refusals(&refusals, chat.json)?),
     };

@@ -142,7 +142,8 @@ fn not_found(error: &ReadError) -> anyhow::Result<ExitCode> {
 
 fn place(place: &Place) -> anyhow::Result<(PathBuf, TimeZone)> {
     let Some(file) = &place.config else { return Ok((place.data.clone(), TimeZone::system())) };
-    let config = Config::load(Path::new(file)).map_err(|refusals| anyhow::anyhow!("{refusals}"))?;
+    let config =
+        Config::load_without_secrets(Path::new(file)).map_err(|refusals| anyhow::anyhow!("{refusals}"))?;
     Ok((config.data_directory.clone(), config.business.zone.clone()))
 }
 

@@ -30,7 +30,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, oneshot};
 
-use crate::config::{Advertise, Config, TrunkSettings};
+use crate::config::{Advertise, Config, Joining, TrunkSettings};
 use crate::media_thread::{self, MediaThreads};
 use crate::shell::addresses::Sockets;
 use crate::shell::calendars;
@@ -40,6 +40,7 @@ use crate::shell::hearing::Ears;
 use crate::shell::inbox::{Inbox, Letter};
 use crate::shell::keeping::{Asked, Keeper, written};
 use crate::shell::recording::Recordings;
+use crate::shell::registering;
 use crate::shell::saying::Sayings;
 use crate::shell::standing::{self, Board};
 use crate::web;
@@ -93,11 +94,12 @@ impl Desk {
         let runtime = Handle::current();
         calendars::watch(config, &inbox);
         calendars::forget_old(config, clock, &inbox);
+        registering::watch(config, &inbox);
         let filler = filler(&config.business, &prompts)?;
         let control = Control {
             clock,
             poll,
-            agent: sip::Agent::new(agent_setup(config, &sockets)?, seed()),
+            agent: agent(config, &sockets, clock)?,
             exchange,
             letters,
             media,
@@ -113,6 +115,8 @@ impl Desk {
             filler,
             calls: BTreeMap::new(),
             listens: BTreeMap::new(),
+            joining: joining(config),
+            contact_secret: registering::secret(&config.data_directory, seed()),
             end_by: None,
             over_by: None,
             pulse: Default::default(),
@@ -330,7 +334,8 @@ fn outbound(trunk: &TrunkSettings, sockets: &mut Sockets) -> anyhow::Result<Opti
     let path = found.into_iter().find_map(|remote| sockets.path_to(remote));
     let path =
         path.with_context(|| format!("trunk `{}`: no [sip] listen address reaches {target}", trunk.name))?;
-    Ok(Some(Outbound { path, domain: target.to_string() }))
+    let account = trunk.login.as_ref().map(|_| trunk.name.as_str().into());
+    Ok(Some(Outbound { path, domain: target.to_string(), account }))
 }
 
 fn diaries(config: &Config, clock: Clock) -> anyhow::Result<BTreeMap<String, Diary>> {
@@ -355,6 +360,18 @@ fn stored_bookings(directory: &Path, calendar: &str, now: jiff::Timestamp) -> Ve
         tracing::error!(calendar, %error, "Stored visits cannot be read, only the store keeps slots apart");
         Vec::new()
     })
+}
+
+fn agent(config: &Config, sockets: &Sockets, clock: Clock) -> anyhow::Result<sip::Agent> {
+    let mut agent = sip::Agent::new(agent_setup(config, sockets)?, seed());
+    let accounts = sip::Order::ReplaceAccounts(registering::accounts(config));
+    agent.handle(sip::Event::Order(accounts), clock.now().mono);
+    Ok(agent)
+}
+
+fn joining(config: &Config) -> BTreeMap<Arc<str>, Joining> {
+    let joining = config.trunks.iter().filter_map(|t| Some((t.name.as_str().into(), t.joining.clone()?)));
+    joining.collect()
 }
 
 fn agent_setup(config: &Config, sockets: &Sockets) -> anyhow::Result<sip::Setup> {

@@ -36,6 +36,8 @@ pub struct Outbound {
     pub path: sip::Path,
     /// The host part of whom we call.
     pub domain: String,
+    /// The name of the user agent's account, if the trunk asks for a password.
+    pub account: Option<Arc<str>>,
 }
 
 impl Setup {

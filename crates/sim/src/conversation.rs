@@ -386,7 +386,7 @@ impl Conversation {
                 self.agenda.retain(waits);
                 self.soon.push_back(Event::Sip(Notice::Ended { leg, by: EndedBy::Us }));
             }
-            Order::Call(call) => self.ring(*call),
+            Order::Call(call) | Order::CallOver { call, .. } => self.ring(*call),
             _ => {}
         }
     }

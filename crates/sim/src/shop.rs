@@ -44,7 +44,8 @@ impl Shop {
     pub fn setup(&self) -> Setup {
         let trunk = |name: &String| {
             let outbound = self.outbound.contains(name);
-            let outbound = outbound.then(|| Outbound { path: path(), domain: "192.0.2.2".to_string() });
+            let outbound =
+                outbound.then(|| Outbound { path: path(), domain: "192.0.2.2".to_string(), account: None });
             (name.clone(), Trunk { outbound })
         };
         let diary = |rules: &DiaryRules| (rules.calendar.clone(), Diary::new(rules.clone()));

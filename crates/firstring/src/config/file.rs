@@ -178,11 +178,6 @@ impl Default for DataForm {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("x-later" = {
-    "username": "a trunk with a password is not available yet; name the carrier's addresses in accept_from",
-    "auth_user": "a trunk with a password is not available yet; name the carrier's addresses in accept_from",
-    "password": "a trunk with a password is not available yet; name the carrier's addresses in accept_from",
-    "domain": "registration is not available yet; name the carrier's addresses in accept_from",
-    "registrar": "registration is not available yet; name the carrier's addresses in accept_from",
     "transport": "only udp is available yet; leave this out",
     "media": "encrypted sound is not available yet; leave this out",
 }))]
@@ -194,19 +189,30 @@ pub struct TrunkForm {
     #[serde(default)]
     #[schemars(example = &"generic")]
     pub carrier: Carrier,
-    /// Logs in at the carrier, so that it sends calls to wherever we are. Not available yet: calls come from
-    /// `accept_from`.
+    /// Registers at the carrier or phone system, so that it sends calls to wherever we are. Needs `username` and
+    /// `password`. While it does not succeed, calls come from `accept_from` only, and the console says why.
     #[serde(default)]
     pub register: bool,
-    /// The addresses or ranges that may send calls. Everybody else gets no answer at all.
+    /// The account, number or extension that is registered, and the name given when a password is asked for.
+    pub username: Option<String>,
+    /// The name given when a password is asked for, where it is not the `username`.
+    pub auth_user: Option<String>,
+    /// The account's password, as `env:NAME` or `file:PATH`.
+    pub password: Option<String>,
+    /// Where to register, `HOST` or `HOST:PORT`; without it at `domain`, else at `outbound_proxy`.
+    pub registrar: Option<String>,
+    /// The domain of the account, where it is not the registrar.
+    pub domain: Option<String>,
+    /// The addresses or ranges that may send calls without registration. Everybody else gets no answer at all.
+    #[serde(default)]
     #[schemars(example = ["192.0.2.10"])]
     pub accept_from: Vec<String>,
     /// How many calls the trunk carries at once, 1 to 10000. One caller more hears the carrier's busy tone.
     #[serde(default = "four")]
     #[schemars(range(min = 1, max = 10_000), example = 4)]
     pub channels: u32,
-    /// Where calls to people are sent: `HOST` or `HOST:PORT`. Without it nobody with a telephone number or an
-    /// extension can be rung over this trunk.
+    /// Where calls to people are sent, and registration goes through: `HOST` or `HOST:PORT`. Without it calls to people go
+    /// to the registrar; without either nobody with a telephone number or an extension can be rung over this trunk.
     #[schemars(example = &"sip.example.com:5060")]
     pub outbound_proxy: Option<String>,
     /// What the carrier does when this machine is gone, in your words; shown with every check.

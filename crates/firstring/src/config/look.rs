@@ -66,7 +66,7 @@ pub fn look(config: &Config) -> Vec<Finding> {
     found.push(web_port(config.web.listen));
     found.push(sound_ports(config));
     found.extend(disk(&config.data_directory));
-    found.extend(config.trunks.iter().map(trunk));
+    found.extend(config.trunks.iter().flat_map(trunk));
     found.extend(people(config));
     found.extend(plans(config));
     found.extend(visits(config));
@@ -155,8 +155,19 @@ fn writable(directory: &Path) -> std::io::Result<()> {
     written.and(removed)
 }
 
-fn trunk(trunk: &super::TrunkSettings) -> Finding {
+fn trunk(trunk: &super::TrunkSettings) -> Vec<Finding> {
     let about = format!("trunk {}", trunk.name);
+    let registers = trunk.joining.as_ref().map(|joining| {
+        let says = format!(
+            "registers as {} at {}; whether it is let in shows when the desk runs",
+            joining.user, joining.registrar
+        );
+        Finding::fine(about.clone(), says)
+    });
+    registers.into_iter().chain([without_us(trunk, about)]).collect()
+}
+
+fn without_us(trunk: &super::TrunkSettings, about: String) -> Finding {
     match &trunk.without_us {
         Some(words) => Finding::fine(about, format!("without this machine the carrier {words}")),
         None => Finding::weak(

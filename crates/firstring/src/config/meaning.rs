@@ -24,7 +24,9 @@ use super::file::{
 };
 use super::refusal::{Refusal, instead, nearest};
 use super::values::{self, Surroundings};
-use super::{CalendarSettings, Config, SipSettings, TrunkSettings, WebSettings, greeting, people, plans};
+use super::{
+    CalendarSettings, Config, SipSettings, TrunkSettings, WebSettings, greeting, joining, people, plans,
+};
 
 /// Reads what is written; the configuration is whole only if nothing was refused.
 pub(super) fn read(
@@ -187,10 +189,7 @@ impl Reading<'_> {
             self.taken(values::socket_address(&file.web.listen, "127.0.0.1:8080"), &at.key("listen"))?;
         let token = match &file.web.token {
             None => None,
-            Some(text) => {
-                let read = values::secret(text, file.allow_plain_secrets, self.around);
-                Some(Private::new(self.taken(read, &at.key("token"))?))
-            }
+            Some(text) => Some(self.secret(text, &at.key("token"))?),
         };
         if token.is_none() && !listen.ip().is_loopback() {
             let says =
@@ -216,20 +215,21 @@ impl Reading<'_> {
 
     fn trunk(&mut self, form: &TrunkForm, at: &At) -> TrunkSettings {
         let Carrier::Generic = form.carrier;
-        if form.register {
-            let says = "registration is not available yet; leave this out and name the carrier's addresses in accept_from";
-            self.refuse(&at.key("register"), says.to_string());
-        }
-        if form.accept_from.is_empty() {
-            let says = "nobody may send calls; name the carrier's addresses, like [\"192.0.2.10\"]";
+        if form.accept_from.is_empty() && !form.register {
+            let says = "nobody may send calls; name the carrier's addresses, like [\"192.0.2.10\"], or register = true";
             self.refuse(&at.key("accept_from"), says.to_string());
         }
+        let login = joining::login(form, at, self);
+        let joining = joining::joining(form, at, self);
         let target = form.outbound_proxy.as_deref().map(values::target);
+        let target = target.and_then(|read| self.taken(read, &at.key("outbound_proxy")));
         TrunkSettings {
             name: form.name.clone(),
             accept_from: self.each(&form.accept_from, &at.key("accept_from"), values::address_range),
             channels: form.channels,
-            target: target.and_then(|read| self.taken(read, &at.key("outbound_proxy"))),
+            target: target.or_else(|| joining.as_ref().map(|joining| joining.registrar.clone())),
+            login,
+            joining,
             without_us: form.without_us.clone(),
         }
     }
@@ -556,6 +556,11 @@ impl Reading<'_> {
     /// The value, or its error told at its place.
     pub(super) fn taken<T, E: ToString>(&mut self, read: Result<T, E>, at: &At) -> Option<T> {
         read.map_err(|error| self.refuse(at, error.to_string())).ok()
+    }
+
+    pub(super) fn secret(&mut self, text: &str, at: &At) -> Option<Private<String>> {
+        let read = values::secret(text, self.file.allow_plain_secrets, self.around);
+        self.taken(read, at).map(Private::new)
     }
 
     pub(super) fn refuse(&mut self, at: &At, says: String) {

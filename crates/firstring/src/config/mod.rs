@@ -14,6 +14,7 @@ mod document;
 mod file;
 mod greeting;
 mod hearing;
+mod joining;
 mod look;
 mod meaning;
 mod people;
@@ -38,9 +39,11 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 pub use hearing::hearing;
+pub use joining::{Joining, Login};
 pub use look::{Finding, Weight, look};
 pub use reference::{example, reference, schema};
 pub use refusal::{Refusal, Refusals};
+use values::Secrets;
 pub use values::{Advertise, Target};
 
 /// Everything one configuration file says, read and held against each other.
@@ -89,8 +92,12 @@ pub struct WebSettings {
 pub struct TrunkSettings {
     /// Unique among trunks.
     pub name: String,
-    /// Who may send calls; not empty, and no address is in the ranges of two trunks.
+    /// Who may send calls without registration; no address is in the ranges of two trunks.
     pub accept_from: Vec<IpNet>,
+    /// What is answered when the trunk asks for a password.
+    pub login: Option<Login>,
+    /// Where we register so that calls reach us, if at all.
+    pub joining: Option<Joining>,
     /// Calls at once.
     pub channels: u32,
     /// Where calls to people are sent, if anywhere.
@@ -116,6 +123,15 @@ impl Config {
     ///
     /// Looks at nothing else of this machine: see [`look()`].
     pub fn load(path: &Path) -> Result<Config, Refusals> {
+        Config::load_with(path, Secrets::Read)
+    }
+
+    /// The same for commands that call nobody and show no console: secrets need not be at hand, and are left empty.
+    pub fn load_without_secrets(path: &Path) -> Result<Config, Refusals> {
+        Config::load_with(path, Secrets::LeftOut)
+    }
+
+    fn load_with(path: &Path, secrets: Secrets) -> Result<Config, Refusals> {
         let shown = path.display().to_string();
         let whole = |says: String| {
             Refusals::new(vec![Refusal { file: shown.clone(), line: 0, key: String::new(), says }])
@@ -123,13 +139,17 @@ impl Config {
         let text = read_text(path).map_err(whole)?;
         let directory = path.parent().unwrap_or(Path::new(""));
         let variable = |name: &str| std::env::var(name).ok();
-        Config::read(&shown, &text, &values::Surroundings { directory, variable: &variable })
+        Config::read(&shown, &text, &values::Surroundings { directory, variable: &variable, secrets })
     }
 
     /// Reads a configuration that is no file of its own, like the demo's; relative paths begin in `directory`, and
     /// `env:` finds nothing.
     pub fn from_text(name: &str, text: &str, directory: &Path) -> Result<Config, Refusals> {
-        Config::read(name, text, &values::Surroundings { directory, variable: &|_| None })
+        Config::read(
+            name,
+            text,
+            &values::Surroundings { directory, variable: &|_| None, secrets: Secrets::Read },
+        )
     }
 
     fn read(file: &str, text: &str, around: &values::Surroundings<'_>) -> Result<Config, Refusals> {

@@ -19,6 +19,7 @@ use media::{
 use mio::{Events, Poll, Token};
 use tokio::sync::broadcast;
 
+use crate::config::Joining;
 use crate::media_thread::{MediaThreads, Pulse, RingTap};
 use crate::shell::addresses::Sockets;
 use crate::shell::clock::Clock;
@@ -26,6 +27,7 @@ use crate::shell::hearing::{Ears, TAP};
 use crate::shell::inbox::{Inbox, Letter};
 use crate::shell::keeping::Keeper;
 use crate::shell::recording::Recordings;
+use crate::shell::registering;
 use crate::shell::saying::Sayings;
 use crate::shell::standing::Board;
 use crate::shell::telling::{self, Name};
@@ -89,6 +91,10 @@ pub struct Control {
     pub opening: BTreeMap<SoundId, Connect>,
     /// Which call a leg's sound belongs to.
     pub calls: BTreeMap<SoundId, CallId>,
+    /// Trunks that want to be registered at, by name, and the secret behind our contacts there.
+    pub joining: BTreeMap<Arc<str>, Joining>,
+    /// What makes our contacts unguessable.
+    pub contact_secret: [u64; 2],
     /// When people who still talk are cut off, once the desk is to stop.
     pub end_by: Option<Duration>,
     /// When the far ends' answers to our last BYEs are no longer awaited.
@@ -187,6 +193,7 @@ impl Control {
                     self.play();
                 }
                 Letter::Stop => self.stop(),
+                Letter::RegistrarFound { trunk, addresses } => self.register(&trunk, addresses),
                 Letter::Forget { before } => self.keeper.forget(before),
                 Letter::Busy { calendar, busy } => {
                     if let Some(diary) = self.exchange.board_mut().diary(&calendar) {
@@ -216,7 +223,22 @@ impl Control {
     /// Takes no more calls. People who talk may finish, for a while.
     fn stop(&mut self) {
         self.end_by.get_or_insert(self.clock.now().mono + LAST_TALKS);
+        for name in std::mem::take(&mut self.joining).into_keys() {
+            self.order_sip(sip::Order::Unregister { name });
+        }
         self.tell(Event::Closing(Closing::LetPeopleFinish));
+    }
+
+    fn register(&mut self, trunk: &Arc<str>, addresses: Vec<std::net::SocketAddr>) {
+        let Some(joining) = self.joining.get(trunk) else { return };
+        let registrar =
+            registering::registrar(trunk, joining, self.contact_secret, addresses, &mut self.sockets);
+        self.order_sip(sip::Order::Register(Box::new(registrar)));
+    }
+
+    fn order_sip(&mut self, order: sip::Order) {
+        self.agent.handle(sip::Event::Order(order), self.clock.now().mono);
+        self.drain();
     }
 
     fn tell(&mut self, event: Event) {
@@ -251,6 +273,9 @@ impl Control {
                 let because =
                     format!("{} is in no trunk's accept_from; its packets are not answered", source.ip());
                 self.refusals.note(self.clock.now().wall, None, None, &because);
+            }
+            sip::Action::Tell(sip::Notice::Registration(registration)) => {
+                self.board.registered(&registration)
             }
             sip::Action::Tell(notice) => {
                 tracing::trace!(target: "firstring::sip", notice = %Name(&notice), "Notice");

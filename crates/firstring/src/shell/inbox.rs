@@ -17,6 +17,13 @@ pub enum Letter {
     Rendered(crate::shell::saying::Rendered),
     /// The desk is to stop.
     Stop,
+    /// Where a trunk's registrar is, for the first time or anew.
+    RegistrarFound {
+        /// The trunk.
+        trunk: Arc<str>,
+        /// In the order to be tried; not empty.
+        addresses: Vec<std::net::SocketAddr>,
+    },
     /// What was kept longer than the owner wants is to be deleted.
     Forget {
         /// The oldest moment that is kept.

@@ -11,6 +11,7 @@ pub mod hearing;
 pub mod inbox;
 pub mod keeping;
 pub mod recording;
+pub mod registering;
 pub mod saying;
 pub mod standing;
 pub mod telling;

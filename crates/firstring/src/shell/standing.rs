@@ -11,7 +11,7 @@ use line::Exchange;
 use crate::config::Config;
 use crate::shell::clock::Clock;
 use crate::shell::keeping::Keeper;
-use crate::web::{Line, OpenNow, Standing, StoreHealth, Trunk};
+use crate::web::{Line, OpenNow, Registration, Standing, StoreHealth, Trunk};
 
 /// What changes from call to call.
 #[derive(Debug, Default)]
@@ -21,6 +21,7 @@ pub struct Board {
     letters_dropped: AtomicU64,
     journal_lines_dropped: AtomicU64,
     sound_is_late: AtomicBool,
+    registrations: Mutex<BTreeMap<String, Registration>>,
     store: Mutex<StoreHealth>,
 }
 
@@ -28,7 +29,28 @@ impl Board {
     /// Nothing is going on.
     pub fn new(config: &Config) -> Board {
         let channels_up = config.trunks.iter().map(|trunk| (trunk.name.clone(), AtomicU32::new(0))).collect();
-        Board { channels_up, ..Board::default() }
+        let joining = config.trunks.iter().filter(|trunk| trunk.joining.is_some());
+        let registrations = joining.map(|trunk| (trunk.name.clone(), Registration::not_yet())).collect();
+        Board { channels_up, registrations: Mutex::new(registrations), ..Board::default() }
+    }
+
+    /// A registration stands otherwise than before, or a try has failed.
+    pub fn registered(&self, told: &sip::Registration) {
+        let now = Registration::of(told);
+        let mut registrations = self.registrations.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = registrations.insert(told.name.to_string(), now.clone());
+        drop(registrations);
+        if before.as_ref() == Some(&now) {
+            return;
+        }
+        let trunk = &told.name;
+        match told.state {
+            sip::RegistrationState::Registered => tracing::info!(%trunk, "Registered, calls reach us"),
+            sip::RegistrationState::Unregistered => tracing::info!(%trunk, "Registered no more"),
+            sip::RegistrationState::Interrupted | sip::RegistrationState::Refused => {
+                tracing::warn!(%trunk, why = %now.reason, "Not registered, so calls over this trunk may not reach us");
+            }
+        }
     }
 
     /// Written by the control thread after each turn of its work.
@@ -65,11 +87,20 @@ pub fn standing(config: &Config, clock: Clock, started: Timestamp, board: &Board
             "sound leaves late: this machine is short of processor time, callers hear gaps".to_string(),
         );
     }
+    let registrations = board.registrations.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    for (trunk, registration) in &registrations {
+        if registration.state == "interrupted" || registration.state == "refused" {
+            troubles.push(format!(
+                "trunk {trunk} is not registered, so its calls may not reach us: {}",
+                registration.reason
+            ));
+        }
+    }
     Standing {
         started,
         calls_up: board.calls_up.load(Ordering::Relaxed),
         lines: lines(config, clock.now().wall),
-        trunks: trunks(config, board),
+        trunks: trunks(config, board, &registrations),
         troubles,
         store,
         journal_lines_dropped: board.journal_lines_dropped.load(Ordering::Relaxed),
@@ -96,7 +127,7 @@ fn lines(config: &Config, now: Timestamp) -> Vec<Line> {
     business.lines.iter().map(shown).collect()
 }
 
-fn trunks(config: &Config, board: &Board) -> Vec<Trunk> {
+fn trunks(config: &Config, board: &Board, registrations: &BTreeMap<String, Registration>) -> Vec<Trunk> {
     let shown = |trunk: &crate::config::TrunkSettings| Trunk {
         name: trunk.name.clone(),
         // The configuration refuses every other carrier until its preset exists.
@@ -104,6 +135,7 @@ fn trunks(config: &Config, board: &Board) -> Vec<Trunk> {
         accept_from: trunk.accept_from.iter().map(ToString::to_string).collect(),
         channels: trunk.channels,
         channels_up: board.channels_up.get(&trunk.name).map_or(0, |up| up.load(Ordering::Relaxed)),
+        registration: registrations.get(&trunk.name).cloned(),
         without_us: trunk.without_us.clone(),
     };
     config.trunks.iter().map(shown).collect()

@@ -35,7 +35,7 @@ use utoipa_axum::routes;
 
 pub use access::Access;
 pub use live::Feed;
-pub use now::{Line, OpenNow, Standing, StoreHealth, Trunk};
+pub use now::{Line, OpenNow, Registration, Standing, StoreHealth, Trunk};
 
 use metrics::Metrics;
 use refusals::Refusals;

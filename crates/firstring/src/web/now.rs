@@ -93,8 +93,39 @@ pub struct Trunk {
     pub channels: u32,
     /// Of these, in use.
     pub channels_up: u32,
+    /// How its registration stands, if it registers.
+    pub registration: Option<Registration>,
     /// What the carrier does when this machine is gone.
     pub without_us: Option<String>,
+}
+
+/// How a registration stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Registration {
+    /// `pending`, `registered`, `interrupted` (tried again soon), `refused` (somebody has to look) or `unregistered`.
+    pub state: &'static str,
+    /// The registrar's last status, if it gave one.
+    pub status: Option<u16>,
+    /// What happened and what helps; empty while registered.
+    pub reason: String,
+}
+
+impl Registration {
+    /// Nothing has been tried.
+    pub fn not_yet() -> Registration {
+        Registration { state: "pending", status: None, reason: String::new() }
+    }
+
+    /// As the user agent tells it.
+    pub fn of(told: &sip::Registration) -> Registration {
+        let state = match told.state {
+            sip::RegistrationState::Registered => "registered",
+            sip::RegistrationState::Interrupted => "interrupted",
+            sip::RegistrationState::Refused => "refused",
+            sip::RegistrationState::Unregistered => "unregistered",
+        };
+        Registration { state, status: told.status, reason: told.reason.clone() }
+    }
 }
 
 /// All lines.

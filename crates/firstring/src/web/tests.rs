@@ -129,6 +129,7 @@ fn standing() -> Standing {
             name: "ma\"in".to_string(),
             carrier: "generic".to_string(),
             accept_from: vec!["192.0.2.0/24".to_string()],
+            registration: None,
             channels: 4,
             channels_up: 1,
             without_us: None,

@@ -160,13 +160,31 @@ steps = ["assistant", {{ ring = "on-call", for = "10s" }}, "message"]
         desk
     }
 
+    /// The trunk registers at this port, as `rivera`; nobody may send calls without.
+    pub fn registers(&self, port: u16, password: &str) {
+        fs::write(self.folder().join("password"), password).unwrap();
+        let trunk = format!(
+            "register = true\nusername = \"rivera\"\npassword = \"file:password\"\nregistrar = \"127.0.0.1:{port}\"\ndomain = \"example.com\""
+        );
+        let text = fs::read_to_string(self.file()).unwrap();
+        let text = text.replace("accept_from = [\"127.0.0.1\"]", &trunk);
+        let proxy = format!("outbound_proxy = \"127.0.0.1:{}\"\n", self.person);
+        assert!(text.contains(&trunk) && text.contains(&proxy), "{text}");
+        fs::write(self.file(), text.replace(&proxy, "")).unwrap();
+    }
+
     /// Begins a call by script with the caller of ours.
     pub fn call(&self, from: &str, script: &str) -> Caller {
+        self.call_over(self.sip, from, script)
+    }
+
+    /// The same, through whatever listens at this port.
+    pub fn call_over(&self, port: u16, from: &str, script: &str) -> Caller {
         let name = from.trim_start_matches('+');
         let (file, told) =
             (self.folder().join(format!("{name}.txt")), self.folder().join(format!("{name}.out")));
         fs::write(&file, script).unwrap();
-        let uri = format!("sip:{LINE}@127.0.0.1:{}", self.sip);
+        let uri = format!("sip:{LINE}@127.0.0.1:{port}");
         let child = Command::new(FIRSTRING)
             .args(["--json", "test-call", &uri, "--from", from, "--script"])
             .arg(&file)
@@ -394,6 +412,11 @@ impl Phone {
         (status(&message), tag)
     }
 
+    /// The same phone, behind a proxy at this port.
+    pub fn behind(self, proxy: u16) -> Phone {
+        Phone { desk: ([127, 0, 0, 1], proxy).into(), ..self }
+    }
+
     /// Calls; if it is answered, says so. Gives the status and the call's tag.
     pub fn invite(&mut self, call: &str) -> (u16, String) {
         self.send("INVITE", 1, call, "");
@@ -406,7 +429,10 @@ impl Phone {
     pub fn answer(&self, request: &str, to_tag: &str) {
         let mut text = "SIP/2.0 200 OK\r\n".to_owned();
         for line in request.lines() {
-            if ["Via:", "From:", "Call-ID:", "CSeq:"].iter().any(|name| line.starts_with(name)) {
+            if ["Via:", "Record-Route:", "From:", "Call-ID:", "CSeq:"]
+                .iter()
+                .any(|name| line.starts_with(name))
+            {
                 text += &format!("{line}\r\n");
             } else if line.starts_with("To:") {
                 text += &format!("{line}{to_tag}\r\n");

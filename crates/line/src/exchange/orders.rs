@@ -1,6 +1,7 @@
 //! What the desk orders, carried out on legs: SIP for the far end, sound for the ear.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use desk::business::Reach;
@@ -208,7 +209,12 @@ impl Exchange {
             sdp,
             ring_for: leg.ring_for,
         };
-        self.out.push_back(Action::Sip(sip::Order::Call(Box::new(placed))));
+        let call = Box::new(placed);
+        let order = match &outbound.account {
+            Some(account) => sip::Order::CallOver { account: Arc::clone(account), call },
+            None => sip::Order::Call(call),
+        };
+        self.out.push_back(Action::Sip(order));
     }
 
     fn connect(&mut self, call: CallNumber, person: u16, now: Moment) {

@@ -91,7 +91,7 @@ impl Day<'_> {
         match order {
             Order::Answer { leg, sdp } => self.answered(leg, &sdp),
             Order::Refuse { leg, .. } => self.end(leg, EndedBy::Us),
-            Order::Call(call) => self.place(*call),
+            Order::Call(call) | Order::CallOver { call, .. } => self.place(*call),
             Order::Cancel { leg } | Order::HangUp { leg, .. } => match self.phones.contains_key(&leg) {
                 true => self.give_up(leg),
                 false => self.end(leg, EndedBy::Us),

@@ -39,7 +39,7 @@ impl Promise for NoLegLeftOpen {
             Seen::Told(Event::Sip(Notice::Invited(invitation))) => {
                 self.legs.insert(invitation.leg);
             }
-            Seen::Ordered(Action::Sip(Order::Call(call))) => {
+            Seen::Ordered(Action::Sip(Order::Call(call) | Order::CallOver { call, .. })) => {
                 self.legs.insert(call.leg);
             }
             Seen::Told(Event::Sip(notice)) if notice.is_ending() => {
@@ -107,7 +107,7 @@ impl Promise for LatePersonReleased {
     fn see(&mut self, seen: Seen<'_>, now: Moment) -> Result<(), Broken> {
         match seen {
             Seen::Told(Event::SoundOpened { sound, .. }) => self.opened = Some(*sound),
-            Seen::Ordered(Action::Sip(Order::Call(call))) => {
+            Seen::Ordered(Action::Sip(Order::Call(call) | Order::CallOver { call, .. })) => {
                 self.sounds.extend(self.opened.take().map(|sound| (sound, call.leg)));
             }
             Seen::Told(Event::Sip(Notice::Answered { leg, .. })) => {

@@ -1,0 +1,135 @@
+//! Staying registered at the trunks that want it: their names are looked up here, the user agent does the rest.
+//!
+//! A name is looked up again and again: an address that changed is taken up, and while the lookup fails the addresses
+//! found last still count. Invariant: nothing here waits on the control thread, and no start waits on a lookup.
+
+use std::fs;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::{Config, Joining, TrunkSettings};
+use crate::shell::addresses::Sockets;
+use crate::shell::inbox::{Inbox, Letter};
+
+/// How often a name that is known is looked up again.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// How often one is that was never found.
+const LOOK_SOON: Duration = Duration::from_secs(3);
+/// For how long we ask to be registered: carriers grant less where they want to.
+const EXPIRES: Duration = Duration::from_secs(600);
+/// Shorter than the 30 seconds after which common routers close a door.
+const KEEP_ALIVE: Duration = Duration::from_secs(25);
+/// A name with more addresses than this is looked at no further.
+const MOST_ADDRESSES: usize = 8;
+
+/// What the user agent proves itself with.
+pub fn accounts(config: &Config) -> Vec<sip::Account> {
+    let account = |trunk: &TrunkSettings| {
+        let login = trunk.login.as_ref()?;
+        let credentials = sip::Credentials {
+            username: login.user.clone(),
+            password: sip::Password::new(login.password.reveal().clone()),
+            realm: None,
+        };
+        Some(sip::Account { name: trunk.name.as_str().into(), credentials })
+    };
+    config.trunks.iter().filter_map(account).collect()
+}
+
+/// Looks up the host of every trunk that registers, from now on.
+pub fn watch(config: &Config, inbox: &Inbox) {
+    for trunk in &config.trunks {
+        if let Some(joining) = &trunk.joining {
+            let host = joining.next_hop();
+            let host = (host.host.clone(), host.port);
+            tokio::spawn(look_up(trunk.name.as_str().into(), host, inbox.clone()));
+        }
+    }
+}
+
+async fn look_up(trunk: Arc<str>, (host, port): (String, u16), inbox: Inbox) {
+    let mut known: Vec<SocketAddr> = Vec::new();
+    let mut told = false;
+    loop {
+        match tokio::net::lookup_host((host.as_str(), port)).await {
+            Ok(found) => {
+                let mut found: Vec<SocketAddr> = found.take(MOST_ADDRESSES).collect();
+                found.dedup();
+                told = false;
+                if !found.is_empty() && found != known {
+                    known.clone_from(&found);
+                    inbox.post(Letter::RegistrarFound { trunk: Arc::clone(&trunk), addresses: found });
+                }
+            }
+            Err(error) if !told => {
+                told = true;
+                tracing::warn!(%trunk, %host, %error, "The registrar's name is not found, so calls over this trunk may not reach us; check registrar, or this machine's name server");
+            }
+            Err(_) => {}
+        }
+        tokio::time::sleep(if known.is_empty() { LOOK_SOON } else { LOOK_AGAIN }).await;
+    }
+}
+
+/// What to register where, now that it is known where that is.
+pub fn registrar(
+    name: &Arc<str>,
+    joining: &Joining,
+    secret: [u64; 2],
+    addresses: Vec<SocketAddr>,
+    sockets: &mut Sockets,
+) -> sip::Registrar {
+    let proxy = joining.proxy.as_ref().map(|proxy| format!("sip:{proxy};lr"));
+    sip::Registrar {
+        name: Arc::clone(name),
+        registrar: joining.registrar.to_string(),
+        user: joining.user.clone(),
+        domain: joining.domain.clone(),
+        proxy: proxy.and_then(|proxy| sip::Uri::parse(&proxy).ok()),
+        paths: addresses.into_iter().filter_map(|address| sockets.path_to(address)).collect(),
+        contact_user: sip::contact_user(secret, name),
+        expires: EXPIRES,
+        keep_alive: Some(KEEP_ALIVE),
+    }
+}
+
+/// Whatever makes our contacts unguessable; kept, so that a restart replaces its contact instead of adding one. Where it
+/// cannot be kept, `otherwise` serves until the next start.
+pub fn secret(directory: &Path, otherwise: [u64; 2]) -> [u64; 2] {
+    let path = directory.join("contact");
+    if let Some(kept) = fs::read_to_string(&path).ok().and_then(|text| read_secret(&text)) {
+        return kept;
+    }
+    let mut options = fs::OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(&path);
+    let written = file.and_then(|mut file| writeln!(file, "{:016x}{:016x}", otherwise[0], otherwise[1]));
+    if let Err(error) = written {
+        tracing::debug!(%error, "The secret of our contacts is not kept");
+    }
+    otherwise
+}
+
+fn read_secret(text: &str) -> Option<[u64; 2]> {
+    let text = text.trim();
+    let (one, two) = (text.len() == 32).then(|| text.split_at_checked(16)).flatten()?;
+    Some([u64::from_str_radix(one, 16).ok()?, u64::from_str_radix(two, 16).ok()?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_contact_stays_the_same_over_restarts() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(secret(directory.path(), [1, 2]), [1, 2]);
+        assert_eq!(secret(directory.path(), [3, 4]), [1, 2]);
+        fs::write(directory.path().join("contact"), "torn").unwrap();
+        assert_eq!(secret(directory.path(), [5, 6]), [5, 6]);
+        assert_eq!(secret(Path::new("/nonexistent/desk"), [7, 8]), [7, 8]);
+    }
+}
