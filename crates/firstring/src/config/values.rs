@@ -352,4 +352,15 @@ mod tests {
             Err("the environment has no variable DESK_TOKEN; set it, or write file:PATH".to_string())
         );
     }
+
+    #[test]
+    fn what_only_looks_at_what_is_stored_wants_no_secret_and_still_refuses_one_in_plain_sight() {
+        let nowhere = |_: &str| None;
+        let around =
+            Surroundings { directory: Path::new("/"), variable: &nowhere, secrets: Secrets::LeftOut };
+        for absent in ["env:TRUNK_PASSWORD", "file:nowhere"] {
+            assert_eq!(secret(absent, false, &around), Ok(String::new()));
+        }
+        assert!(secret("hunter2", false, &around).is_err());
+    }
 }
