@@ -49,6 +49,8 @@ use crate::web::refusals::Refusals;
 
 /// Live events a slow watcher may be behind before it misses some.
 const WATCHED: usize = 4_096;
+/// From so many channels on, hearing steps back so far for the threads that keep sound flowing. Measured: decision 0001.
+const CROWD: (u32, u16) = (100, 10);
 
 /// A desk that is up.
 pub struct Desk {
@@ -217,7 +219,7 @@ async fn voices(
     let prompts = Arc::new(Prompts::new(speaker, place.directory()));
     prompts.render_all(&prompt_list(&config.business), progress).await?;
     drop(place);
-    let hear = hearing(&config.business, command).await?;
+    let hear = hearing(config, command).await?;
     Ok((prompts, Ears::new(hear, Handle::current(), inbox.clone())))
 }
 
@@ -272,9 +274,11 @@ fn prompt_list(business: &Business) -> Vec<Prompt> {
     lines.into_iter().map(|line| Prompt { line, recording: None }).collect()
 }
 
-async fn hearing(business: &Business, command: WorkerCommand) -> anyhow::Result<Arc<dyn Hear>> {
-    let grammars = grammars(business);
-    match LocalHearing::start(HearingSettings::new(command), &grammars).await {
+async fn hearing(config: &Config, command: WorkerCommand) -> anyhow::Result<Arc<dyn Hear>> {
+    let grammars = grammars(&config.business);
+    let channels: u32 = config.trunks.iter().map(|trunk| trunk.channels).fold(0, u32::saturating_add);
+    let nice = if channels > CROWD.0 { CROWD.1 } else { 0 };
+    match LocalHearing::start(HearingSettings { nice, ..HearingSettings::new(command) }, &grammars).await {
         Ok(hearing) => Ok(Arc::new(hearing)),
         Err(problems) if problems.iter().all(|p| matches!(p, GrammarError::Lexicon(_))) => {
             let why = sentence(&problems);

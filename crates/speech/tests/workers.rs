@@ -125,6 +125,31 @@ async fn a_worker_that_loads_for_longer_than_a_caller_waits_serves_the_next_one(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn workers_step_back_as_far_as_they_are_told() {
+    if !model_is_installed() {
+        return;
+    }
+    for (mark, more) in [("as-others", 0), ("behind-others", 5)] {
+        let marked = Marked::new(mark);
+        let hearing =
+            LocalHearing::start(HearingSettings { nice: more, ..marked.settings() }, &plumber()).await;
+        let hearing = hearing.unwrap();
+        while hearing.idle() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let [worker] = &marked.running()[..] else { panic!("one stands ready") };
+        assert_eq!(niceness(worker), niceness("self") + i32::from(more));
+    }
+}
+
+/// The 19th field of the line, the 17th after the name. Source: `proc(5)`.
+fn niceness(pid: &str) -> i32 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
+    let after_name = stat.rsplit(") ").next().expect("a name in brackets");
+    after_name.split(' ').nth(16).and_then(|field| field.parse().ok()).expect("a number")
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn workers_end_with_the_desk() {
     if !model_is_installed() {
         return;

@@ -50,6 +50,9 @@ pub struct HearingSettings {
     /// How long a caller waits for a worker that is started for them (it takes 30 ms); then they go on without, and the
     /// worker stands ready for whoever comes next.
     pub start_within: Duration,
+    /// How far workers step back for others once they are loaded: `nice(2)`, 0 to 19. A desk with hundreds of legs needs
+    /// it for its sound; on a small one it only makes callers wait when the machine is busy elsewhere.
+    pub nice: u16,
     /// From [`HearSession::finish`] to the result; then the worker is given up (it takes 15 ms when the sound came in
     /// real time). Raise it only where whole utterances are pushed at once.
     pub result_within: Duration,
@@ -63,6 +66,7 @@ impl HearingSettings {
             model: PathBuf::from(MODEL_DIRECTORY),
             idle: 2,
             most: 12,
+            nice: 0,
             start_within: Duration::from_secs(3),
             result_within: Duration::from_secs(2),
         }
@@ -278,6 +282,9 @@ impl Pool {
         for grammar in self.grammars.iter() {
             let define = Message::Define { name: grammar.name.clone(), jsgf: grammar.text() };
             worker.order(&define, LOADED_WITHIN).await?;
+        }
+        if self.settings.nice > 0 {
+            worker.order(&Message::GiveWay { nice: self.settings.nice }, LOADED_WITHIN).await?;
         }
         Ok(worker)
     }

@@ -35,6 +35,7 @@ pub(super) fn serve<R: Read, W: Write>(desk: &mut Desk<R, W>) -> Result<(), Wire
         let answer = match desk.next()? {
             Message::Define { name, jsgf } => Some(done(ears.grammar.define(&name, &jsgf))),
             Message::Pronounce { word } => Some(pronounced(&word)),
+            Message::GiveWay { nice } => Some(give_way(nice)),
             Message::Listen { turn, seed, grammars } => ears.listen(turn, seed, grammars).err().map(refused),
             Message::Sound { samples } => {
                 ears.hear(&samples).unwrap_or_else(|problem| Some(refused(problem)))
@@ -55,6 +56,13 @@ pub(super) fn serve<R: Read, W: Write>(desk: &mut Desk<R, W>) -> Result<(), Wire
             desk.tell(&answer)?;
         }
     }
+}
+
+/// Hearing yields to the threads that keep sound flowing where these have much to do: `docs/decisions/0001-media-plan.md`.
+/// A system that refuses it changes nothing else.
+fn give_way(nice: u16) -> Message {
+    let _ = rustix::process::nice(i32::from(nice.min(19)));
+    Message::Ready
 }
 
 fn pronounced(word: &str) -> Message {

@@ -51,19 +51,9 @@ impl Kind {
 /// Exit code 0: the desk closed it. 1: it sent something we do not understand. 2: standard input is no socket.
 pub fn main(kind: Kind) -> ExitCode {
     let Some(socket) = standard_input_socket() else { return ExitCode::from(2) };
-    give_way(kind);
     match serve(kind, socket) {
         Ok(()) | Err(WireError::Closed) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
-    }
-}
-
-/// Hearing yields to the threads that keep sound flowing. Measured: beside 500 legs, gaps stay under 30 ms only so
-/// (`docs/decisions/0001-media-plan.md`). A system that refuses it changes nothing else.
-fn give_way(kind: Kind) {
-    match kind {
-        Kind::Hear | Kind::Check => drop(rustix::process::nice(10)),
-        Kind::Speak => {}
     }
 }
 

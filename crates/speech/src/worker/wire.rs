@@ -9,7 +9,7 @@
 use std::io::Read;
 
 /// Both ends must speak the same. They are one binary, so a difference means a half-finished update.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// Largest frame, in bytes: two and a half minutes of sound.
 pub const LARGEST: usize = 4 * 1024 * 1024;
@@ -62,7 +62,12 @@ pub enum Message {
         /// Its JSGF text.
         jsgf: String,
     },
-    /// From a hearing worker: `Open` or `Define` is done.
+    /// To a hearing worker: from now on others come first.
+    GiveWay {
+        /// How far to step back, 1 to 19: `nice(2)`.
+        nice: u16,
+    },
+    /// From a hearing worker: `Open`, `Define` or `GiveWay` is done.
     Ready,
     /// From a worker: that did not work.
     Refused {
@@ -178,6 +183,7 @@ pub fn encode(message: &Message) -> Vec<u8> {
         Message::Pronounced { phones } => w.kind(13).text(phones),
         Message::Say { id, voice, text, stretch } => w.kind(14).u64(*id).text(voice).text(text).u16(*stretch),
         Message::Said { id, samples } => w.kind(15).u64(*id).sound(samples),
+        Message::GiveWay { nice } => w.kind(16).u16(*nice),
     };
     w.finish()
 }
@@ -206,6 +212,7 @@ pub fn decode(content: &[u8]) -> Result<Message, WireError> {
         13 => Message::Pronounced { phones: r.text()? },
         14 => Message::Say { id: r.u64()?, voice: r.text()?, text: r.text()?, stretch: r.u16()? },
         15 => Message::Said { id: r.u64()?, samples: r.sound()? },
+        16 => Message::GiveWay { nice: r.u16()? },
         _ => return Err(WireError::Malformed),
     };
     if r.0.is_empty() { Ok(message) } else { Err(WireError::Malformed) }
@@ -346,6 +353,7 @@ mod tests {
             Message::Pronounced { phones: "R IH".into() },
             Message::Say { id: 9, voice: "slt".into(), text: "hello".into(), stretch: 100 },
             Message::Said { id: 9, samples: vec![] },
+            Message::GiveWay { nice: 10 },
         ]
     }
 
