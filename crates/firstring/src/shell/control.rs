@@ -13,9 +13,7 @@ use std::time::Duration;
 use desk::call::Closing;
 use desk::record::CallId;
 use line::{Action, Event, Exchange, Live, Opening, SoundEvent, SoundId, SoundOrder};
-use media::{
-    AddressRange, BargeIn, Connect, DigitTypes, Filler, LegId, Listen, Order, OursFrom, Play, SpeechEnd,
-};
+use media::{AddressRange, BargeIn, Connect, Filler, LegId, Listen, Order, OursFrom, Play, SpeechEnd};
 use mio::{Events, Poll, Token};
 use tokio::sync::broadcast;
 
@@ -27,8 +25,8 @@ use crate::shell::hearing::{Ears, TAP};
 use crate::shell::inbox::{Inbox, Letter};
 use crate::shell::keeping::Keeper;
 use crate::shell::recording::Recordings;
-use crate::shell::registering;
 use crate::shell::saying::Sayings;
+use crate::shell::signalling::connection;
 use crate::shell::standing::Board;
 use crate::shell::telling::{self, Name};
 use crate::web::metrics::Metrics;
@@ -36,8 +34,6 @@ use crate::web::refusals::Refusals;
 
 /// The waker's token; sockets count from zero.
 pub const WAKER: Token = Token(usize::MAX);
-/// Datagrams read from one socket before the calls are looked after.
-const BATCH: usize = 64;
 /// A turn of speech longer than this is cut, and understood as far as it went.
 const LONGEST_TURN: Duration = Duration::from_secs(15);
 /// People who talk when the desk is to stop have this long to finish.
@@ -152,38 +148,7 @@ impl Control {
         calls.into_iter().chain(agent).chain(self.end_by).chain(self.over_by).min()
     }
 
-    /// Every socket is read on every turn: a batch that was cut short has no second readiness event.
-    fn read_sockets(&mut self, buffer: &mut [u8]) {
-        let mut more = true;
-        while more {
-            more = false;
-            for index in 0..self.sockets.len() {
-                more |= self.read_socket(index, buffer);
-            }
-            self.read_letters();
-            self.meet_deadlines();
-        }
-    }
-
-    /// True if the socket may hold more than was read.
-    fn read_socket(&mut self, index: usize, buffer: &mut [u8]) -> bool {
-        for _ in 0..BATCH {
-            match self.sockets.receive(index, buffer) {
-                Ok((length, path)) => {
-                    let bytes = buffer[..length].to_vec();
-                    tracing::trace!(target: "firstring::sip", from = %path.remote, kind = telling::kind(&bytes), length, "Datagram in");
-                    self.agent.handle(sip::Event::Received { path, bytes }, self.clock.now().mono);
-                    self.drain();
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
-                // An ICMP error for something sent earlier; the socket itself is well.
-                Err(_) => {}
-            }
-        }
-        true
-    }
-
-    fn read_letters(&mut self) {
+    pub(super) fn read_letters(&mut self) {
         while let Ok(letter) = self.letters.try_recv() {
             match letter {
                 Letter::Line(event) => self.tell(event),
@@ -204,7 +169,7 @@ impl Control {
         }
     }
 
-    fn meet_deadlines(&mut self) {
+    pub(super) fn meet_deadlines(&mut self) {
         let now = self.clock.now();
         if self.end_by.is_some_and(|at| at <= now.mono) {
             self.end_by = None;
@@ -229,18 +194,6 @@ impl Control {
         self.tell(Event::Closing(Closing::LetPeopleFinish));
     }
 
-    fn register(&mut self, trunk: &Arc<str>, addresses: Vec<std::net::SocketAddr>) {
-        let Some(joining) = self.joining.get(trunk) else { return };
-        let registrar =
-            registering::registrar(trunk, joining, self.contact_secret, addresses, &mut self.sockets);
-        self.order_sip(sip::Order::Register(Box::new(registrar)));
-    }
-
-    fn order_sip(&mut self, order: sip::Order) {
-        self.agent.handle(sip::Event::Order(order), self.clock.now().mono);
-        self.drain();
-    }
-
     fn tell(&mut self, event: Event) {
         tracing::trace!(target: "firstring::line", event = %Name(&event), "Event");
         self.exchange.handle(event, self.clock.now());
@@ -248,7 +201,7 @@ impl Control {
     }
 
     /// Carries out everything both machines want, until neither wants anything.
-    fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         loop {
             if let Some(action) = self.agent.poll_action() {
                 self.perform_sip(action);
@@ -260,27 +213,6 @@ impl Control {
         }
         while let Some((sound, connect)) = self.opening.pop_first() {
             self.order(sound, Order::Connect(connect));
-        }
-    }
-
-    fn perform_sip(&mut self, action: sip::Action) {
-        match action {
-            sip::Action::Send { path, bytes } => {
-                tracing::trace!(target: "firstring::sip", to = %path.remote, kind = telling::kind(&bytes), length = bytes.len(), "Datagram out");
-                self.sockets.send(path, &bytes);
-            }
-            sip::Action::Tell(sip::Notice::Stranger { source, packets: _ }) => {
-                let because =
-                    format!("{} is in no trunk's accept_from; its packets are not answered", source.ip());
-                self.refusals.note(self.clock.now().wall, None, None, &because);
-            }
-            sip::Action::Tell(sip::Notice::Registration(registration)) => {
-                self.board.registered(&registration)
-            }
-            sip::Action::Tell(notice) => {
-                tracing::trace!(target: "firstring::sip", notice = %Name(&notice), "Notice");
-                self.exchange.handle(Event::Sip(notice), self.clock.now());
-            }
         }
     }
 
@@ -494,38 +426,6 @@ fn leg(sound: SoundId) -> LegId {
 
 fn turn(hang: Duration, max: Duration, tap: Box<dyn media::Tap>) -> Listen {
     Listen { hang, max, tap: Some(tap), barge_in: BargeIn::DuckThenStop, ours_from: OursFrom::LastWord }
-}
-
-/// What was agreed by SDP, as the sound of a leg takes it.
-fn connection(agreed: &sip::sdp::Agreed) -> Connect {
-    let codec = match agreed.codec {
-        sip::sdp::Codec::Pcma => media::Codec::Pcma,
-        // PCMU, and whatever is not offered yet.
-        _ => media::Codec::Pcmu,
-    };
-    let (remote_reports, reports_share_port) = match agreed.rtcp {
-        sip::sdp::Rtcp::Muxed => (None, true),
-        sip::sdp::Rtcp::At(address) => (Some(address), false),
-    };
-    let digits = agreed.dtmf.zip(agreed.receive_dtmf);
-    Connect {
-        remote: agreed.remote,
-        remote_reports,
-        reports_share_port,
-        codec,
-        payload_type: agreed.payload_type,
-        digits: digits.map(|(send, receive)| DigitTypes { send, receive }),
-        packet_time: Duration::from_millis(agreed.send_ptime_ms.into()),
-        latch: Vec::new(),
-        direction: match agreed.direction {
-            sip::sdp::Direction::SendRecv => media::Direction::SendReceive,
-            sip::sdp::Direction::SendOnly => media::Direction::SendOnly,
-            sip::sdp::Direction::RecvOnly => media::Direction::ReceiveOnly,
-            sip::sdp::Direction::Inactive => media::Direction::Inactive,
-        },
-        greeting: None,
-        filler: None,
-    }
 }
 
 fn closed(quality: &media::Quality) -> SoundEvent {

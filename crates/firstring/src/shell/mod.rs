@@ -13,5 +13,6 @@ pub mod keeping;
 pub mod recording;
 pub mod registering;
 pub mod saying;
+mod signalling;
 pub mod standing;
 pub mod telling;
