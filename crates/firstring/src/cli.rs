@@ -26,7 +26,7 @@ pub enum Command {
     /// Answer the phone.
     Run(Run),
     /// Look a configuration over: what is wrong with it, and what on this machine would keep it from working.
-    Check(ConfigFile),
+    Check(Check),
     /// Call a number and measure: answer time, first word, gaps, silence.
     TestCall(TestCall),
     /// Talk to the desk in text.
@@ -62,6 +62,17 @@ pub struct ConfigFile {
     /// The configuration file.
     #[arg(short = 'c', long = "config", value_name = "FILE")]
     pub config: PathBuf,
+}
+
+/// Options of `check`.
+#[derive(Clone, Debug, Args)]
+pub struct Check {
+    /// The configuration.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// Ask no carrier whether it answers; nothing is sent.
+    #[arg(long)]
+    pub offline: bool,
 }
 
 /// Options of `run`.
@@ -210,6 +221,7 @@ mod tests {
             "firstring demo --once --json",
             "firstring --json run -c desk.toml --now 2026-01-17T23:40:00-06:00",
             "firstring check -c desk.toml",
+            "firstring check -c desk.toml --offline",
             "firstring test-call sip:+13125550100@127.0.0.1:5060 --from +13125550143 --say yes --say no --codec pcma --record heard.wav",
             "firstring chat -c desk.toml --line +13125550100 --now 2026-01-17T23:40:00-06:00",
             "firstring calls",

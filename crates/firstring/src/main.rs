@@ -86,7 +86,7 @@ fn log_to_stderr() {
 fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Config(text) => Ok(config::commands::print_text(text.text)?),
-        Command::Check(file) => Ok(config::commands::check(&file.config, cli.json, hearable)?),
+        Command::Check(file) => look_over(&file, cli.json),
         Command::Run(run) => answer_the_phone(&run, cli.json),
         Command::Calls(stored) => lists::calls(&stored, cli.json),
         Command::Bookings(stored) => lists::bookings(&stored, cli.json),
@@ -98,6 +98,27 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Chat(chat) => chat_in_text(&chat, cli.json),
         Command::Worker(_) => Ok(ExitCode::from(WRONG)),
     }
+}
+
+/// Looks a configuration over, and asks its carriers whether they are there, unless nothing is to be sent.
+fn look_over(check: &cli::Check, json: bool) -> anyhow::Result<ExitCode> {
+    let runtime = runtime()?;
+    let more = |config: &Config| {
+        let asked = match check.offline {
+            true => config::unasked(config).into_iter().collect(),
+            false => {
+                let waiting = progress::Carriers::shown(config::hosts(config).len());
+                let found = runtime.block_on(config::reach(config));
+                waiting.end();
+                found
+            }
+        };
+        asked.into_iter().chain(hearable(config)).collect()
+    };
+    let code = config::commands::check(&check.file.config, json, more)?;
+    // A lookup that a name server never answers is not waited for.
+    runtime.shutdown_background();
+    Ok(code)
 }
 
 /// Whether every grammar of this configuration can be listened for.

@@ -1,4 +1,6 @@
-//! A progress bar while prompts are built, where a terminal shows one.
+//! What moves on a terminal while somebody waits: prompts being built, carriers being asked.
+
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use speech::Progress;
@@ -26,6 +28,33 @@ impl Prompts {
     }
 
     /// All are, or will not be.
+    pub fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// How often the sign of waiting turns.
+const TURNS: Duration = Duration::from_millis(100);
+
+/// That carriers are being asked whether they are there.
+pub struct Carriers {
+    bar: ProgressBar,
+}
+
+impl Carriers {
+    /// Shown on stderr; nothing at all where that is no terminal, or where nobody is asked.
+    pub fn shown(hosts: usize) -> Carriers {
+        let bar = if hosts == 0 { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
+        if let Ok(style) =
+            ProgressStyle::with_template("{spinner} Asking whether the carriers answer, {elapsed}")
+        {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(TURNS);
+        Carriers { bar }
+    }
+
+    /// All have answered, or had their time to.
     pub fn end(&self) {
         self.bar.finish_and_clear();
     }

@@ -401,7 +401,7 @@ fn media_threads(config: &Config, clock: Clock, inbox: &Inbox) -> anyhow::Result
 }
 
 /// Unguessable numbers for tags, branches and call ids.
-fn seed() -> [u64; 2] {
+pub fn seed() -> [u64; 2] {
     use std::hash::{BuildHasher, RandomState};
     [0, 1].map(|number: u64| RandomState::new().hash_one(number))
 }

@@ -222,7 +222,7 @@ fn a_secret_in_plain_sight_is_taken_only_when_the_owner_says_so() {
 fn a_refusal_for_programs_is_one_object_a_line_and_a_result() {
     let desk = Desk::new();
     std::fs::write(desk.file(), WORKS.replacen("\"90d\"", "\"90\"", 1)).unwrap();
-    let output = desk.output(&["--json", "check", "-c", "desk.toml"]);
+    let output = desk.output(&["--json", "check", "--offline", "-c", "desk.toml"]);
     let lines: Vec<serde_json::Value> = String::from_utf8(output.stdout)
         .unwrap()
         .lines()
@@ -298,7 +298,7 @@ fn what_would_keep_the_desk_from_working_is_told_before_the_first_caller() {
         ("20000-29999", "20000-20003".into(), "BROKEN sip.rtp_ports: 4 calls at once need 16 ports, and there are 4".into()),
     ] {
         std::fs::write(desk.file(), WORKS.replacen(right, &slip, 1)).unwrap();
-        let output = desk.output(&["check", "-c", "desk.toml"]);
+        let output = desk.output(&["check", "--offline", "-c", "desk.toml"]);
         let told = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(1), "{told}");
         assert!(told.lines().any(|line| line == says), "{says}\n{told}");
@@ -316,7 +316,7 @@ fn a_word_of_the_owners_intake_that_nobody_can_pronounce_is_named() {
     .unwrap();
     let own = INTAKE.replacen("\"drain cleaning\"", "\"zorblified cleaning\"", 1);
     std::fs::write(desk.directory.path().join("own.toml"), own).unwrap();
-    let output = desk.output(&["check", "-c", "desk.toml"]);
+    let output = desk.output(&["check", "--offline", "-c", "desk.toml"]);
     let told = String::from_utf8(output.stdout).unwrap();
     let says = "BROKEN hearing: nobody knows how \"zorblified\" is pronounced, so the question \"service\" is not understood";
     assert_eq!(output.status.code(), Some(1), "{told}");
@@ -435,7 +435,7 @@ impl Desk {
     }
 
     fn run(&self, file: &Path) -> (Option<i32>, String) {
-        let output = self.output(&["check", "-c", &file.display().to_string()]);
+        let output = self.output(&["check", "--offline", "-c", &file.display().to_string()]);
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     }
 

@@ -3,7 +3,8 @@
 //! `file` is the list of settings; `document` knows lines; `shape` compares the two; `meaning` makes values of
 //! texts and holds names against each other; `plans` knows steps and the built-in plans; `reference`
 //! writes schema, reference page and example; `look` is the half of `check` that looks around this machine,
-//! `hearing`) the part of it that looks at what is listened for.
+//! `hearing` the part of it that looks at what is listened for, and `reach` the one that asks carriers whether they
+//! are there.
 //! What is done with a setting is decided where it is used.
 //!
 //! Invariant: a [`Config`] is whole. Every name in it leads somewhere, every value is in bounds, and a file with
@@ -19,6 +20,7 @@ mod look;
 mod meaning;
 mod people;
 mod plans;
+mod reach;
 mod reference;
 mod refusal;
 mod shape;
@@ -41,6 +43,7 @@ use serde::Deserialize;
 pub use hearing::hearing;
 pub use joining::{Joining, Login};
 pub use look::{Finding, Weight, look};
+pub use reach::{hosts, reach, unasked};
 pub use reference::{example, reference, schema};
 pub use refusal::{Refusal, Refusals};
 use values::Secrets;

@@ -1,0 +1,236 @@
+//! The part of `check` that asks carriers whether they are there, by OPTIONS (RFC 3261 section 11).
+//!
+//! Asked are the hosts a desk of this configuration sends to: the outbound proxy of each trunk, and its registrar where
+//! no proxy stands before it. It asks from the address the desk would use, and from another port, because the desk's own
+//! may be in use. Whether a password is right shows only when the desk runs.
+//!
+//! Invariant: nothing but OPTIONS is sent, and no account is known here, so no password can be.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
+use tokio::net::UdpSocket;
+use tokio::time::timeout;
+
+use super::{Config, Finding, Target, TrunkSettings, values};
+use crate::run::seed;
+
+/// Looking up a name and waiting for an answer take no longer than this together.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// A name with more addresses than this is asked at no further, as when the desk registers.
+const MOST_ADDRESSES: usize = 8;
+/// Longer than any datagram.
+const LONGEST: usize = 65_535;
+
+/// What became of one question. The later, the more it tells.
+#[derive(Debug)]
+enum Reply {
+    /// This machine could not even send it.
+    Unsendable(IpAddr, io::Error),
+    /// The far machine says that no program has this port.
+    Closed,
+    /// Not a word.
+    Silent,
+    /// A final status: somebody is there.
+    Answered(u16, Duration),
+}
+
+impl Reply {
+    fn rank(&self) -> u8 {
+        match self {
+            Reply::Unsendable(..) => 0,
+            Reply::Closed => 1,
+            Reply::Silent => 2,
+            Reply::Answered(..) => 3,
+        }
+    }
+}
+
+/// The hosts that are to be asked, each with the name of its trunk.
+pub fn hosts(config: &Config) -> Vec<(&str, &Target)> {
+    config.trunks.iter().flat_map(|trunk| hosts_of(trunk).map(|host| (trunk.name.as_str(), host))).collect()
+}
+
+fn hosts_of(trunk: &TrunkSettings) -> impl Iterator<Item = &Target> {
+    let registrar = trunk.joining.as_ref().map(super::Joining::next_hop);
+    let proxy = trunk.target.as_ref().filter(|target| registrar != Some(*target));
+    registrar.into_iter().chain(proxy)
+}
+
+/// One finding for each host, in the order of the trunks. All are asked side by side, for at most 4 seconds.
+pub async fn reach(config: &Config) -> Vec<Finding> {
+    let asked = hosts(config).into_iter().map(|(trunk, host)| ask(trunk, host, &config.sip.listen));
+    join_all(asked).await
+}
+
+/// What is found where nobody is to be asked; nothing if there is nobody to ask.
+pub fn unasked(config: &Config) -> Option<Finding> {
+    let hosts = hosts(config);
+    let names: Vec<String> = hosts.iter().map(|(_, host)| host.to_string()).collect();
+    (!names.is_empty()).then(|| {
+        Finding::weak(
+            "carriers",
+            format!("not asked whether they answer, because of --offline: {}", names.join(", ")),
+            "run check without --offline",
+        )
+    })
+}
+
+async fn ask(trunk: &str, host: &Target, listen: &[SocketAddr]) -> Finding {
+    let about = format!("trunk {trunk}");
+    let began = Instant::now();
+    let Some(found) = look_up(host).await else {
+        return Finding::broken(
+            about,
+            format!("{host} is not found"),
+            "check its name, or this machine's name server",
+        );
+    };
+    let paths: Vec<_> =
+        found.into_iter().filter_map(|remote| Some((facing(listen, remote)?, remote))).collect();
+    if paths.is_empty() {
+        return Finding::broken(
+            about,
+            format!("no [sip] listen address reaches {host}"),
+            "add an address of its kind (IPv4 or IPv6) to sip.listen",
+        );
+    }
+    let left = PATIENCE.saturating_sub(began.elapsed());
+    told(about, host, best_of(host, paths, left).await)
+}
+
+async fn look_up(host: &Target) -> Option<Vec<SocketAddr>> {
+    let found = timeout(PATIENCE, tokio::net::lookup_host((host.host.as_str(), host.port))).await;
+    let mut found: Vec<SocketAddr> = found.ok()?.ok()?.take(MOST_ADDRESSES).collect();
+    found.dedup();
+    (!found.is_empty()).then_some(found)
+}
+
+/// Our side of the way there, as the desk chooses it: the first listening address of the same family.
+fn facing(listen: &[SocketAddr], remote: SocketAddr) -> Option<IpAddr> {
+    listen.iter().find(|ours| ours.is_ipv4() == remote.is_ipv4()).map(SocketAddr::ip)
+}
+
+/// Asks every address at once; the first answer counts, else what tells most.
+async fn best_of(host: &Target, paths: Vec<(IpAddr, SocketAddr)>, patience: Duration) -> Reply {
+    let question = |(ours, remote)| async move {
+        let reply = timeout(patience, question(host, ours, remote)).await;
+        match reply {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => Reply::Closed,
+            Ok(Err(error)) => Reply::Unsendable(ours, error),
+            Err(_) => Reply::Silent,
+        }
+    };
+    let mut asked: FuturesUnordered<_> = paths.into_iter().map(question).collect();
+    let mut best = Reply::Silent;
+    let mut first = true;
+    while let Some(reply) = asked.next().await {
+        if first || reply.rank() > best.rank() {
+            best = reply;
+        }
+        first = false;
+        if matches!(best, Reply::Answered(..)) {
+            break;
+        }
+    }
+    best
+}
+
+/// Asks one address until it answers. Errors are those of the socket; a closed port is `ConnectionRefused`.
+async fn question(host: &Target, ours: IpAddr, remote: SocketAddr) -> io::Result<Reply> {
+    let socket = UdpSocket::bind((ours, 0)).await?;
+    socket.connect(remote).await?;
+    let path = sip::Path::udp(socket.local_addr()?, remote);
+    let target = sip::Uri::parse(&format!("sip:{host}")).map_err(io::Error::other)?;
+    let product = concat!("Firstring/", env!("CARGO_PKG_VERSION")).to_string();
+    let mut agent = sip::Agent::new(sip::Setup { product, ..sip::Setup::default() }, seed());
+    let began = Instant::now();
+    let probe = sip::Order::Probe { name: "check".into(), target, path };
+    agent.handle(sip::Event::Order(probe), Duration::ZERO);
+    let mut buffer = vec![0; LONGEST];
+    loop {
+        if let Some(status) = carry_out(&mut agent, &socket).await? {
+            return Ok(status.map_or(Reply::Silent, |status| Reply::Answered(status, began.elapsed())));
+        }
+        let due = agent.poll_deadline().map_or(PATIENCE, |deadline| deadline.at);
+        match timeout(due.saturating_sub(began.elapsed()), socket.recv(&mut buffer)).await {
+            Ok(length) => {
+                let bytes = buffer[..length?].to_vec();
+                agent.handle(sip::Event::Received { path, bytes }, began.elapsed());
+            }
+            Err(_) => agent.handle_deadline(began.elapsed()),
+        }
+    }
+}
+
+/// Does what the agent wants; gives what it was told once that is known.
+async fn carry_out(agent: &mut sip::Agent, socket: &UdpSocket) -> io::Result<Option<Option<u16>>> {
+    while let Some(action) = agent.poll_action() {
+        match action {
+            sip::Action::Send { path: _, bytes } => drop(socket.send(&bytes).await?),
+            sip::Action::Tell(sip::Notice::Probed { name: _, status }) => return Ok(Some(status)),
+            // Nobody is let in here, and nothing else was ordered.
+            sip::Action::Tell(_) => {}
+        }
+    }
+    Ok(None)
+}
+
+fn told(about: String, host: &Target, reply: Reply) -> Finding {
+    match reply {
+        Reply::Answered(status, after) => {
+            Finding::fine(about, format!("{host} answers, {status} after {} ms", after.as_millis()))
+        }
+        Reply::Silent => Finding::weak(
+            about,
+            format!(
+                "{host} did not answer within {} s; some carriers do not answer OPTIONS from a port they do not know",
+                PATIENCE.as_secs()
+            ),
+            "check its name and port, and that the firewall lets UDP out and its answers in",
+        ),
+        Reply::Closed => Finding::broken(
+            about,
+            format!("the machine at {host} says that nothing listens there"),
+            "check its name and port, and that it takes SIP over UDP",
+        ),
+        Reply::Unsendable(ours, error) => Finding::broken(
+            about,
+            format!("nothing can be sent to {host} from {ours}: {}", values::plain(&error)),
+            "check this machine's network, and sip.listen",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host() -> Target {
+        values::target("sip.example.com").unwrap()
+    }
+
+    #[test]
+    fn any_final_status_counts_as_there() {
+        for status in [200, 404, 503] {
+            let finding =
+                told("trunk main".into(), &host(), Reply::Answered(status, Duration::from_micros(12_400)));
+            let says = format!("sip.example.com:5060 answers, {status} after 12 ms");
+            assert_eq!(finding, Finding::fine("trunk main", says));
+        }
+    }
+
+    #[test]
+    fn a_carrier_is_asked_from_an_address_of_its_own_family() {
+        let listen: Vec<SocketAddr> = ["0.0.0.0:5060", "[::1]:5060"].map(|one| one.parse().unwrap()).into();
+        let far = |text: &str| text.parse::<SocketAddr>().unwrap();
+        assert_eq!(facing(&listen, far("192.0.2.10:5060")), Some(listen[0].ip()));
+        assert_eq!(facing(&listen, far("[2001:db8::1]:5060")), Some(listen[1].ip()));
+        assert_eq!(facing(&listen[..1], far("[2001:db8::1]:5060")), None);
+    }
+}
