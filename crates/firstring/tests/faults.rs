@@ -4,7 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod trial;
+mod stage;
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -13,7 +13,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use trial::{BOOK_BY_KEYS, CALLER, Phone, Place, signal, wait_until};
+use stage::CALLER;
+use stage::caller::BOOK_BY_KEYS;
+use stage::desk::signal;
+use stage::phone::Phone;
+use stage::place::Place;
+use stage::waiting::wait_until;
 
 /// What is logged when the disk is full.
 const TROUBLES: [&str; 3] =

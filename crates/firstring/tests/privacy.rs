@@ -5,11 +5,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod trial;
+mod stage;
 
 use std::time::Duration;
 
-use trial::{CALLER, LINE, Phone, Place, SHOWN_AS, TOKEN};
+use stage::desk::TOKEN;
+use stage::phone::{Phone, SHOWN_AS};
+use stage::place::Place;
+use stage::{CALLER, LINE};
 
 /// Who is transferred.
 const OTHER: &str = "+13125550158";

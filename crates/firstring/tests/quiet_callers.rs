@@ -7,10 +7,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod trial;
+mod stage;
 
 use serde_json::Value;
-use trial::{CALLER, Place};
+use stage::CALLER;
+use stage::place::Place;
 
 /// A desk that has nothing else to say speaks a filler by then.
 const FILLER_BY_MS: u64 = 1_200;

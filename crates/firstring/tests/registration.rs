@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod trial;
+mod stage;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
-use trial::{CALLER, Desk, LINE, PERSON, Phone, Place, free_port, signal, wait_until};
+use stage::desk::{Desk, signal};
+use stage::office::PERSON;
+use stage::phone::Phone;
+use stage::place::Place;
+use stage::waiting::{free_port, wait_until};
+use stage::{CALLER, LINE};
 
 const CONFIGURATION: &str = include_str!("scripts/registrar.cfg");
 const PASSWORD: &str = "correct horse";
@@ -95,7 +100,7 @@ fn a_wrong_password_is_told_and_not_tried_again_and_again() {
 }
 
 /// Waits until the one trunk's registration stands like this.
-fn stands(desk: &Desk<'_>, wanted: &str) -> Value {
+fn stands(desk: &Desk, wanted: &str) -> Value {
     wait_until(&format!("the trunk is {wanted}"), Duration::from_secs(40), || {
         let mut registration = desk.json("/api/v1/trunks")["items"][0]["registration"].take();
         (registration["state"] == wanted).then(|| registration.take())

@@ -15,16 +15,21 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use stage::caller::{BOOK_BY_KEYS, Heard};
+use stage::desk::Desk;
+use stage::office::Office;
 use stage::sound::{self, Handset};
-use stage::{Desk, Heard, Office, Turn, free_port, peers, wait_until};
+use stage::waiting::{Turn, free_port, wait_until};
+use stage::{CALLER, peers};
 
-const CALLER: &str = "+13125550143";
+/// A record is written once the call is over.
+const RECORD_WITHIN: Duration = Duration::from_secs(10);
 
 /// Serves one scripted call and checks what holds for every one of them.
 fn serve(office: &Office, script: &str) -> (Desk, Heard, Value) {
     let desk = Desk::open(office);
-    let heard = desk.call(CALLER, script);
-    let record = desk.record(CALLER);
+    let heard = desk.call(CALLER, script).heard();
+    let record = desk.record_within(RECORD_WITHIN, CALLER);
     heard.is_served_at_once();
     (desk, heard, record)
 }
@@ -70,8 +75,7 @@ fn a_clogged_sink_is_booked_by_voice() {
 #[test]
 fn a_visit_is_booked_by_keys_alone() {
     let _turn = Turn::beside_others();
-    let script = "press 1\nbarge 900ms press 1\nbarge 900ms press 1\nexpect-end 60s";
-    let (desk, heard, record) = serve(&Office::default(), script);
+    let (desk, heard, record) = serve(&Office::default(), BOOK_BY_KEYS);
     assert_eq!(record["outcome"], "booked", "{record}");
     let offered = booking(&desk, &record);
     assert_eq!(offered["call"], record["id"]);
@@ -195,7 +199,7 @@ fn baresip_hears_the_greeting(codec: &str) {
         let (alike, _) = sound::correlation(&heard, sound::trimmed(&sound::rendered("slt", sentence.trim())));
         assert!(alike >= 0.9, "{codec}: {sentence:?} {alike}");
     }
-    let record = desk.record(CALLER);
+    let record = desk.record_within(RECORD_WITHIN, CALLER);
     assert_eq!(record["codec"], codec, "{record}");
     assert!(said(&record, "assistant").starts_with("Rivera Plumbing. This is Robin"), "{record}");
     assert_eq!(record["ended_by"], "caller", "{record}");
@@ -230,7 +234,7 @@ fn words_recorded_as_rtp_and_played_by_sipp_are_understood() {
     sipp.args([&format!("127.0.0.1:{}", desk.sip), "-m", "1", "-p", &free_port().to_string()]);
     let mut sipp = peers::Peer::start(&mut sipp, desk.folder(), "sipp");
     assert!(sipp.ends_within(Duration::from_secs(100)).success(), "SIPp saw nothing unexpected");
-    let record = desk.record("+13125550199");
+    let record = desk.record_within(RECORD_WITHIN, "+13125550199");
     assert!(said(&record, "caller").contains("pipe burst"), "{record}");
     assert!(results(&record).iter().any(|(step, _)| *step == "ring on-call"), "{record}");
     let callbacks = desk.shown(&["callbacks"]);
@@ -263,7 +267,7 @@ fn a_stop_says_goodbye_again_to_a_caller_who_does_not_answer_and_then_ends() {
     drop(caller);
     assert_eq!(goodbyes, 4, "sent once and again three times in {took:?}: {messages}");
     assert!(took < Duration::from_secs(10), "the stop took {took:?}");
-    let record = desk.record(CALLER);
+    let record = desk.record_within(RECORD_WITHIN, CALLER);
     assert_eq!(record["ended_by"], "desk", "{record}");
     assert_eq!(record["outcome"], "callback", "{record}");
 }
@@ -367,7 +371,7 @@ fn every_record(desk: &Desk) -> BTreeMap<String, String> {
     let mut records = BTreeMap::new();
     let mut page = "/api/v1/calls?limit=500".to_owned();
     loop {
-        let items = desk.get(&page)["items"].take();
+        let items = desk.json(&page)["items"].take();
         for call in items.as_array().unwrap() {
             let word = |key: &str| call[key].as_str().unwrap().to_owned();
             assert_eq!(records.insert(word("id"), word("outcome")), None, "told twice: {call}");

@@ -65,7 +65,7 @@ impl Peer {
 
     /// Waits for its own end.
     pub fn ends_within(&mut self, limit: Duration) -> std::process::ExitStatus {
-        super::wait_until("the peer ends", limit, || self.child.try_wait().unwrap())
+        super::waiting::wait_until("the peer ends", limit, || self.child.try_wait().unwrap())
     }
 }
 

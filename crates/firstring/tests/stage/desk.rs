@@ -1,0 +1,188 @@
+//! A desk in its own process: started, watched from outside, asked through its console, stopped and killed.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::FIRSTRING;
+use super::office::{Office, TOKEN_IS_IN};
+use super::place::Place;
+use super::waiting::wait_until;
+
+/// What the console asks for, in the environment of the desk.
+pub const TOKEN: &str = "quiet-heron-57-by-the-river";
+/// A Tuesday morning in June, in opening hours: what is offered is the same on every day of the real year.
+const NOW: &str = "2026-06-02T10:00:00-05:00";
+/// Rendering all prompts takes some seconds, on a busy machine many.
+const READY_WITHIN: Duration = Duration::from_secs(120);
+
+/// A running desk, and the place it is in. It ends when dropped; if its test has failed, it tells what it logged.
+pub struct Desk {
+    place: Place,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Place {
+    /// Starts a desk and waits until it answers.
+    pub fn open(&self) -> Desk {
+        self.open_logging("info")
+    }
+
+    /// The same, with that much told.
+    pub fn open_logging(&self, level: &str) -> Desk {
+        let log = self.folder().join("desk.log");
+        let child = Command::new(FIRSTRING)
+            .args(["run", "--now", NOW, "-c"])
+            .arg(self.file())
+            .current_dir(self.folder())
+            .env("FIRSTRING_LOG", level)
+            .env(TOKEN_IS_IN, TOKEN)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        let mut desk = Desk { place: self.clone(), child, log };
+        wait_until("the desk answers calls", READY_WITHIN, || {
+            let ended = desk.child.try_wait().unwrap();
+            assert!(ended.is_none(), "the desk ended: {ended:?}\n{}", desk.logged());
+            desk.logged().contains("Answering calls").then_some(())
+        });
+        self.keep_prompts();
+        desk
+    }
+}
+
+impl Desk {
+    /// Starts one in a place of its own, with what is known of its prompts, and waits until it answers.
+    pub fn open(office: &Office) -> Desk {
+        let place = Place::of(office);
+        place.bring_prompts();
+        place.open()
+    }
+
+    /// Everything told on stderr so far.
+    pub fn logged(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
+    /// As a power cut does it.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// As an operator does it.
+    pub fn terminate(&self) {
+        signal("TERM", self.child.id());
+    }
+
+    /// How it ended.
+    pub fn ends_within(&mut self, limit: Duration) -> ExitStatus {
+        let child = &mut self.child;
+        wait_until("the desk has ended", limit, || child.try_wait().unwrap())
+    }
+
+    /// Asks it to end as a service is asked, and gives how it ended and how long that took.
+    pub fn stop(&mut self, limit: Duration) -> (ExitStatus, Duration) {
+        let asked = Instant::now();
+        self.terminate();
+        let status = self.ends_within(limit);
+        (status, asked.elapsed())
+    }
+
+    /// Memory in use, in KiB. Source: `proc(5)`, VmRSS.
+    pub fn memory_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// Processes that this desk has started, of one kind of voice worker. Source: `proc(5)`, children.
+    pub fn workers(&self, kind: &str) -> Vec<u32> {
+        let Ok(tasks) = fs::read_dir(format!("/proc/{}/task", self.child.id())) else { return Vec::new() };
+        let children = |task: fs::DirEntry| fs::read_to_string(task.path().join("children")).ok();
+        let all = tasks.filter_map(Result::ok).filter_map(children).collect::<Vec<_>>().join(" ");
+        let is_one = |pid: &u32| {
+            let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.split('\0').collect::<Vec<_>>().ends_with(&["worker", kind, ""])
+        };
+        all.split_whitespace().map(|pid| pid.parse().unwrap()).filter(is_one).collect()
+    }
+
+    /// The body of a GET that succeeds.
+    pub fn get(&self, path: &str) -> String {
+        let (head, body) = self.asked(path);
+        assert!(head.contains(" 200 "), "{path}: {head}");
+        body
+    }
+
+    /// Head and body of the answer to a GET.
+    pub fn asked(&self, path: &str) -> (String, String) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.web)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let port = self.web;
+        write!(
+            stream,
+            "GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.to_owned(), body.to_owned())
+    }
+
+    /// The same, as JSON.
+    pub fn json(&self, path: &str) -> Value {
+        serde_json::from_str(&self.get(path)).unwrap()
+    }
+
+    /// Calls of the trunk at this moment.
+    pub fn calls_up(&self) -> u64 {
+        self.json("/api/v1/trunks")["items"][0]["channels_up"].as_u64().unwrap()
+    }
+
+    /// Waits until that many calls are up.
+    pub fn has_calls(&self, wanted: u64) {
+        wait_until("so many channels are taken", Duration::from_secs(15), || {
+            (self.calls_up() == wanted).then_some(())
+        });
+    }
+}
+
+impl Deref for Desk {
+    type Target = Place;
+
+    fn deref(&self) -> &Place {
+        &self.place
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let logged = self.logged();
+            let last: Vec<&str> = logged.lines().rev().take(60).collect();
+            eprintln!("--- the desk's last words, the latest first\n{}", last.join("\n"));
+            for call in String::from_utf8_lossy(&self.printed(&["calls"]).stdout).lines().take(4) {
+                eprintln!("--- {call}");
+            }
+        }
+    }
+}
+
+/// Sends a signal to a process that a test has started.
+pub fn signal(name: &str, pid: u32) {
+    let done = Command::new("kill").args(["-s", name, &pid.to_string()]).status().unwrap();
+    assert!(done.success(), "kill -s {name} {pid}");
+}

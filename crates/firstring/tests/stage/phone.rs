@@ -1,0 +1,129 @@
+//! A bare SIP phone, to look at a desk from the wire.
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use super::place::Place;
+use super::{CALLER, LINE};
+
+/// What a bare phone shows beside its number.
+pub const SHOWN_AS: &str = "42 Maple Street";
+
+/// A phone that knows no more of SIP than a test needs.
+pub struct Phone {
+    socket: UdpSocket,
+    sound: UdpSocket,
+    desk: SocketAddr,
+    waiting: Vec<String>,
+}
+
+impl Phone {
+    /// One at this address.
+    pub fn at(address: [u8; 4], port: u16, place: &Place) -> Phone {
+        let address = Ipv4Addr::from(address);
+        let socket = UdpSocket::bind((address, port)).unwrap();
+        let sound = UdpSocket::bind((address, 0)).unwrap();
+        Phone { socket, sound, desk: ([127, 0, 0, 1], place.sip).into(), waiting: Vec::new() }
+    }
+
+    /// A request of the call of this name; `to_tag` is empty outside a dialog.
+    pub fn send(&self, method: &str, number: u32, call: &str, to_tag: &str) {
+        let (us, desk) = (self.socket.local_addr().unwrap(), self.desk);
+        let body = if method == "INVITE" { self.offer() } else { String::new() };
+        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        // The ACK of a 200 is a transaction of its own (RFC 3261, section 13.2.2.4).
+        let text = format!(
+            "{method} sip:{LINE}@{desk} SIP/2.0\r\nVia: SIP/2.0/UDP {us};branch=z9hG4bK-{call}-{number}-{method}\r\n\
+             Max-Forwards: 70\r\nFrom: \"{SHOWN_AS}\" <sip:{CALLER}@{us}>;tag=t-{call}\r\nTo: <sip:{LINE}@{desk}>{to_tag}\r\n\
+             Call-ID: {call}\r\nCSeq: {number} {method}\r\nContact: <sip:{us}>\r\n{kind}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.socket.send_to(text.as_bytes(), desk).unwrap();
+    }
+
+    fn offer(&self) -> String {
+        let sound = self.sound.local_addr().unwrap();
+        format!(
+            "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 101\r\n\
+             a=rtpmap:101 telephone-event/8000\r\n",
+            ip = sound.ip(),
+            port = sound.port()
+        )
+    }
+
+    /// The next message that fits, if it comes in time; others wait.
+    pub fn receives(&mut self, within: Duration, fits: impl Fn(&str) -> bool) -> Option<String> {
+        if let Some(place) = self.waiting.iter().position(|message| fits(message)) {
+            return Some(self.waiting.remove(place));
+        }
+        let until = Instant::now() + within;
+        let mut buffer = [0; 8_192];
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            self.socket.set_read_timeout(Some(left.max(Duration::from_millis(1)))).unwrap();
+            match self.socket.recv(&mut buffer) {
+                Ok(length) => {
+                    let message = String::from_utf8_lossy(&buffer[..length]).into_owned();
+                    if fits(&message) {
+                        return Some(message);
+                    }
+                    self.waiting.push(message);
+                }
+                Err(_) if left.is_zero() => return None,
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// The final status of a request, and the tag the desk gave the call.
+    pub fn final_status(&mut self, method: &str, number: u32, call: &str) -> (u16, String) {
+        let (call, number) = (format!("Call-ID: {call}\r\n"), format!("CSeq: {number} {method}\r\n"));
+        let is_final = |message: &str| {
+            message.starts_with("SIP/2.0 ")
+                && status(message) >= 200
+                && message.contains(&call)
+                && message.contains(&number)
+        };
+        let message = self.receives(Duration::from_secs(5), is_final).expect("an answer within 5 s");
+        let to = message.lines().find(|line| line.starts_with("To:")).unwrap_or_default();
+        let tag = to.split_once(";tag=").map(|(_, tag)| format!(";tag={tag}")).unwrap_or_default();
+        (status(&message), tag)
+    }
+
+    /// The same phone, behind a proxy at this port.
+    pub fn behind(self, proxy: u16) -> Phone {
+        Phone { desk: ([127, 0, 0, 1], proxy).into(), ..self }
+    }
+
+    /// Calls; if it is answered, says so. Gives the status and the call's tag.
+    pub fn invite(&mut self, call: &str) -> (u16, String) {
+        self.send("INVITE", 1, call, "");
+        let (status, tag) = self.final_status("INVITE", 1, call);
+        self.send("ACK", 1, call, &tag);
+        (status, tag)
+    }
+
+    /// Answers a request of the desk's.
+    pub fn answer(&self, request: &str, to_tag: &str) {
+        let mut text = "SIP/2.0 200 OK\r\n".to_owned();
+        for line in request.lines() {
+            if ["Via:", "Record-Route:", "From:", "Call-ID:", "CSeq:"]
+                .iter()
+                .any(|name| line.starts_with(name))
+            {
+                text += &format!("{line}\r\n");
+            } else if line.starts_with("To:") {
+                text += &format!("{line}{to_tag}\r\n");
+            }
+        }
+        let body = if request.starts_with("INVITE") { self.offer() } else { String::new() };
+        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        let us = self.socket.local_addr().unwrap();
+        text += &format!("Contact: <sip:{us}>\r\n{kind}Content-Length: {}\r\n\r\n{body}", body.len());
+        self.socket.send_to(text.as_bytes(), self.desk).unwrap();
+    }
+}
+
+fn status(message: &str) -> u16 {
+    message.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or_default()
+}
