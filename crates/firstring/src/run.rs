@@ -118,6 +118,7 @@ impl Desk {
             calls: BTreeMap::new(),
             listens: BTreeMap::new(),
             joining: joining(config),
+            registrars: BTreeMap::new(),
             contact_secret: registering::secret(&config.data_directory, seed()),
             end_by: None,
             over_by: None,

@@ -89,6 +89,8 @@ pub struct Control {
     pub calls: BTreeMap<SoundId, CallId>,
     /// Trunks that want to be registered at, by name, and the secret behind our contacts there.
     pub joining: BTreeMap<Arc<str>, Joining>,
+    /// Where registrars were found, now or earlier, each with its trunk: packets from there are no stranger's.
+    pub registrars: BTreeMap<IpAddr, Arc<str>>,
     /// What makes our contacts unguessable.
     pub contact_secret: [u64; 2],
     /// When people who still talk are cut off, once the desk is to stop.
@@ -188,9 +190,7 @@ impl Control {
     /// Takes no more calls. People who talk may finish, for a while.
     fn stop(&mut self) {
         self.end_by.get_or_insert(self.clock.now().mono + LAST_TALKS);
-        for name in std::mem::take(&mut self.joining).into_keys() {
-            self.order_sip(sip::Order::Unregister { name });
-        }
+        self.unregister();
         self.tell(Event::Closing(Closing::LetPeopleFinish));
     }
 

@@ -5,7 +5,7 @@
 //! Invariant: nothing here waits.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,12 +53,22 @@ impl Control {
 
     pub(super) fn register(&mut self, trunk: &Arc<str>, addresses: Vec<SocketAddr>) {
         let Some(joining) = self.joining.get(trunk) else { return };
+        for address in &addresses {
+            self.registrars.insert(address.ip().to_canonical(), Arc::clone(trunk));
+        }
         let registrar =
             registering::registrar(trunk, joining, self.contact_secret, addresses, &mut self.sockets);
         self.order_sip(sip::Order::Register(Box::new(registrar)));
     }
 
-    pub(super) fn order_sip(&mut self, order: sip::Order) {
+    /// Our contacts are taken back everywhere, for good.
+    pub(super) fn unregister(&mut self) {
+        for name in std::mem::take(&mut self.joining).into_keys() {
+            self.order_sip(sip::Order::Unregister { name });
+        }
+    }
+
+    fn order_sip(&mut self, order: sip::Order) {
         self.agent.handle(sip::Event::Order(order), self.clock.now().mono);
         self.drain();
     }
@@ -70,9 +80,10 @@ impl Control {
                 self.sockets.send(path, &bytes);
             }
             sip::Action::Tell(sip::Notice::Stranger { source, packets: _ }) => {
-                let because =
-                    format!("{} is in no trunk's accept_from; its packets are not answered", source.ip());
-                self.refusals.note(self.clock.now().wall, None, None, &because);
+                let source = source.ip().to_canonical();
+                let trunk = self.registrars.get(&source).map(|trunk| &**trunk);
+                let because = not_let_in(source, trunk);
+                self.refusals.note(self.clock.now().wall, trunk, None, &because);
             }
             sip::Action::Tell(sip::Notice::Registration(registration)) => {
                 self.board.registered(&registration)
@@ -114,5 +125,35 @@ pub(super) fn connection(agreed: &sip::sdp::Agreed) -> Connect {
         },
         greeting: None,
         filler: None,
+    }
+}
+
+/// Why packets of this source are not answered, and what helps; `registered_at` is the trunk whose registrar it is.
+fn not_let_in(source: IpAddr, registered_at: Option<&str>) -> String {
+    match registered_at {
+        None => format!("{source} is in no trunk's accept_from; its packets are not answered"),
+        Some(trunk) => format!(
+            "{source} is where trunk {trunk} registers, and sent something that was not for our registered contact, \
+             which is not answered; if calls are meant to come that way, add its addresses to accept_from of trunk {trunk}"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stranger_and_a_registrar_that_calls_past_our_contact_are_told_apart() {
+        let source = IpAddr::from([192, 0, 2, 10]);
+        assert_eq!(
+            not_let_in(source, None),
+            "192.0.2.10 is in no trunk's accept_from; its packets are not answered"
+        );
+        assert_eq!(
+            not_let_in(source, Some("main")),
+            "192.0.2.10 is where trunk main registers, and sent something that was not for our registered contact, \
+             which is not answered; if calls are meant to come that way, add its addresses to accept_from of trunk main"
+        );
     }
 }
