@@ -1,7 +1,8 @@
 //! The half of `check` that looks around this machine: ports, disk, and whether the plans can do what they say.
 //!
 //! Each finding is one plain sentence with one remedy. Whether a carrier answers is asked in
-//! [`reach`](super::reach), and whether the voices work is looked at where those are at home. Nothing found here keeps a desk from starting: it says what a caller would meet.
+//! [`reach`](super::reach()), and whether the voices work is looked at where those are at home. Nothing found here keeps
+//! a desk from starting: it says what a caller would meet.
 
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
