@@ -194,9 +194,10 @@ fn told(about: String, host: &Target, reply: Reply) -> Finding {
             ),
             "check its name and port, and that the firewall lets UDP out and its answers in",
         ),
-        Reply::Closed => Finding::broken(
+        // A far program that is down for now is no fault of this configuration.
+        Reply::Closed => Finding::weak(
             about,
-            format!("the machine at {host} says that nothing listens there"),
+            format!("the machine at {host} says that nothing listens there now"),
             "check its name and port, and that it takes SIP over UDP",
         ),
         Reply::Unsendable(ours, error) => Finding::broken(
