@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use desk::booking::Diary;
 use desk::business::Business;
 use desk::record::CallId;
 use desk::{greeting, sayings};
-use line::{Exchange, Live, Outbound, SoundId, Trunk};
+use line::{Exchange, Live, SoundId, Trunk};
 use media::Filler;
 use mio::{Poll, Waker};
 use speech::local::{HearingSettings, LocalHearing, LocalSpeaker, NoHearing, WorkerCommand};
@@ -30,7 +30,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, oneshot};
 
-use crate::config::{Advertise, Config, Joining, TrunkSettings};
+use crate::config::{Advertise, Config, Joining};
 use crate::media_thread::{self, MediaThreads};
 use crate::shell::addresses::Sockets;
 use crate::shell::calendars;
@@ -83,11 +83,11 @@ impl Desk {
             Advertise::Auto => None,
             Advertise::Address(address) => Some(address),
         };
-        let mut sockets = Sockets::bind(&config.sip.listen, public, poll.registry())?;
+        let sockets = Sockets::bind(&config.sip.listen, public, poll.registry())?;
         let listener = bind_console(config.web.listen).await?;
         let console = listener.local_addr()?;
         let keeper = open_store(&config.data_directory, clock, &inbox)?;
-        let exchange = exchange(config, &mut sockets, clock)?;
+        let exchange = exchange(config, clock)?;
         let (prompts, ears) = voices(config, &inbox, progress).await?;
         let media = media_threads(config, clock, &inbox)?;
         let live = broadcast::channel(WATCHED).0;
@@ -117,6 +117,7 @@ impl Desk {
             filler,
             calls: BTreeMap::new(),
             listens: BTreeMap::new(),
+            reaching: registering::reaching(config),
             joining: joining(config),
             registrars: BTreeMap::new(),
             contact_secret: registering::secret(&config.data_directory, seed()),
@@ -316,12 +317,9 @@ fn filler(business: &Business, prompts: &Prompts) -> anyhow::Result<Filler> {
     Ok(Filler { clip: clip.samples().clone(), patience: media::turn::Patience::default() })
 }
 
-fn exchange(config: &Config, sockets: &mut Sockets, clock: Clock) -> anyhow::Result<Exchange> {
-    let mut trunks = BTreeMap::new();
-    for trunk in &config.trunks {
-        let outbound = outbound(trunk, sockets)?;
-        trunks.insert(trunk.name.clone(), Trunk { outbound });
-    }
+fn exchange(config: &Config, clock: Clock) -> anyhow::Result<Exchange> {
+    // Where people are called is looked up beside the calls.
+    let trunks = config.trunks.iter().map(|trunk| (trunk.name.clone(), Trunk { outbound: None })).collect();
     Ok(Exchange::new(line::Setup {
         business: Arc::clone(&config.business),
         country: config.country,
@@ -329,18 +327,6 @@ fn exchange(config: &Config, sockets: &mut Sockets, clock: Clock) -> anyhow::Res
         diaries: diaries(config, clock)?,
         salt: seed()[0],
     }))
-}
-
-fn outbound(trunk: &TrunkSettings, sockets: &mut Sockets) -> anyhow::Result<Option<Outbound>> {
-    let Some(target) = &trunk.target else { return Ok(None) };
-    let found = (target.host.as_str(), target.port).to_socket_addrs();
-    let found =
-        found.with_context(|| format!("trunk `{}`: {target} is not found; check its name", trunk.name))?;
-    let path = found.into_iter().find_map(|remote| sockets.path_to(remote));
-    let path =
-        path.with_context(|| format!("trunk `{}`: no [sip] listen address reaches {target}", trunk.name))?;
-    let account = trunk.login.as_ref().map(|_| trunk.name.as_str().into());
-    Ok(Some(Outbound { path, domain: target.to_string(), account }))
 }
 
 fn diaries(config: &Config, clock: Clock) -> anyhow::Result<BTreeMap<String, Diary>> {

@@ -379,20 +379,6 @@ fn a_desk_that_cannot_run_says_why_in_one_sentence_and_ends() {
 }
 
 #[test]
-fn a_trunk_whose_name_is_unknown_is_told_before_prompts_are_rendered() {
-    let desk = Desk::new();
-    let slip = WORKS.replacen("outbound_proxy = \"192.0.2.10\"", "outbound_proxy = \"nowhere.invalid\"", 1);
-    std::fs::write(desk.file(), slip).unwrap();
-    let output = desk.output(&["run", "-c", "desk.toml"]);
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{told}");
-    // What follows are the system's words, which depend on its resolver.
-    let says = "firstring: trunk `main`: nowhere.invalid:5060 is not found; check its name: ";
-    assert!(told.starts_with(says) && told.lines().count() == 1, "{told}");
-    assert!(!desk.directory.path().join("data/prompts").exists(), "prompts came first: {told}");
-}
-
-#[test]
 fn a_desk_whose_secret_cannot_be_read_does_not_start() {
     let desk = Desk::new();
     std::fs::write(desk.file(), WORKS.replacen("[web]", "[web]\ntoken = \"file:/\"", 1)).unwrap();

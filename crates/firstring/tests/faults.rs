@@ -30,6 +30,19 @@ const ANOTHER: &str = "+13125550145";
 const LATER: &str = "+13125550144";
 
 #[test]
+fn a_desk_that_starts_while_names_cannot_be_looked_up_answers_all_the_same() {
+    let place = Place::new();
+    place.loses_its_proxy();
+    place.bring_prompts();
+    let desk = place.open();
+    place.call(CALLER, "press 0\nwait 6s\nhang up").result();
+    let record = place.record(CALLER);
+    assert_eq!(record["steps"][1]["tried"], serde_json::json!([["Marigold", "unreachable"]]), "{record}");
+    assert!(record["callback"].is_string(), "nobody is forgotten: {record}");
+    assert!(desk.logged().contains("A trunk's host is not found"), "{}", desk.logged());
+}
+
+#[test]
 fn a_call_cut_by_a_power_failure_is_called_back_once() {
     let place = Place::new();
     place.bring_prompts();

@@ -84,9 +84,10 @@ async fn ask(trunk: &str, host: &Target, listen: &[SocketAddr]) -> Finding {
     let about = format!("trunk {trunk}");
     let began = Instant::now();
     let Some(found) = look_up(host).await else {
-        return Finding::broken(
+        // It may be found later: a desk goes on looking, and answers meanwhile.
+        return Finding::weak(
             about,
-            format!("{host} is not found"),
+            format!("{host} is not found, so no call goes there now"),
             "check its name, or this machine's name server",
         );
     };

@@ -25,6 +25,7 @@ use crate::shell::hearing::{Ears, TAP};
 use crate::shell::inbox::{Inbox, Letter};
 use crate::shell::keeping::Keeper;
 use crate::shell::recording::Recordings;
+use crate::shell::registering::Reaching;
 use crate::shell::saying::Sayings;
 use crate::shell::signalling::connection;
 use crate::shell::standing::Board;
@@ -87,6 +88,8 @@ pub struct Control {
     pub opening: BTreeMap<SoundId, Connect>,
     /// Which call a leg's sound belongs to.
     pub calls: BTreeMap<SoundId, CallId>,
+    /// Where calls to people go, by trunk.
+    pub reaching: BTreeMap<Arc<str>, Reaching>,
     /// Trunks that want to be registered at, by name, and the secret behind our contacts there.
     pub joining: BTreeMap<Arc<str>, Joining>,
     /// Where registrars were found, now or earlier, each with its trunk: packets from there are no stranger's.
@@ -160,6 +163,7 @@ impl Control {
                     self.play();
                 }
                 Letter::Stop => self.stop(),
+                Letter::ProxyFound { trunk, addresses } => self.reach_people(&trunk, &addresses),
                 Letter::RegistrarFound { trunk, addresses } => self.register(&trunk, addresses),
                 Letter::Forget { before } => self.keeper.forget(before),
                 Letter::Busy { calendar, busy } => {

@@ -24,6 +24,13 @@ pub enum Letter {
         /// In the order to be tried; not empty.
         addresses: Vec<std::net::SocketAddr>,
     },
+    /// Where calls to people over a trunk go, for the first time or anew.
+    ProxyFound {
+        /// The trunk.
+        trunk: Arc<str>,
+        /// The best first; not empty.
+        addresses: Vec<std::net::SocketAddr>,
+    },
     /// What was kept longer than the owner wants is to be deleted.
     Forget {
         /// The oldest moment that is kept.

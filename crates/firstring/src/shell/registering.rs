@@ -1,8 +1,9 @@
-//! Staying registered at the trunks that want it: their names are looked up here, the user agent does the rest.
+//! Where trunks are: their names are looked up here; staying registered at those that want it is the user agent's work.
 //!
 //! A name is looked up again and again: an address that changed is taken up, and while the lookup fails the addresses
 //! found last still count. Invariant: nothing here waits on the control thread, and no start waits on a lookup.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -11,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Config, Joining, TrunkSettings};
+use crate::config::{Config, Joining, Target, TrunkSettings};
 use crate::shell::addresses::Sockets;
 use crate::shell::inbox::{Inbox, Letter};
 
@@ -40,18 +41,48 @@ pub fn accounts(config: &Config) -> Vec<sip::Account> {
     config.trunks.iter().filter_map(account).collect()
 }
 
-/// Looks up the host of every trunk that registers, from now on.
+/// How people are called over a trunk, once it is known where that is.
+#[derive(Clone, Debug)]
+pub struct Reaching {
+    /// The host part of whom is called.
+    pub domain: String,
+    /// The user agent's account, if the trunk asks for a password.
+    pub account: Option<Arc<str>>,
+}
+
+/// Every trunk over which people can be called.
+pub fn reaching(config: &Config) -> BTreeMap<Arc<str>, Reaching> {
+    let one = |trunk: &TrunkSettings| {
+        let name: Arc<str> = trunk.name.as_str().into();
+        let account = trunk.login.as_ref().map(|_| Arc::clone(&name));
+        Some((name, Reaching { domain: trunk.target.as_ref()?.to_string(), account }))
+    };
+    config.trunks.iter().filter_map(one).collect()
+}
+
+/// Looks up the hosts of every trunk, from now on. Nothing waits for it: a desk that starts while names cannot be looked
+/// up answers all the same.
 pub fn watch(config: &Config, inbox: &Inbox) {
     for trunk in &config.trunks {
+        let name: Arc<str> = trunk.name.as_str().into();
         if let Some(joining) = &trunk.joining {
-            let host = joining.next_hop();
-            let host = (host.host.clone(), host.port);
-            tokio::spawn(look_up(trunk.name.as_str().into(), host, inbox.clone()));
+            let found = |trunk, addresses| Letter::RegistrarFound { trunk, addresses };
+            tokio::spawn(look_up(Arc::clone(&name), joining.next_hop().clone(), found, inbox.clone()));
+        }
+        if let Some(target) = &trunk.target {
+            let found = |trunk, addresses| Letter::ProxyFound { trunk, addresses };
+            tokio::spawn(look_up(name, target.clone(), found, inbox.clone()));
         }
     }
 }
 
-async fn look_up(trunk: Arc<str>, (host, port): (String, u16), inbox: Inbox) {
+async fn look_up(
+    trunk: Arc<str>,
+    target: Target,
+    letter: fn(Arc<str>, Vec<SocketAddr>) -> Letter,
+    inbox: Inbox,
+) {
+    let Target { host, port } = target;
     let mut known: Vec<SocketAddr> = Vec::new();
     let mut told = false;
     loop {
@@ -62,12 +93,12 @@ async fn look_up(trunk: Arc<str>, (host, port): (String, u16), inbox: Inbox) {
                 told = false;
                 if !found.is_empty() && found != known {
                     known.clone_from(&found);
-                    inbox.post(Letter::RegistrarFound { trunk: Arc::clone(&trunk), addresses: found });
+                    inbox.post(letter(Arc::clone(&trunk), found));
                 }
             }
             Err(error) if !told => {
                 told = true;
-                tracing::warn!(%trunk, %host, %error, "The registrar's name is not found, so calls over this trunk may not reach us; check registrar, or this machine's name server");
+                tracing::warn!(%trunk, %host, %error, "A trunk's host is not found, so calls over it do not come or go; check the name, or this machine's name server");
             }
             Err(_) => {}
         }

@@ -13,7 +13,7 @@ use line::Event;
 use media::{Connect, DigitTypes};
 
 use crate::shell::control::Control;
-use crate::shell::registering;
+use crate::shell::registering::{self, Reaching};
 use crate::shell::telling::{self, Name};
 
 /// Datagrams read from one socket before the calls are looked after.
@@ -59,6 +59,16 @@ impl Control {
         let registrar =
             registering::registrar(trunk, joining, self.contact_secret, addresses, &mut self.sockets);
         self.order_sip(sip::Order::Register(Box::new(registrar)));
+    }
+
+    pub(super) fn reach_people(&mut self, trunk: &Arc<str>, addresses: &[SocketAddr]) {
+        let Some(reaching) = self.reaching.get(trunk) else { return };
+        let Some(path) = addresses.iter().find_map(|remote| self.sockets.path_to(*remote)) else {
+            let host = &reaching.domain;
+            return tracing::warn!(%trunk, %host, "No [sip] listen address reaches the trunk's outbound_proxy, so nobody is rung over it");
+        };
+        let Reaching { domain, account } = reaching.clone();
+        self.exchange.reach_people(trunk, line::Outbound { path, domain, account });
     }
 
     /// Our contacts are taken back everywhere, for good.

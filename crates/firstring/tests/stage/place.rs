@@ -84,6 +84,14 @@ impl Place {
         fs::write(self.file(), text.replace(&proxy, "")).unwrap();
     }
 
+    /// People are called through a host whose name nobody knows.
+    pub fn loses_its_proxy(&self) {
+        let text = fs::read_to_string(self.file()).unwrap();
+        let lost = text.replace(&format!("\"127.0.0.1:{}\"", self.person), "\"nowhere.invalid\"");
+        assert_ne!(lost, text);
+        fs::write(self.file(), lost).unwrap();
+    }
+
     /// What `firstring calls|bookings|messages|callbacks [ID]` shows.
     pub fn shown(&self, what: &[&str]) -> Vec<Value> {
         let mut lines = json_lines(&self.printed(what));

@@ -20,7 +20,7 @@ use desk::switchboard::Switchboard;
 use crate::contract::{Action, Event, SoundId};
 use crate::legs::{Legs, PersonState};
 use crate::live::{Live, What};
-use crate::setup::Setup;
+use crate::setup::{Outbound, Setup};
 
 /// Names a call inside the exchange.
 pub(crate) type CallNumber = u64;
@@ -146,6 +146,13 @@ impl Exchange {
     /// What calls share: for the calendar's busy times, which the shell reads anew.
     pub fn board_mut(&mut self) -> &mut Switchboard {
         &mut self.board
+    }
+
+    /// From now on calls to people over this trunk go there.
+    pub fn reach_people(&mut self, trunk: &str, outbound: Outbound) {
+        if let Some(trunk) = self.setup.trunks.get_mut(trunk) {
+            trunk.outbound = Some(outbound);
+        }
     }
 
     /// What was given at start.
