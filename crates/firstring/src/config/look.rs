@@ -215,7 +215,7 @@ fn plans(config: &Config) -> Vec<Finding> {
             Some(whom) => Finding::broken(
                 about.clone(),
                 format!("ringing {whom:?} reaches nobody, so callers go on to the next step at once"),
-                "give its people a trunk with an outbound_proxy, or a SIP address",
+                "give its people a trunk with an outbound_proxy",
             ),
             None => Finding::fine(about.clone(), "every step can be taken"),
         });

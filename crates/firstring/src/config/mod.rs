@@ -199,12 +199,9 @@ impl Config {
         self.trunks.iter().find(|trunk| trunk.name == name)
     }
 
-    /// Where a call to a person goes: to the host of a SIP address, else to the trunk's outbound proxy, if it has one.
+    /// Where a call to a person is sent, a SIP address included: to the trunk's outbound proxy, if it has one.
     pub fn target_of(&self, reach: &Reach) -> Option<Target> {
-        match reach.to.strip_prefix("sip:").and_then(|address| address.split_once('@')) {
-            Some((_, host)) => values::target(host).ok(),
-            None => self.trunk(&reach.via)?.target.clone(),
-        }
+        self.trunk(&reach.via)?.target.clone()
     }
 }
 
