@@ -125,7 +125,8 @@ fn config(directory: &Path, phone: &Phone) -> anyhow::Result<Config> {
     config.data_directory = directory.join("data");
     for trunk in &mut config.trunks {
         trunk.accept_from = vec![HOME.into()];
-        trunk.target = Some(Target { host: phone.address.ip().to_string(), port: phone.address.port() });
+        trunk.outbound_proxy =
+            Some(Target { host: phone.address.ip().to_string(), port: phone.address.port() });
     }
     // Whoever is on call has the one telephone there is.
     for person in Arc::make_mut(&mut config.business).people.values_mut() {

@@ -319,7 +319,11 @@ fn filler(business: &Business, prompts: &Prompts) -> anyhow::Result<Filler> {
 
 fn exchange(config: &Config, clock: Clock) -> anyhow::Result<Exchange> {
     // Where people are called is looked up beside the calls.
-    let trunks = config.trunks.iter().map(|trunk| (trunk.name.clone(), Trunk { outbound: None })).collect();
+    let mut trunks: BTreeMap<String, Trunk> =
+        config.trunks.iter().map(|trunk| (trunk.name.clone(), Trunk::default())).collect();
+    for (_, reach, _) in config.addresses() {
+        trunks.entry(reach.via.clone()).or_default().addresses.insert(reach.to.clone(), None);
+    }
     Ok(Exchange::new(line::Setup {
         business: Arc::clone(&config.business),
         country: config.country,

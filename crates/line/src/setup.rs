@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use desk::booking::Diary;
-use desk::business::Business;
+use desk::business::{Business, Reach};
 use desk::number::{Country, E164};
+use sip::Invitation;
+
+use crate::habits::Habits;
 
 /// Everything given at start.
 #[derive(Debug)]
@@ -22,11 +25,16 @@ pub struct Setup {
     pub salt: u64,
 }
 
-/// One trunk, as far as calls are placed over it.
-#[derive(Clone, Debug)]
+/// One trunk: where calls over it go, and how it likes them.
+#[derive(Clone, Debug, Default)]
 pub struct Trunk {
     /// Where calls to people are sent; `None`: this trunk only brings calls in.
     pub outbound: Option<Outbound>,
+    /// The SIP addresses of people who are called without the trunk, so that no channel is taken and no password given.
+    /// `None`: it is not known yet where that is.
+    pub addresses: BTreeMap<String, Option<sip::Path>>,
+    /// How it writes numbers, shows who calls, and takes a refusal.
+    pub habits: Habits,
 }
 
 /// Where and how calls are placed.
@@ -40,9 +48,54 @@ pub struct Outbound {
     pub account: Option<Arc<str>>,
 }
 
+/// How one person is called.
+#[derive(Clone, Debug)]
+pub(crate) enum Way {
+    /// Over a trunk, of which the call takes a channel.
+    Over(Outbound),
+    /// At their own address.
+    Straight(sip::Path),
+}
+
+impl Way {
+    pub(crate) fn path(&self) -> sip::Path {
+        match self {
+            Way::Over(outbound) => outbound.path,
+            Way::Straight(path) => *path,
+        }
+    }
+}
+
 impl Setup {
-    /// The number that was dialled, if it is one of the business's lines on this trunk.
-    pub(crate) fn line_dialled(&self, user: &str, trunk: &str) -> Option<E164> {
+    /// How a person is called there, as far as it is known where that is.
+    pub(crate) fn way_to(&self, reach: &Reach) -> Option<Way> {
+        let trunk = self.trunks.get(&reach.via)?;
+        match trunk.addresses.get(&reach.to) {
+            Some(path) => path.map(Way::Straight),
+            None => trunk.outbound.clone().map(Way::Over),
+        }
+    }
+
+    /// What is particular about a trunk.
+    pub(crate) fn habits(&self, trunk: &str) -> Option<&Habits> {
+        self.trunks.get(trunk).map(|trunk| &trunk.habits)
+    }
+
+    /// The line that was called, if it is one of the business's on this trunk: by the number dialled, else by whom the
+    /// network says was called, else by who forwarded the call here.
+    pub(crate) fn line_called(&self, invitation: &Invitation) -> Option<E164> {
+        let called =
+            [&invitation.request_user, &invitation.to.user].into_iter().chain(&invitation.called_party);
+        let forwarded = invitation.diversions().into_iter().map(|by| by.user);
+        let mut users = called.cloned().chain(forwarded);
+        let habits = self.habits(&invitation.peer)?;
+        users.find_map(|user| {
+            let line = |user: &str| self.line_dialled(user, &invitation.peer);
+            line(&user).or_else(|| line(habits.bare(&user)))
+        })
+    }
+
+    fn line_dialled(&self, user: &str, trunk: &str) -> Option<E164> {
         let number = E164::parse(user, self.country).ok()?;
         self.business.lines.get(&number).filter(|line| line.trunk == trunk)?;
         Some(number)

@@ -46,7 +46,7 @@ impl Shop {
             let outbound = self.outbound.contains(name);
             let outbound =
                 outbound.then(|| Outbound { path: path(), domain: "192.0.2.2".to_string(), account: None });
-            (name.clone(), Trunk { outbound })
+            (name.clone(), Trunk { outbound, ..Trunk::default() })
         };
         let diary = |rules: &DiaryRules| (rules.calendar.clone(), Diary::new(rules.clone()));
         Setup {

@@ -211,8 +211,8 @@ pub struct TrunkForm {
     #[serde(default = "four")]
     #[schemars(range(min = 1, max = 10_000), example = 4)]
     pub channels: u32,
-    /// Where calls to people are sent, and registration goes through: `HOST` or `HOST:PORT`. Without it calls to people go
-    /// to the registrar; without either nobody can be rung over this trunk, not even at a SIP address.
+    /// Where all calls to people are sent, and registration goes through: `HOST` or `HOST:PORT`. Without it numbers and
+    /// extensions are called at the registrar, and SIP addresses at their own hosts.
     #[schemars(example = &"sip.example.com:5060")]
     pub outbound_proxy: Option<String>,
     /// What the carrier does when this machine is gone, in your words; shown with every check.

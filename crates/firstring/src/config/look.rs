@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use desk::business::{Person, Step};
 
-use super::{Config, values};
+use super::{Config, Way, values};
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -186,16 +186,16 @@ fn people(config: &Config) -> Vec<Finding> {
         .people
         .iter()
         .flat_map(|(name, person)| person.reach.iter().map(move |reach| (name, reach)));
-    let unreachable = ways.filter(|(_, reach)| config.target_of(reach).is_none());
+    let unreachable = ways.filter(|(_, reach)| config.way_to(reach).is_none());
     unreachable
         .map(|(name, reach)| {
             Finding::broken(
                 format!("person {name}"),
                 format!(
-                    "trunk {:?} does not say where calls to people are sent, so {name} is not rung there",
+                    "trunk {:?} does not say where numbers and extensions are called, so {name} is not rung there",
                     reach.via
                 ),
-                format!("add outbound_proxy to trunk {:?}", reach.via),
+                format!("add outbound_proxy to trunk {:?}, or give {name} a SIP address", reach.via),
             )
         })
         .collect()
@@ -215,7 +215,7 @@ fn plans(config: &Config) -> Vec<Finding> {
             Some(whom) => Finding::broken(
                 about.clone(),
                 format!("ringing {whom:?} reaches nobody, so callers go on to the next step at once"),
-                "give its people a trunk with an outbound_proxy",
+                "give its people SIP addresses, or a trunk with an outbound_proxy",
             ),
             None => Finding::fine(about.clone(), "every step can be taken"),
         });
@@ -235,7 +235,7 @@ fn plans(config: &Config) -> Vec<Finding> {
 fn rings_nobody<'s>(config: &Config, step: &'s Step) -> Option<&'s str> {
     let Step::Ring { whom, .. } = step else { return None };
     let people = config.business.people_of(whom, jiff::Timestamp::UNIX_EPOCH);
-    let rung = |person: &Person| person.reach.iter().any(|reach| config.target_of(reach).is_some());
+    let rung = |person: &Person| person.reach.iter().any(|reach| config.way_to(reach).is_some());
     let anybody = people.iter().filter_map(|name| config.business.people.get(*name)).any(rung);
     (!anybody).then(|| whom.name())
 }
@@ -251,7 +251,9 @@ fn too_few_channels(config: &Config, plan: &str, steps: &[&Step], about: &str) -
                 let people = business.people_of(whom, jiff::Timestamp::UNIX_EPOCH);
                 let mut reaches =
                     people.iter().filter_map(|name| business.people.get(*name)).flat_map(|one| &one.reach);
-                reaches.any(|reach| reach.via == line.trunk && !reach.to.starts_with("sip:"))
+                reaches.any(|reach| {
+                    reach.via == line.trunk && matches!(config.way_to(reach), Some(Way::Over(_)))
+                })
             }
             Step::Assistant | Step::Message | Step::Refuse => false,
         };

@@ -227,7 +227,7 @@ impl Reading<'_> {
             name: form.name.clone(),
             accept_from: self.each(&form.accept_from, &at.key("accept_from"), values::address_range),
             channels: form.channels,
-            target: target.or_else(|| joining.as_ref().map(|joining| joining.registrar.clone())),
+            outbound_proxy: target,
             login,
             joining,
             without_us: form.without_us.clone(),

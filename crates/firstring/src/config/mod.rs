@@ -25,6 +25,7 @@ mod reference;
 mod refusal;
 mod shape;
 mod values;
+mod way;
 mod written;
 
 use std::net::SocketAddr;
@@ -34,7 +35,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use desk::booking::DiaryRules;
-use desk::business::{Business, Reach};
+use desk::business::Business;
 use desk::number::Country;
 use desk::private::Private;
 use ipnet::IpNet;
@@ -48,6 +49,7 @@ pub use reference::{example, reference, schema};
 pub use refusal::{Refusal, Refusals};
 use values::Secrets;
 pub use values::{Advertise, Target};
+pub use way::Way;
 
 /// Everything one configuration file says, read and held against each other.
 #[derive(Clone, Debug)]
@@ -103,10 +105,18 @@ pub struct TrunkSettings {
     pub joining: Option<Joining>,
     /// Calls at once.
     pub channels: u32,
-    /// Where calls to people are sent, if anywhere.
-    pub target: Option<Target>,
+    /// What every request goes through, if anything.
+    pub outbound_proxy: Option<Target>,
     /// What the carrier does when this machine is gone, in the owner's words.
     pub without_us: Option<String>,
+}
+
+impl TrunkSettings {
+    /// Where calls over the trunk are sent: through its proxy, else to where we are registered.
+    pub fn target(&self) -> Option<&Target> {
+        let registrar = || self.joining.as_ref().map(|joining| &joining.registrar);
+        self.outbound_proxy.as_ref().or_else(registrar)
+    }
 }
 
 /// Where visits are booked.
@@ -197,11 +207,6 @@ impl Config {
     /// The trunk of this name.
     pub fn trunk(&self, name: &str) -> Option<&TrunkSettings> {
         self.trunks.iter().find(|trunk| trunk.name == name)
-    }
-
-    /// Where a call to a person is sent, a SIP address included: to the trunk's outbound proxy, if it has one.
-    pub fn target_of(&self, reach: &Reach) -> Option<Target> {
-        self.trunk(&reach.via)?.target.clone()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The part of `check` that asks carriers whether they are there, by OPTIONS (RFC 3261 section 11).
 //!
-//! Asked are the hosts a desk of this configuration sends to: the outbound proxy of each trunk, and its registrar where
-//! no proxy stands before it. It asks from the address the desk would use, and from another port, because the desk's own
+//! Asked are the hosts a desk of this configuration sends to: the outbound proxy of each trunk, its registrar where
+//! no proxy stands before it, and people at SIP addresses of their own. It asks from the address the desk would use, and from another port, because the desk's own
 //! may be in use. Whether a password is right shows only when the desk runs.
 //!
 //! Invariant: nothing but OPTIONS is sent, and no account is known here, so no password can be.
@@ -50,20 +50,26 @@ impl Reply {
     }
 }
 
-/// The hosts that are to be asked, each with the name of its trunk.
-pub fn hosts(config: &Config) -> Vec<(&str, &Target)> {
-    config.trunks.iter().flat_map(|trunk| hosts_of(trunk).map(|host| (trunk.name.as_str(), host))).collect()
+/// The hosts that are to be asked, each with the trunk or person it is for.
+pub fn hosts(config: &Config) -> Vec<(String, Target)> {
+    let of_trunk = |trunk: &TrunkSettings| {
+        let about = format!("trunk {}", trunk.name);
+        hosts_of(trunk).map(|host| (about.clone(), host.clone())).collect::<Vec<_>>()
+    };
+    let trunks = config.trunks.iter().flat_map(of_trunk);
+    let people = config.addresses().map(|(name, _, host)| (format!("person {name}"), host));
+    trunks.chain(people).collect()
 }
 
 fn hosts_of(trunk: &TrunkSettings) -> impl Iterator<Item = &Target> {
     let registrar = trunk.joining.as_ref().map(super::Joining::next_hop);
-    let proxy = trunk.target.as_ref().filter(|target| registrar != Some(*target));
+    let proxy = trunk.target().filter(|target| registrar != Some(*target));
     registrar.into_iter().chain(proxy)
 }
 
 /// One finding for each host, in the order of the trunks. All are asked side by side, for at most 4 seconds.
 pub async fn reach(config: &Config) -> Vec<Finding> {
-    let asked = hosts(config).into_iter().map(|(trunk, host)| ask(trunk, host, &config.sip.listen));
+    let asked = hosts(config).into_iter().map(|(about, host)| ask(about, host, &config.sip.listen));
     join_all(asked).await
 }
 
@@ -80,10 +86,9 @@ pub fn unasked(config: &Config) -> Option<Finding> {
     })
 }
 
-async fn ask(trunk: &str, host: &Target, listen: &[SocketAddr]) -> Finding {
-    let about = format!("trunk {trunk}");
+async fn ask(about: String, host: Target, listen: &[SocketAddr]) -> Finding {
     let began = Instant::now();
-    let Some(found) = look_up(host).await else {
+    let Some(found) = look_up(&host).await else {
         // It may be found later: a desk goes on looking, and answers meanwhile.
         return Finding::weak(
             about,
@@ -101,7 +106,7 @@ async fn ask(trunk: &str, host: &Target, listen: &[SocketAddr]) -> Finding {
         );
     }
     let left = PATIENCE.saturating_sub(began.elapsed());
-    told(about, host, best_of(host, paths, left).await)
+    told(about, &host, best_of(&host, paths, left).await)
 }
 
 async fn look_up(host: &Target) -> Option<Vec<SocketAddr>> {

@@ -144,8 +144,8 @@ const WIDEST_V4: u8 = 8;
 /// A provider's usual whole allocation (RIPE-738, 5.3).
 const WIDEST_V6: u8 = 29;
 
-/// Where calls to people are sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A host that requests are sent to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
     /// A host name or an address, IPv6 without brackets.
     pub host: String,

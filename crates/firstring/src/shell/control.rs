@@ -164,6 +164,9 @@ impl Control {
                 }
                 Letter::Stop => self.stop(),
                 Letter::ProxyFound { trunk, addresses } => self.reach_people(&trunk, &addresses),
+                Letter::PersonFound { trunk, address, addresses } => {
+                    self.reach_address(&trunk, &address, &addresses)
+                }
                 Letter::RegistrarFound { trunk, addresses } => self.register(&trunk, addresses),
                 Letter::Forget { before } => self.keeper.forget(before),
                 Letter::Busy { calendar, busy } => {

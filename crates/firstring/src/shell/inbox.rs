@@ -31,6 +31,15 @@ pub enum Letter {
         /// The best first; not empty.
         addresses: Vec<std::net::SocketAddr>,
     },
+    /// Where a person's own SIP address is, for the first time or anew.
+    PersonFound {
+        /// The trunk it is reached by.
+        trunk: Arc<str>,
+        /// The SIP address.
+        address: Arc<str>,
+        /// The best first; not empty.
+        addresses: Vec<std::net::SocketAddr>,
+    },
     /// What was kept longer than the owner wants is to be deleted.
     Forget {
         /// The oldest moment that is kept.

@@ -55,33 +55,37 @@ pub fn reaching(config: &Config) -> BTreeMap<Arc<str>, Reaching> {
     let one = |trunk: &TrunkSettings| {
         let name: Arc<str> = trunk.name.as_str().into();
         let account = trunk.login.as_ref().map(|_| Arc::clone(&name));
-        Some((name, Reaching { domain: trunk.target.as_ref()?.to_string(), account }))
+        Some((name, Reaching { domain: trunk.target()?.to_string(), account }))
     };
     config.trunks.iter().filter_map(one).collect()
 }
 
-/// Looks up the hosts of every trunk, from now on. Nothing waits for it: a desk that starts while names cannot be looked
-/// up answers all the same.
+/// Looks up every host that calls and registrations go to, from now on. Nothing waits for it: a desk that starts while
+/// names cannot be looked up answers all the same.
 pub fn watch(config: &Config, inbox: &Inbox) {
     for trunk in &config.trunks {
         let name: Arc<str> = trunk.name.as_str().into();
         if let Some(joining) = &trunk.joining {
-            let found = |trunk, addresses| Letter::RegistrarFound { trunk, addresses };
-            tokio::spawn(look_up(Arc::clone(&name), joining.next_hop().clone(), found, inbox.clone()));
+            let trunk = Arc::clone(&name);
+            let found = move |addresses| Letter::RegistrarFound { trunk: Arc::clone(&trunk), addresses };
+            tokio::spawn(look_up(joining.next_hop().clone(), found, inbox.clone()));
         }
-        if let Some(target) = &trunk.target {
-            let found = |trunk, addresses| Letter::ProxyFound { trunk, addresses };
-            tokio::spawn(look_up(name, target.clone(), found, inbox.clone()));
+        if let Some(target) = trunk.target() {
+            let found = move |addresses| Letter::ProxyFound { trunk: Arc::clone(&name), addresses };
+            tokio::spawn(look_up(target.clone(), found, inbox.clone()));
         }
+    }
+    for (_, reach, host) in config.addresses() {
+        let (trunk, address): (Arc<str>, Arc<str>) = (reach.via.as_str().into(), reach.to.as_str().into());
+        let found = move |addresses| {
+            let (trunk, address) = (Arc::clone(&trunk), Arc::clone(&address));
+            Letter::PersonFound { trunk, address, addresses }
+        };
+        tokio::spawn(look_up(host, found, inbox.clone()));
     }
 }
 
-async fn look_up(
-    trunk: Arc<str>,
-    target: Target,
-    letter: fn(Arc<str>, Vec<SocketAddr>) -> Letter,
-    inbox: Inbox,
-) {
+async fn look_up(target: Target, letter: impl Fn(Vec<SocketAddr>) -> Letter, inbox: Inbox) {
     let Target { host, port } = target;
     let mut known: Vec<SocketAddr> = Vec::new();
     let mut told = false;
@@ -93,12 +97,12 @@ async fn look_up(
                 told = false;
                 if !found.is_empty() && found != known {
                     known.clone_from(&found);
-                    inbox.post(letter(Arc::clone(&trunk), found));
+                    inbox.post(letter(found));
                 }
             }
             Err(error) if !told => {
                 told = true;
-                tracing::warn!(%trunk, %host, %error, "A trunk's host is not found, so calls over it do not come or go; check the name, or this machine's name server");
+                tracing::warn!(%host, %error, "A host is not found, so no call comes from there or goes there; check the name, or this machine's name server");
             }
             Err(_) => {}
         }

@@ -71,6 +71,15 @@ impl Control {
         self.exchange.reach_people(trunk, line::Outbound { path, domain, account });
     }
 
+    pub(super) fn reach_address(&mut self, trunk: &str, address: &str, addresses: &[SocketAddr]) {
+        match addresses.iter().find_map(|remote| self.sockets.path_to(*remote)) {
+            Some(path) => self.exchange.reach_address(trunk, address, path),
+            None => {
+                tracing::warn!(%trunk, hosts = ?addresses, "No [sip] listen address reaches a person's SIP address, so they are not rung there")
+            }
+        }
+    }
+
     /// Our contacts are taken back everywhere, for good.
     pub(super) fn unregister(&mut self) {
         for name in std::mem::take(&mut self.joining).into_keys() {

@@ -155,6 +155,13 @@ impl Exchange {
         }
     }
 
+    /// From now on a person whose SIP address this is, reached by this trunk, is called there without the trunk.
+    pub fn reach_address(&mut self, trunk: &str, address: &str, path: sip::Path) {
+        if let Some(trunk) = self.setup.trunks.get_mut(trunk) {
+            trunk.addresses.insert(address.to_string(), Some(path));
+        }
+    }
+
     /// What was given at start.
     pub fn setup(&self) -> &Setup {
         &self.setup

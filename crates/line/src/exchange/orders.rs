@@ -1,7 +1,6 @@
 //! What the desk orders, carried out on legs: SIP for the far end, sound for the ear.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use desk::business::Reach;
@@ -15,7 +14,7 @@ use super::{CallNumber, Exchange};
 use crate::contract::{Action, Keep, Opening, SoundOrder};
 use crate::legs::{CallerState, Confirmed, PersonLeg, PersonState};
 use crate::live::What;
-use crate::setup::Outbound;
+use crate::setup::{Outbound, Way};
 use crate::sound;
 
 impl Exchange {
@@ -135,14 +134,16 @@ impl Exchange {
     // --- people ---
 
     fn ring(&mut self, call: CallNumber, person: u16, reach: Reach, ring_for: Duration, now: Moment) {
-        let channel = self.board.take(&reach.via);
-        let outbound = self.setup.trunks.get(&reach.via).and_then(|trunk| trunk.outbound.clone());
-        let failed = match (&channel, &outbound) {
-            (_, None) => Some(Tried::Unreachable),
-            (None, Some(_)) => Some(Tried::ChannelsFull),
-            (Some(_), Some(_)) => None,
+        let way = self.setup.way_to(&reach);
+        let bind = way.as_ref().map(|way| way.path().local.ip());
+        let (channel, failed) = match way {
+            None => (None, Some(Tried::Unreachable)),
+            Some(Way::Straight(_)) => (None, None),
+            Some(Way::Over(_)) => match self.board.take(&reach.via) {
+                None => (None, Some(Tried::ChannelsFull)),
+                channel => (channel, None),
+            },
         };
-        let bind = outbound.map(|outbound| outbound.path.local.ip());
         let sound = self.new_sound();
         self.placed += 1;
         let sip = LegId::placed(self.placed);
@@ -186,8 +187,9 @@ impl Exchange {
         let Some(leg) = legs.people.get_mut(&person).filter(|leg| leg.state == PersonState::Opening) else {
             return;
         };
-        let outbound = self.setup.trunks.get(&leg.reach.via).and_then(|trunk| trunk.outbound.as_ref());
-        let Some((outbound, target)) = outbound.and_then(|o| Some((o, target(&leg.reach.to, o)?))) else {
+        let way = self.setup.way_to(&leg.reach);
+        let Some((way, target)) = way.and_then(|way| Some((way.clone(), target(&leg.reach.to, &way)?)))
+        else {
             return self.person_failed(call, person, Tried::Unreachable, now);
         };
         let offered = sound::capabilities(address, self.placed);
@@ -203,16 +205,16 @@ impl Exchange {
         let placed = sip::Call {
             leg: leg.sip,
             target,
-            path: outbound.path,
+            path: way.path(),
             from: identity,
             extra: Vec::new(),
             sdp,
             ring_for: leg.ring_for,
         };
         let call = Box::new(placed);
-        let order = match &outbound.account {
-            Some(account) => sip::Order::CallOver { account: Arc::clone(account), call },
-            None => sip::Order::Call(call),
+        let order = match way {
+            Way::Over(Outbound { account: Some(account), .. }) => sip::Order::CallOver { account, call },
+            Way::Over(Outbound { account: None, .. }) | Way::Straight(_) => sip::Order::Call(call),
         };
         self.out.push_back(Action::Sip(order));
     }
@@ -233,9 +235,11 @@ impl Exchange {
 }
 
 /// Whom to call: a SIP address as it is, a number or an extension at the trunk's domain.
-fn target(to: &str, outbound: &Outbound) -> Option<sip::Uri> {
-    if to.starts_with("sip:") {
-        return sip::Uri::parse(to).ok();
+fn target(to: &str, way: &Way) -> Option<sip::Uri> {
+    match way {
+        Way::Over(outbound) if !to.starts_with("sip:") => {
+            Some(sip::Uri::sip(Some(to), &outbound.domain, None))
+        }
+        Way::Over(_) | Way::Straight(_) => sip::Uri::parse(to).ok(),
     }
-    Some(sip::Uri::sip(Some(to), &outbound.domain, None))
 }
