@@ -26,11 +26,21 @@ fn arrival(record: &Record, zone: &TimeZone) -> String {
         Some(number) => format!("from {}", number.reveal()),
         None => "from a hidden number".to_string(),
     };
-    let forwarded = match &record.diverted_by {
-        Some(number) => format!(", forwarded by {}", number.reveal()),
-        None => String::new(),
+    let forwarded = match (&record.diverted_by, record.diverted_because) {
+        (Some(number), Some(why)) => format!(", forwarded by {} {}", number.reveal(), why.told()),
+        (Some(number), None) => format!(", forwarded by {}", number.reveal()),
+        (None, _) => String::new(),
     };
-    format!("On {when}, a call {from} came in on {}{forwarded}, for office `{}`.", record.line, record.office)
+    let verified = match record.verification {
+        Some(verification) if record.from.is_some() => {
+            format!(" The caller's number {}.", verification.told())
+        }
+        Some(_) | None => String::new(),
+    };
+    format!(
+        "On {when}, a call {from} came in on {}{forwarded}, for office `{}`.{verified}",
+        record.line, record.office
+    )
 }
 
 fn answer(record: &Record) -> String {

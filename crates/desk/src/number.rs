@@ -218,6 +218,16 @@ impl Country {
         (self.calling_code == "1").then_some(10)
     }
 
+    /// A number as it is dialled inside this country: of this country with or without the prefix of a long-distance
+    /// call, of another one after the prefix that leads abroad.
+    pub fn dials(self, number: &E164, long_distance: bool) -> String {
+        match number.digits().strip_prefix(self.calling_code) {
+            Some(national) if long_distance => format!("{}{national}", self.trunk_prefix),
+            Some(national) => national.to_string(),
+            None => format!("{}{}", self.exit_prefix, number.digits()),
+        }
+    }
+
     fn internationalise(self, digits: &str) -> Result<String, NumberError> {
         if let Some(abroad) = digits.strip_prefix(self.exit_prefix) {
             return Ok(abroad.to_string());
@@ -272,6 +282,21 @@ mod tests {
         ] {
             let country = country.parse().unwrap();
             assert_eq!(E164::parse(text, country).map(|n| n.to_string()), Ok(read.to_string()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_dialled_as_people_of_the_country_do() {
+        for (country, number, long_distance, dialled) in [
+            ("US", "+13125550143", true, "13125550143"),
+            ("US", "+13125550143", false, "3125550143"),
+            ("US", "+442079460018", false, "011442079460018"),
+            ("GB", "+442079460018", true, "02079460018"),
+            ("ES", "+34911230143", true, "911230143"),
+            ("DE", "+13125550143", true, "0013125550143"),
+        ] {
+            let country: Country = country.parse().unwrap();
+            assert_eq!(country.dials(&number.parse().unwrap(), long_distance), dialled);
         }
     }
 

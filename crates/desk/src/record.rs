@@ -92,6 +92,71 @@ pub enum EndedBy {
     Crash,
 }
 
+/// Why a call was forwarded to us, as whoever forwarded it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Diverted {
+    /// Every call is.
+    Always,
+    /// The phone was busy.
+    Busy,
+    /// Nobody picked up.
+    NoAnswer,
+    /// The phone is off or out of reach.
+    Unreachable,
+    /// Somebody sent the call on by hand.
+    Deflected,
+    /// For a reason of its own.
+    Otherwise,
+}
+
+impl Diverted {
+    /// As told in a sentence: "forwarded by ..., ...".
+    pub fn told(self) -> &'static str {
+        match self {
+            Diverted::Always => "as every call is",
+            Diverted::Busy => "because it was busy",
+            Diverted::NoAnswer => "because nobody picked up",
+            Diverted::Unreachable => "because it was out of reach",
+            Diverted::Deflected => "by hand",
+            Diverted::Otherwise => "for a reason of its own",
+        }
+    }
+}
+
+/// What the carrier found when it checked the signature that the caller's network puts on a call. ATIS-1000074.
+///
+/// It tells whether the number may be used by whoever called, never whether the call is welcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verification {
+    /// Signed and sound; attestation A: the caller is known and may use the number.
+    PassedA,
+    /// Signed and sound; attestation B: the caller is known, the number is not.
+    PassedB,
+    /// Signed and sound; attestation C: the call only came through that network.
+    PassedC,
+    /// Signed and sound; the carrier did not say how much is attested.
+    Passed,
+    /// The signature is false, or cannot be checked.
+    Failed,
+    /// There is none, or the call was forwarded and none speaks of its caller.
+    NotChecked,
+}
+
+impl Verification {
+    /// As told in a sentence: "the caller's number ...".
+    pub fn told(self) -> &'static str {
+        match self {
+            Verification::PassedA => "is verified: the caller may use it",
+            Verification::PassedB | Verification::PassedC => "is signed, but not verified as the caller's",
+            Verification::Passed => "is verified",
+            Verification::Failed => "failed verification and may be false",
+            Verification::NotChecked => "is not verified",
+        }
+    }
+}
+
 /// One call, whole. Times are wall time; durations are milliseconds on the clock that never jumps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -105,6 +170,12 @@ pub struct Record {
     pub from: Option<Private<E164>>,
     /// Who forwarded the call here, if it was forwarded.
     pub diverted_by: Option<Private<String>>,
+    /// Why it was forwarded, if that was said.
+    #[serde(default)]
+    pub diverted_because: Option<Diverted>,
+    /// What the caller's own network says about the number, if the carrier passed that on.
+    #[serde(default)]
+    pub verification: Option<Verification>,
     /// The INVITE arrived.
     pub started: Timestamp,
     /// We answered, or a person did.

@@ -41,6 +41,8 @@ impl Evening {
             line: number,
             from: Some(Private::new("+13125550199".parse().unwrap())),
             diverted_by: forwarded_by.map(|number| Private::new(number.to_string())),
+            diverted_because: None,
+            verification: None,
         };
         let call = Call::new(business, line, arrival, now);
         let mut evening = Evening { call, now, orders: Vec::new(), record: None };

@@ -485,6 +485,7 @@ fn invitation(line: &E164, from: Option<&E164>, trunk: &str) -> Invitation {
         peer: Arc::from(trunk),
         path: shop::path(),
         request_user: line.to_string(),
+        called_party: None,
         to: party(line.to_string()),
         from: party(from.map_or_else(|| "anonymous".to_string(), ToString::to_string)),
         call_id: "chat".to_string(),
@@ -492,6 +493,7 @@ fn invitation(line: &E164, from: Option<&E164>, trunk: &str) -> Invitation {
         history_info: Vec::new(),
         p_asserted_identity: Vec::new(),
         privacy: None,
+        extensions: Vec::new(),
         offer: Some(sip::sdp::offer(&capabilities(), Direction::SendRecv)),
     }
 }

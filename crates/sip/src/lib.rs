@@ -39,7 +39,7 @@ pub use digest::{Credentials, Password};
 pub use limits::Limits;
 pub use message::Message;
 pub use name::{Method, Name};
-pub use notice::{Action, EndedBy, Invitation, LegId, Notice, Party, Unanswered};
+pub use notice::{Action, DivertedBy, DivertedWhy, EndedBy, Invitation, LegId, Notice, Party, Unanswered};
 pub use order::{Account, Call, Event, Extra, Identity, Order, Path, Refusal, Transport};
 pub use peer::{Network, NetworkError, Peer, Setup};
 pub use registration::{Registrar, Registration, RegistrationState, contact_user};

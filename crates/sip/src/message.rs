@@ -349,6 +349,11 @@ impl Message {
             .map(|field| self.at(field.value))
     }
 
+    /// Every header line with its name as it is spelled, in order.
+    pub fn headers_as_spelled(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().map(|field| (self.at(field.spelling), self.at(field.value)))
+    }
+
     /// The body as long as Content-Length says, or the rest of the datagram.
     pub fn body(&self) -> &[u8] {
         &self.body

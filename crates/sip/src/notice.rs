@@ -1,11 +1,15 @@
 //! What comes out of an agent: datagrams and notices.
 
+mod diversion;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::order::Path;
 use crate::registration::Registration;
+
+pub use diversion::{DivertedBy, DivertedWhy};
 
 /// One side of a call, as long as the agent lives. Never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -279,6 +283,8 @@ pub struct Invitation {
     /// The number that was dialled: user part of the request URI, as most carriers write it; over a registration, where
     /// that is our own Contact, of P-Called-Party-ID or else To.
     pub request_user: String,
+    /// Whom the network says was called: user part of P-Called-Party-ID (RFC 7315 section 4.2).
+    pub called_party: Option<String>,
     /// The To header.
     pub to: Party,
     /// The From header.
@@ -293,6 +299,8 @@ pub struct Invitation {
     pub p_asserted_identity: Vec<String>,
     /// Privacy header (RFC 3323), as written.
     pub privacy: Option<String>,
+    /// Headers whose names begin with `X-`, as written, at most 16: what a network adds of its own.
+    pub extensions: Vec<(String, String)>,
     /// The caller's offer; `None` if it wants ours.
     pub offer: Option<String>,
 }

@@ -123,6 +123,13 @@ impl Uri {
         param(&self.params, name).map(|value| value.unwrap_or(""))
     }
 
+    /// The value of a parameter of the user part, as a telephone number in a SIP URI has them
+    /// (RFC 3261 section 19.1.6); `Some("")` if it stands there without one.
+    pub fn user_param(&self, name: &str) -> Option<&str> {
+        let (_, params) = self.user.as_deref()?.split_once(';')?;
+        param(params, name).map(|value| value.unwrap_or(""))
+    }
+
     /// The socket address, if the host is written as an address.
     pub fn address(&self) -> Option<SocketAddr> {
         let host = self.host.trim_start_matches('[').trim_end_matches(']');
@@ -208,6 +215,15 @@ mod tests {
             let uri = Uri::parse(text).expect(text);
             assert_eq!((uri.user_text().as_str(), uri.host.as_str(), uri.port), (user, host, port), "{text}");
         }
+    }
+
+    #[test]
+    fn a_number_in_a_user_part_keeps_its_parameters() {
+        let uri = Uri::parse("sip:+13125550143;verstat=TN-Validation-Passed;x@192.0.2.9;user=phone").unwrap();
+        assert_eq!(uri.user_text(), "+13125550143");
+        assert_eq!(uri.user_param("verstat"), Some("TN-Validation-Passed"));
+        assert_eq!(uri.user_param("x"), Some(""));
+        assert_eq!((uri.user_param("user"), uri.param("user")), (None, Some("phone")));
     }
 
     #[test]

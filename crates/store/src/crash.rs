@@ -63,6 +63,8 @@ fn end(db: &Connection, call: CallStarted, now: Timestamp) -> Result<Interrupted
         office: call.office,
         from: call.from,
         diverted_by: call.diverted_by,
+        diverted_because: call.diverted_because,
+        verification: call.verification,
         started: call.started,
         answered: None,
         ended: now.max(call.started),

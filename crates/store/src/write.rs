@@ -6,7 +6,7 @@ use desk::booking::Booking;
 use desk::business::When;
 use desk::number::E164;
 use desk::private::Private;
-use desk::record::{CallId, Callback, Message, Record};
+use desk::record::{CallId, Callback, Diverted, Message, Record, Verification};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,12 @@ pub struct CallStarted {
     pub from: Option<Private<E164>>,
     /// Who forwarded the call here, if it was forwarded.
     pub diverted_by: Option<Private<String>>,
+    /// Why it was forwarded, if that was said.
+    #[serde(default)]
+    pub diverted_because: Option<Diverted>,
+    /// What the carrier says about the caller's number.
+    #[serde(default)]
+    pub verification: Option<Verification>,
     /// The INVITE arrived.
     pub started: Timestamp,
     /// The plan that decides.

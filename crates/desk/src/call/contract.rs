@@ -12,7 +12,7 @@ use crate::machine::Ask;
 use crate::number::E164;
 use crate::phrase::Phrase;
 use crate::private::Private;
-use crate::record::{CallId, Callback, Message, Quality, Record, Tried};
+use crate::record::{CallId, Callback, Diverted, Message, Quality, Record, Tried, Verification};
 
 /// One side of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -43,6 +43,10 @@ pub struct Arrival {
     pub from: Option<Private<E164>>,
     /// Who forwarded the call here.
     pub diverted_by: Option<Private<String>>,
+    /// Why it was forwarded, if that was said.
+    pub diverted_because: Option<Diverted>,
+    /// What the carrier says about the caller's number.
+    pub verification: Option<Verification>,
 }
 
 /// What the desk is told.

@@ -127,6 +127,8 @@ impl Call {
             office: self.line.office.clone(),
             from: self.minutes.arrival.from.clone(),
             diverted_by: self.minutes.arrival.diverted_by.clone(),
+            diverted_because: self.minutes.arrival.diverted_because,
+            verification: self.minutes.arrival.verification,
             started: self.minutes.started.wall,
             answered: self.minutes.answered_at(),
             ended: now.wall,

@@ -5,10 +5,12 @@
 use std::cell::Cell;
 use std::time::Instant;
 
+use desk::call::Arrival;
 use desk::machine::{Ask, Moment};
 use desk::record::CallId;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use line::{Event, Keep};
+use line::{Begun, Event, Keep};
 use store::journal::Journals;
 use store::{CallStarted, Store, Stored, Write, Written};
 
@@ -42,6 +44,15 @@ struct Entry<'a> {
     event: &'a desk::call::Event,
 }
 
+/// The first line of a journal.
+#[derive(serde::Serialize)]
+struct Beginning<'a> {
+    wall: Timestamp,
+    event: &'static str,
+    #[serde(flatten)]
+    arrival: &'a Arrival,
+}
+
 impl Keeper {
     /// Over an open store and its journals.
     pub fn new(store: Store<Asked>, journals: Journals, inbox: Inbox) -> Self {
@@ -50,8 +61,10 @@ impl Keeper {
 
     /// Asks the store; it answers through the inbox, at once if its queue is full.
     pub fn keep(&self, call: CallId, ask: Option<Ask>, keep: Keep) {
-        if let Keep::Record(record) = &keep {
-            self.journals.try_finish(&record.id);
+        match &keep {
+            Keep::Arrival(begun) => self.begin_journal(begun),
+            Keep::Record(record) => self.journals.try_finish(&record.id),
+            Keep::Booking(_) | Keep::Callback(_) | Keep::Message(_) => {}
         }
         let (write, at) = (write(keep), Instant::now());
         tracing::debug!(target: "firstring::store", %call, what = %Name(&write), "To be stored");
@@ -70,6 +83,14 @@ impl Keeper {
     pub fn note(&self, call: &CallId, event: &desk::call::Event, now: Moment) {
         if let Ok(line) = serde_json::to_string(&Entry { moment: now, event }) {
             self.journals.try_note(call, now.wall.to_zoned(TimeZone::UTC).date(), line);
+        }
+    }
+
+    /// Who called and how the call came here: all that the call's desk knew at first.
+    fn begin_journal(&self, begun: &Begun) {
+        let (wall, arrival) = (begun.started, &begun.arrival);
+        if let Ok(line) = serde_json::to_string(&Beginning { wall, event: "came_in", arrival }) {
+            self.journals.try_note(&arrival.id, wall.to_zoned(TimeZone::UTC).date(), line);
         }
     }
 
@@ -119,6 +140,8 @@ fn write(keep: Keep) -> Write {
             office: begun.office,
             from: begun.arrival.from,
             diverted_by: begun.arrival.diverted_by,
+            diverted_because: begun.arrival.diverted_because,
+            verification: begun.arrival.verification,
             started: begun.started,
             plan: begun.plan,
             rule: begun.rule,

@@ -9,8 +9,8 @@ use desk::business::When;
 use desk::number::E164;
 use desk::private::Private;
 use desk::record::{
-    Callback, CallbackReason, EndedBy, Message, Outcome, Quality, Record, StepResult, StepTaken, Tried, Turn,
-    Urgency, Who,
+    Callback, CallbackReason, Diverted, EndedBy, Message, Outcome, Quality, Record, StepResult, StepTaken,
+    Tried, Turn, Urgency, Verification, Who,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -32,6 +32,12 @@ pub(super) struct ShownCall {
     /// Who forwarded the call here.
     #[schema(value_type = Option<String>)]
     diverted_by: Option<Private<String>>,
+    /// Why it was forwarded: always, busy, no_answer, unreachable, deflected or otherwise.
+    #[schema(value_type = Option<String>, examples("no_answer"))]
+    diverted_because: Option<Diverted>,
+    /// What the carrier says about the caller's number: passed_a, passed_b, passed_c, passed, failed or not_checked.
+    #[schema(value_type = Option<String>, examples("passed_a"))]
+    verification: Option<Verification>,
     started: Timestamp,
     answered: Option<Timestamp>,
     ended: Timestamp,
@@ -77,6 +83,8 @@ impl From<Record> for ShownCall {
             office: call.office,
             from: call.from,
             diverted_by: call.diverted_by,
+            diverted_because: call.diverted_because,
+            verification: call.verification,
             started: call.started,
             answered: call.answered,
             ended: call.ended,

@@ -66,6 +66,8 @@ impl Exchange {
             line: number.clone(),
             from: from.map(Private::new),
             diverted_by: diverted_by.map(Private::new),
+            diverted_because: None,
+            verification: None,
         };
         let assistant = self.setup.business.assistants.get(&line.assistant);
         let voice = assistant.map(|assistant| assistant.voice.clone()).unwrap_or_default();

@@ -71,6 +71,7 @@ impl Day<'_> {
             peer: Arc::from(trunk),
             path: shop::path(),
             request_user: line.to_string(),
+            called_party: None,
             to: party(line.to_string()),
             from: party(user),
             call_id: format!("{}@192.0.2.2", self.legs),
@@ -78,6 +79,7 @@ impl Day<'_> {
             history_info: Vec::new(),
             p_asserted_identity: Vec::new(),
             privacy: None,
+            extensions: Vec::new(),
             offer: offer.clone(),
         };
         self.visits.insert(leg, Visit::new(caller, line, offer.is_some()));

@@ -323,6 +323,7 @@ fn invitation(
         peer,
         path: arrival.path,
         request_user: dialled(request, arrival),
+        called_party: called_party(request),
         to: party(&request.to),
         from: party(&request.from),
         call_id: request.call_id.to_owned(),
@@ -330,6 +331,7 @@ fn invitation(
         history_info: all(Name::HistoryInfo),
         p_asserted_identity: all(Name::PAssertedIdentity),
         privacy: message.header(Name::Privacy).map(str::to_owned),
+        extensions: extensions(message),
         offer,
     }
 }
@@ -341,8 +343,18 @@ fn dialled(request: &Request<'_>, arrival: &Arrival) -> String {
     if arrival.over.is_none() {
         return user(Uri::parse(request.message.uri()));
     }
-    let called = request.message.headers_spelled("P-Called-Party-ID").next().and_then(Address::parse);
-    user(called.unwrap_or(request.to).parsed_uri())
+    called_party(request).unwrap_or_else(|| user(request.to.parsed_uri()))
+}
+
+fn called_party(request: &Request<'_>) -> Option<String> {
+    let called = request.message.headers_spelled("P-Called-Party-ID").next().and_then(Address::parse)?;
+    called.parsed_uri().ok().map(|uri| uri.user_text())
+}
+
+fn extensions(message: &Message) -> Vec<(String, String)> {
+    let own = |(name, _): &(&str, &str)| name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("X-"));
+    let all = message.headers_as_spelled().filter(own).take(ORIGINS);
+    all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 fn party(address: &Address<'_>) -> Party {
