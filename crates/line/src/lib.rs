@@ -9,6 +9,7 @@
 
 mod contract;
 mod exchange;
+mod habits;
 mod legs;
 mod live;
 mod setup;
@@ -17,5 +18,6 @@ mod wording;
 
 pub use contract::{Action, Begun, Event, Keep, Opening, Refusal, SoundEvent, SoundId, SoundOrder};
 pub use exchange::Exchange;
+pub use habits::{CallerId, Full, Habits, NumberForm, VerifiedIn};
 pub use live::{Live, What};
 pub use setup::{Outbound, Setup, Trunk};

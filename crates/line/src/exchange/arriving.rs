@@ -13,7 +13,8 @@ use sip::{Invitation, Refusal as SipRefusal};
 
 use super::Exchange;
 use crate::contract::{Action, Begun, Keep, Refusal, SoundId, SoundOrder};
-use crate::legs::{CallerLeg, CallerState, Legs};
+use crate::habits::Habits;
+use crate::legs::{CallerLeg, CallerState, Legs, PersonState};
 use crate::live::What;
 use crate::sound;
 use crate::wording;
@@ -26,15 +27,21 @@ impl Exchange {
             let refusal = SipRefusal::Unavailable { retry_after: None };
             return self.turn_away(invitation.leg, trunk, refusal, 503, "the desk is being stopped");
         }
-        let dialled = [&invitation.request_user, &invitation.to.user];
-        let Some(line) = dialled.iter().find_map(|user| self.setup.line_dialled(user, &trunk)) else {
+        let Some(line) = self.setup.line_called(&invitation) else {
             let because =
                 "the number dialled is none of this trunk's lines; add a [[line]] for it, with this trunk";
             return self.turn_away(invitation.leg, trunk, SipRefusal::NotFound, 404, because);
         };
-        let Some(channel) = self.board.take(&trunk) else {
-            let because = "every channel of this trunk is taken; raise `channels` if the carrier gives more";
+        if self.is_a_ringing_call_coming_back(&invitation) {
+            let because = "a phone that is being rung forwards its calls back to this desk, which counts as busy; \
+                           let it ring longer before it forwards, or turn its forwarding off";
             return self.turn_away(invitation.leg, trunk, SipRefusal::Busy, 486, because);
+        }
+        let Some(channel) = self.board.take(&trunk) else {
+            let full = self.setup.habits(&trunk).map(|habits| habits.full).unwrap_or_default();
+            let (refusal, status) = full.refusal();
+            let because = "every channel of this trunk is taken; raise `channels` if the carrier gives more";
+            return self.turn_away(invitation.leg, trunk, refusal, status, because);
         };
         let sound = self.new_sound();
         let caller = CallerLeg {
@@ -49,6 +56,32 @@ impl Exchange {
         self.admit(line, &invitation, caller, now);
     }
 
+    /// True for a call that we place ourselves at this moment, and that the phone we ring sends back to one of our
+    /// lines: somebody would be put through to the desk that is looking for them.
+    ///
+    /// It shows our own number as its caller, as we showed it. Where forwarding hides that, it names the number being
+    /// rung as the one it was forwarded from, and no caller but that one. A forwarded call with a caller of its own is
+    /// somebody else, who dialled that number meanwhile.
+    fn is_a_ringing_call_coming_back(&self, invitation: &Invitation) -> bool {
+        let country = self.setup.country;
+        let number = |user: &str| E164::parse(user, country).ok();
+        let named: Vec<E164> = wording::named(invitation, country).collect();
+        let forwarders: Vec<String> = invitation.diversions().into_iter().map(|by| by.user).collect();
+        let forwards = |to: &str| {
+            forwarders.iter().any(|user| user == to || (number(user).is_some() && number(user) == number(to)))
+        };
+        let is_account =
+            |via: &str| self.setup.habits(via).and_then(Habits::account) == Some(&invitation.from.user);
+        self.calls.values().any(|call| {
+            let shown = call.desk.line_number();
+            call.people.values().filter(|leg| leg.state == PersonState::Ringing).any(|leg| {
+                let to = &leg.reach.to;
+                let is_hidden = named.iter().all(|caller| number(to).as_ref() == Some(caller));
+                named.contains(shown) || is_account(&leg.reach.via) || (is_hidden && forwards(to))
+            })
+        })
+    }
+
     fn turn_away(&mut self, leg: sip::LegId, trunk: String, refusal: SipRefusal, status: u16, because: &str) {
         self.out.push_back(Action::Sip(sip::Order::Refuse { leg, refusal }));
         self.out.push_back(Action::Refused(Refusal { trunk, status, because: because.to_string() }));
@@ -60,14 +93,17 @@ impl Exchange {
         let call = self.counted;
         let id = self.name(now);
         let from = wording::caller(invitation, self.setup.country);
-        let diverted_by = wording::diverted_by(invitation, self.setup.country);
+        let (diverted_by, diverted_because) = wording::diverted(invitation, self.setup.country).unzip();
+        let habits = self.setup.habits(&invitation.peer);
+        let verified_in = habits.and_then(|habits| habits.verification.as_ref());
+        let verification = verified_in.and_then(|stands_in| wording::verification(invitation, stands_in));
         let arrival = Arrival {
             id: id.clone(),
             line: number.clone(),
             from: from.map(Private::new),
             diverted_by: diverted_by.map(Private::new),
-            diverted_because: None,
-            verification: None,
+            diverted_because: diverted_because.flatten(),
+            verification,
         };
         let assistant = self.setup.business.assistants.get(&line.assistant);
         let voice = assistant.map(|assistant| assistant.voice.clone()).unwrap_or_default();
