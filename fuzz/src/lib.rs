@@ -12,6 +12,7 @@ use std::time::Duration;
 use media::reorder::{InOrder, Reorder};
 use media::rtp::{HEADER_LEN, Packet};
 use sip::sdp::{self, Capabilities, Direction};
+use sip::stream::{Piece, READ_AT_ONCE, Stream};
 use sip::{Action, Address, Agent, Event, Name, Notice, Order, Path, Peer, Refusal, Setup, Uri, Via};
 
 /// Longest step of time between two datagrams: enough that every timer of a transaction runs out on the way.
@@ -39,6 +40,39 @@ pub fn sip_message(bytes: &[u8]) {
             }
         }
     }
+}
+
+/// One direction of a connection, read in one piece and in parts of the length that the first byte says.
+pub fn sip_stream(bytes: &[u8]) {
+    let [part, said @ ..] = bytes else { return };
+    let whole = pieces(said, READ_AT_ONCE);
+    let parts = pieces(said, usize::from(*part).max(1));
+    assert_eq!(whole, parts, "where a stream is cut changes no message");
+    for message in whole.0 {
+        let read = sip::message::parse(&message).expect("a message of a stream is one");
+        assert_eq!(
+            read.fault().filter(|fault| *fault == sip::message::Fault::BodyMissing),
+            None,
+            "and it is whole"
+        );
+    }
+}
+
+/// The messages of a stream, and whether it broke.
+fn pieces(said: &[u8], part: usize) -> (Vec<Vec<u8>>, bool) {
+    let (mut stream, mut messages) = (Stream::new(), Vec::new());
+    for part in said.chunks(part) {
+        stream.put(part);
+        loop {
+            match stream.poll() {
+                Ok(Some(Piece::Message(message))) => messages.push(message),
+                Ok(Some(Piece::Ping | Piece::Pong)) => {}
+                Ok(None) => break,
+                Err(_) => return (messages, true),
+            }
+        }
+    }
+    (messages, false)
 }
 
 /// A whole conversation with a peer, and a desk that says yes to whatever it can. Each piece begins with sixteen bits, low

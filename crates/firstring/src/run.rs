@@ -379,7 +379,13 @@ fn agent_setup(config: &Config, sockets: &Sockets) -> anyhow::Result<sip::Setup>
         peers.push(sip::Peer { name: trunk.name.as_str().into(), accept_from });
     }
     let product = concat!("Firstring/", env!("CARGO_PKG_VERSION")).to_string();
-    Ok(sip::Setup { product, peers, limits: sip::Limits::default(), advertised: sockets.advertised() })
+    Ok(sip::Setup {
+        product,
+        peers,
+        limits: sip::Limits::default(),
+        advertised: sockets.advertised(),
+        tcp: Vec::new(),
+    })
 }
 
 fn media_threads(config: &Config, clock: Clock, inbox: &Inbox) -> anyhow::Result<MediaThreads> {

@@ -1,8 +1,9 @@
 //! One SIP endpoint: every transaction and dialog of it, resent, timed out and buried here.
 //!
-//! This file is the way in: whose packet is it, is it whole, to which part does it go. Answering calls lives in
+//! This file is the way in: whose message is it, is it whole, to which part does it go. Answering calls lives in
 //! `incoming`, placing them in `outgoing`, offers inside a call in `offers`; `server` and `client` hold the
-//! transactions of RFC 3261 section 17 (with RFC 6026), `leg` what a call side remembers.
+//! transactions of RFC 3261 section 17 (with RFC 6026), `connections` what a lost connection means to them, `leg` what a
+//! call side remembers.
 //!
 //! What a call means, whether it is taken, and which sound is agreed upon is decided by whoever reads the notices.
 //!
@@ -11,6 +12,7 @@
 //! requests cost no memory. A leg is told to have ended exactly once, and released exactly once.
 
 mod client;
+mod connections;
 mod guards;
 mod incoming;
 mod joining;
@@ -25,7 +27,7 @@ mod sessions;
 mod strangers;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,6 +77,8 @@ pub struct Agent {
     accounts: BTreeMap<PeerName, Login>,
     joinings: BTreeMap<PeerName, Joining>,
     guards: BTreeMap<PeerName, Guarded>,
+    /// Far ends that took no connection, and until when they are not asked to again.
+    connectionless: BTreeMap<SocketAddr, Duration>,
     unreadable: u64,
 }
 
@@ -143,6 +147,7 @@ impl Agent {
             accounts: BTreeMap::new(),
             joinings: BTreeMap::new(),
             guards: BTreeMap::new(),
+            connectionless: BTreeMap::new(),
             unreadable: 0,
         }
     }
@@ -152,6 +157,9 @@ impl Agent {
         self.now = now;
         match event {
             Event::Received { path, bytes } => self.received(path, &bytes),
+            Event::Ended { path } => self.ended(path),
+            Event::Unreached { path } => self.unreached(path),
+            Event::Shut { source } => self.strange(source),
             Event::Order(order) => self.order(order),
         }
     }

@@ -1,6 +1,6 @@
 //! The phone protocol as machines: messages, transactions, dialogs, session descriptions. Bytes in, bytes out.
 //!
-//! An [`Agent`] is one SIP endpoint. Datagrams and [`Order`]s go in with the time, datagrams and [`Notice`]s
+//! An [`Agent`] is one SIP endpoint. Messages and [`Order`]s go in with the time, messages and [`Notice`]s
 //! come out; it holds every transaction and dialog of the endpoint and resends, times out and buries them by
 //! itself. [`sdp`] answers and makes session descriptions. What a call *means* is decided elsewhere (`line` and
 //! `desk`), and sockets, clocks and names belong to the shell.
@@ -12,7 +12,10 @@
 //! one table entry a minute and gets no answer; whatever lives has a named [`Deadline`]; every [`LegId`] that was
 //! announced ends in exactly one ending notice and one [`Notice::Released`].
 //!
-//! Absent on purpose, room left: TCP and TLS, reliable ringing of those we call, being a registrar for others.
+//! Connections are the shell's, like sockets: it cuts them into messages by a [`stream::Stream`] and says when one has
+//! ended, and a [`Path`] says which is meant.
+//!
+//! Absent on purpose, room left: reliable ringing of those we call, being a registrar for others.
 
 mod address;
 mod agent;
@@ -26,6 +29,7 @@ mod order;
 mod peer;
 mod registration;
 pub mod sdp;
+pub mod stream;
 mod timers;
 mod tokens;
 mod uri;

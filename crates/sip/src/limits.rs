@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-/// A UDP datagram cannot be longer; a longer input is not looked at.
+/// A UDP datagram cannot be longer; a longer input is not looked at, nor a longer message on a stream.
 pub const DATAGRAM_BYTES: usize = 65_535;
+/// A longer request may be cut up on the way as a datagram. RFC 3261 section 18.1.1.
+pub const WHOLE_BYTES: usize = 1_300;
+/// Far ends that are remembered to take no connection.
+pub const CONNECTIONLESS: usize = 64;
 /// Header lines in one message; the rest makes it a bad request.
 pub const HEADERS: usize = 256;
 /// Via entries in one message.
@@ -37,6 +41,8 @@ pub const RING_AGAIN: Duration = Duration::from_secs(60);
 pub const OFFER_UNDECIDED: Duration = Duration::from_secs(10);
 /// How long a far end that has said something may think about our offer. Timer C of RFC 3261 section 16.6.
 pub const OFFER_PENDING: Duration = Duration::from_secs(180);
+/// For how long a far end that took no connection gets long requests as datagrams without being tried.
+pub const CONNECTIONLESS_FOR: Duration = Duration::from_secs(600);
 /// Ignored packets of one source are told about at most this often.
 pub const STRANGERS_EVERY: Duration = Duration::from_secs(60);
 

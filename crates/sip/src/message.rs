@@ -17,7 +17,7 @@ pub enum Unreadable {
     /// Only line ends: a keep-alive (RFC 5626 section 3.5.1).
     #[error("a keep-alive")]
     KeepAlive,
-    /// Longer than a UDP datagram can be.
+    /// Longer than a UDP datagram can be, and than what is read of a stream.
     #[error("longer than {DATAGRAM_BYTES} bytes")]
     TooLong,
     /// The first line is neither a request nor a status line.
@@ -362,6 +362,12 @@ impl Message {
     /// The first thing that is wrong, if anything is.
     pub fn fault(&self) -> Option<Fault> {
         self.fault
+    }
+
+    /// The length of the body as Content-Length has it; `None` without one that can be read. A number that is too
+    /// large for this machine is `usize::MAX`.
+    pub fn declared_length(&self) -> Option<usize> {
+        declared_length(self).ok().flatten()
     }
 
     fn at(&self, span: Span) -> &str {

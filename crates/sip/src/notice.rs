@@ -40,11 +40,12 @@ impl std::fmt::Display for LegId {
 /// What is to be done for an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Put these bytes on the wire.
+    /// Put these bytes on the wire: over the connection that leads there, or over a new one. If there can be none,
+    /// [`Event::Unreached`](crate::Event::Unreached) says so.
     Send {
         /// From this socket to that one.
         path: Path,
-        /// One datagram.
+        /// One datagram, or one message of a connection.
         bytes: Vec<u8>,
     },
     /// Tell the call.
@@ -81,7 +82,8 @@ pub enum Notice {
     Refused {
         /// A placed leg.
         leg: LegId,
-        /// Final status, 300 to 699. 408 also for what never replied, 487 also for what we gave up.
+        /// Final status, 300 to 699. 408 also for what never replied, 487 also for what we gave up, 503 also where no
+        /// connection could be made or the one there was has ended.
         status: u16,
         /// Reason phrase of the far end, or why its question for a password was not answered. For logs only.
         reason: String,
@@ -154,7 +156,8 @@ pub enum Notice {
     Probed {
         /// The name the question had.
         name: Arc<str>,
-        /// Its final status, whatever it is: it is there. `None`: not a word in 32 seconds, or nothing could be sent.
+        /// Its final status, whatever it is: it is there. `None`: not a word in 32 seconds, or nothing could be sent, or
+        /// no connection be made.
         status: Option<u16>,
     },
     /// A peer called with a wrong user name or password and was refused.
@@ -245,7 +248,7 @@ pub enum Unanswered {
     Failed,
     /// It rang as long as was ordered.
     RangOut,
-    /// Not a single reply: the far system is gone.
+    /// Not a single reply, or no connection: the far system is gone.
     Silent,
     /// We gave up.
     Cancelled,

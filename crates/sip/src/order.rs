@@ -1,4 +1,4 @@
-//! What goes into an agent: datagrams and orders.
+//! What goes into an agent: messages, what became of connections, and orders.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,12 +10,58 @@ use crate::peer::Peer;
 use crate::registration::Registrar;
 use crate::uri::Uri;
 
-/// How datagrams travel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
+/// How messages travel. RFC 3261 section 18.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Transport {
-    /// RFC 3261 section 18.
+    /// One datagram, one message; whatever is lost is sent again by the agent.
     Udp,
+    /// A connection, cut into messages by a [`Stream`](crate::stream::Stream).
+    Tcp,
+    /// The same, encrypted.
+    Tls,
+}
+
+impl Transport {
+    /// True if nothing that arrives at all is lost on the way, so that nothing is sent twice.
+    pub fn is_reliable(self) -> bool {
+        self != Transport::Udp
+    }
+
+    /// The port where none is written. RFC 3261 section 19.1.2.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Transport::Udp | Transport::Tcp => 5060,
+            Transport::Tls => 5061,
+        }
+    }
+
+    /// As a Via names it.
+    pub(crate) fn in_via(self) -> &'static str {
+        match self {
+            Transport::Udp => "UDP",
+            Transport::Tcp => "TCP",
+            Transport::Tls => "TLS",
+        }
+    }
+
+    /// The parameter by which a URI asks for it; UDP needs none.
+    pub fn in_uri(self) -> &'static str {
+        match self {
+            Transport::Udp => "",
+            Transport::Tcp => ";transport=tcp",
+            Transport::Tls => ";transport=tls",
+        }
+    }
+}
+
+impl std::fmt::Display for Transport {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+            Transport::Tls => "tls",
+        })
+    }
 }
 
 /// From which of our sockets to which far one.
@@ -23,28 +69,54 @@ pub enum Transport {
 pub struct Path {
     /// How.
     pub transport: Transport,
-    /// Our socket. For a received datagram best the address it was sent to, not the wildcard we listen on.
+    /// Where the far end finds us: the socket we listen on, for a received datagram best the address it was sent to,
+    /// not the wildcard. That is so for connections too, whichever side opened them.
     pub local: SocketAddr,
-    /// The far socket.
+    /// The far socket. One connection leads there at a time, for both directions.
     pub remote: SocketAddr,
 }
 
 impl Path {
     /// A path over UDP.
     pub fn udp(local: SocketAddr, remote: SocketAddr) -> Path {
-        Path { transport: Transport::Udp, local, remote }
+        Path::over(Transport::Udp, local, remote)
+    }
+
+    /// A path over any transport.
+    pub fn over(transport: Transport, local: SocketAddr, remote: SocketAddr) -> Path {
+        Path { transport, local, remote }
+    }
+
+    /// True if both are the same connection.
+    pub(crate) fn is_along(self, other: Path) -> bool {
+        self.transport == other.transport && self.remote == other.remote
     }
 }
 
 /// What happens to an agent.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// A datagram arrived.
+    /// A datagram arrived, or one message of a connection.
     Received {
         /// On this socket, from that one.
         path: Path,
         /// As it arrived; anything at all.
         bytes: Vec<u8>,
+    },
+    /// The connection that led there has ended. What was sent last may or may not have arrived.
+    Ended {
+        /// Any path along it.
+        path: Path,
+    },
+    /// No connection could be made, so what was sent there was lost.
+    Unreached {
+        /// The path of what was sent.
+        path: Path,
+    },
+    /// A connection from somebody whom [`Agent::lets_in`](crate::Agent::lets_in) does not know was closed unread.
+    Shut {
+        /// From where it came.
+        source: SocketAddr,
     },
     /// The call is to take a turn.
     Order(Order),

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::limits::Limits;
+use crate::order::{Path, Transport};
 
 /// What an agent needs to know before its first datagram.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +20,8 @@ pub struct Setup {
     /// listed wildcard address (`0.0.0.0:5060`) covers every address of that port. One that remains a wildcard
     /// cannot be called back, so calls on it are refused.
     pub advertised: Vec<(SocketAddr, SocketAddr)>,
+    /// Where we listen on TCP, if anywhere: then requests too long for one datagram go over a connection.
+    pub tcp: Vec<SocketAddr>,
 }
 
 impl Setup {
@@ -32,6 +35,13 @@ impl Setup {
         };
         let address = exact.or_else(wildcard).map_or(local, |(_, public)| *public);
         (!address.ip().is_unspecified() && address.port() != 0).then_some(address)
+    }
+
+    /// The path over TCP beside one over UDP, if we listen there.
+    pub(crate) fn tcp_beside(&self, path: Path) -> Option<Path> {
+        let ours = self.tcp.iter().find(|ours| ours.is_ipv4() == path.local.is_ipv4())?;
+        let ip = if ours.ip().is_unspecified() { path.local.ip() } else { ours.ip() };
+        Some(Path::over(Transport::Tcp, SocketAddr::new(ip, ours.port()), path.remote))
     }
 
     pub(crate) fn peer_of(&self, source: IpAddr) -> Option<&Peer> {

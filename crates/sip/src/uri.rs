@@ -1,9 +1,10 @@
 //! SIP, SIPS and tel URIs, read for their parts and written back safely. RFC 3261 section 19.1, RFC 3966.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use crate::grammar::{escape_user, param, unescape};
+use crate::order::Transport;
 
 /// The scheme of a [`Uri`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,9 +54,10 @@ pub struct Uri {
 
 impl Uri {
     /// A `sip:` URI made of a user in plain text and a host; what cannot stand in a user part is escaped, and
-    /// what cannot stand in a host is dropped.
+    /// what cannot stand in a host is dropped. An IPv6 address gets its brackets.
     pub fn sip(user: Option<&str>, host: &str, port: Option<u16>) -> Uri {
-        let host = host.chars().filter(|char| is_host_char(*char)).collect();
+        let host: String = host.chars().filter(|char| is_host_char(*char)).collect();
+        let host = if host.parse::<Ipv6Addr>().is_ok() { format!("[{host}]") } else { host };
         Uri { scheme: Scheme::Sip, user: user.map(escape_user), host, port, params: String::new() }
     }
 
@@ -130,11 +132,21 @@ impl Uri {
         param(params, name).map(|value| value.unwrap_or(""))
     }
 
+    /// The transport it asks for, by its parameter or its scheme; UDP if it does not say.
+    pub fn transport(&self) -> Transport {
+        match self.param("transport") {
+            Some(tls) if tls.eq_ignore_ascii_case("tls") => Transport::Tls,
+            _ if self.scheme == Scheme::Sips => Transport::Tls,
+            Some(tcp) if tcp.eq_ignore_ascii_case("tcp") => Transport::Tcp,
+            Some(_) | None => Transport::Udp,
+        }
+    }
+
     /// The socket address, if the host is written as an address.
     pub fn address(&self) -> Option<SocketAddr> {
         let host = self.host.trim_start_matches('[').trim_end_matches(']');
         let ip: IpAddr = host.parse().ok()?;
-        Some(SocketAddr::new(ip, self.port.unwrap_or(5060)))
+        Some(SocketAddr::new(ip, self.port.unwrap_or(self.transport().default_port())))
     }
 }
 
@@ -249,5 +261,21 @@ mod tests {
     fn a_host_that_is_an_address_is_one() {
         assert_eq!(Uri::parse("sip:[::1];lr").unwrap().address(), Some("[::1]:5060".parse().unwrap()));
         assert_eq!(Uri::parse("sip:example.com").unwrap().address(), None);
+        for (text, port) in [
+            ("sip:192.0.2.1;transport=TLS", 5061),
+            ("sips:192.0.2.1", 5061),
+            ("sip:192.0.2.1;transport=tcp", 5060),
+            ("sips:192.0.2.1:5070", 5070),
+        ] {
+            assert_eq!(Uri::parse(text).unwrap().address().unwrap().port(), port, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_the_new_kind_stands_in_brackets() {
+        for host in ["2001:db8::1", "[2001:db8::1]"] {
+            assert_eq!(Uri::sip(Some("desk"), host, Some(5062)).to_string(), "sip:desk@[2001:db8::1]:5062");
+        }
+        assert_eq!(Uri::sip(None, "example.com:5070", None).to_string(), "sip:example.com:5070");
     }
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::grammar::{is_token, param, params};
+use crate::order::Transport;
 use crate::uri::split_host_port;
 
 /// What a branch starts with if it was made by the rules of RFC 3261 (section 8.1.1.7).
@@ -68,6 +69,11 @@ impl<'a> Via<'a> {
         }
         let port = self.port.filter(|port| *port != 0).unwrap_or(5060);
         SocketAddr::new(source.ip(), port)
+    }
+
+    /// The port its sender listens at, over this transport. RFC 3261 section 18.2.2.
+    pub(crate) fn port_of(&self, transport: Transport) -> u16 {
+        self.port.filter(|port| *port != 0).unwrap_or(transport.default_port())
     }
 
     /// The entry as it is copied into replies: with `received`, and with `rport` if it was asked for.

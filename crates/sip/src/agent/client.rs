@@ -10,7 +10,7 @@ use crate::digest::Attempt;
 use crate::grammar::quote;
 use crate::limits::{GONE, OFFER_PENDING, T1, T2};
 use crate::notice::LegId;
-use crate::order::{Path, PeerName};
+use crate::order::{Path, PeerName, Transport};
 use crate::timers::{Ticket, Why};
 use crate::vet::ALLOW;
 use crate::via::COOKIE;
@@ -30,7 +30,15 @@ pub(super) struct Client {
     pub draft: Option<Box<Draft>>,
     /// The account, probe or registration it was sent for, if it belongs to no leg.
     pub owner: Option<PeerName>,
-    bytes: Vec<u8>,
+    /// What no reply counts as: 408, and 503 if the transport failed. RFC 3261 section 8.1.3.1.
+    pub silence: u16,
+    /// An INVITE was refused, and the refusal acknowledged.
+    pub refused: bool,
+    /// The way as a datagram, of a request that goes over a connection only because it is long.
+    pub narrow: Option<Box<(Path, String)>>,
+    /// It went out once more because its connection ended.
+    pub again: bool,
+    pub bytes: Vec<u8>,
     interval: Duration,
     resend: Option<Ticket>,
     expiry: Option<Ticket>,
@@ -152,7 +160,7 @@ impl Agent {
     pub(super) fn way(&mut self, dialog: &Dialog, cseq: u32) -> Option<(Arc<str>, Sent)> {
         let path = dialog.next_hop();
         let here = self.setup.advertised(path.local)?;
-        let (branch, via) = self.fresh_via(here);
+        let (branch, via) = self.fresh_via(path.transport, here);
         let (uri, routes) = dialog.request_line();
         let sent = Sent {
             path,
@@ -169,15 +177,15 @@ impl Agent {
     }
 
     /// A branch that no request had before, and the Via with it.
-    pub(super) fn fresh_via(&mut self, here: SocketAddr) -> (Arc<str>, String) {
+    pub(super) fn fresh_via(&mut self, transport: Transport, here: SocketAddr) -> (Arc<str>, String) {
         let branch: Arc<str> = format!("{COOKIE}{}", self.tokens.fresh()).into();
-        let via = format!("SIP/2.0/UDP {here};branch={branch};rport");
+        let via = via(transport, here, &branch);
         (branch, via)
     }
 
     /// How the far end reaches us.
     pub(super) fn contact_at(&self, path: Path) -> Option<String> {
-        self.setup.advertised(path.local).map(|here| format!("<sip:{here}>"))
+        self.setup.advertised(path.local).map(|here| format!("<sip:{here}{}>", path.transport.in_uri()))
     }
 
     /// Sends an INVITE with our offer.
@@ -254,9 +262,19 @@ impl Agent {
         }
     }
 
-    fn open_client(&mut self, key: Arc<str>, kind: Kind, leg: Option<LegId>, sent: Sent, bytes: Vec<u8>) {
+    fn open_client(
+        &mut self,
+        key: Arc<str>,
+        kind: Kind,
+        leg: Option<LegId>,
+        mut sent: Sent,
+        mut bytes: Vec<u8>,
+    ) {
+        let narrow = self.widen(&key, &mut sent, &mut bytes);
         self.send(sent.path, bytes.clone());
-        let resend = self.set(T1, Why::ResendRequest, Alarm::Client(key.clone()));
+        // Timers A and E are for what may get lost (RFC 3261 section 17.1).
+        let lossy = !sent.path.transport.is_reliable();
+        let resend = lossy.then(|| self.set(T1, Why::ResendRequest, Alarm::Client(key.clone())));
         let expiry = self.set(GONE, Why::NoReply, Alarm::Client(key.clone()));
         let client = Client {
             leg,
@@ -267,9 +285,13 @@ impl Agent {
             forks: Vec::new(),
             draft: None,
             owner: None,
+            silence: 408,
+            refused: false,
+            narrow: narrow.map(Box::new),
+            again: false,
             bytes,
             interval: T1,
-            resend: Some(resend),
+            resend,
             expiry: Some(expiry),
         };
         self.live += 1;
@@ -329,9 +351,12 @@ impl Agent {
         client.bytes = Vec::new();
         client.draft = None;
         let (kind, resend) = (client.kind, client.resend.take());
+        // Timer D is zero where nothing is repeated (RFC 3261 section 17.1.1.2); an answer may be one of several.
+        let final_once = client.refused && client.sent.path.transport.is_reliable();
         self.timers.clear(resend);
         if kind.is_invite() {
-            self.expire_client(key, GONE, Why::ForgetTransaction);
+            let wait = if final_once { Duration::ZERO } else { GONE };
+            self.expire_client(key, wait, Why::ForgetTransaction);
         } else {
             self.forget_client(key);
         }
@@ -354,6 +379,16 @@ impl Agent {
         }
     }
 
+    /// Begins to resend a request that was taken off its connection. Timers A and E.
+    pub(super) fn resend_client(&mut self, key: &Arc<str>) {
+        let ticket = self.set(T1, Why::ResendRequest, Alarm::Client(key.clone()));
+        let old = match self.clients.get_mut(key) {
+            Some(client) => client.resend.replace(ticket),
+            None => Some(ticket),
+        };
+        self.timers.clear(old);
+    }
+
     fn resend_request(&mut self, key: &Arc<str>) {
         let Some(client) = self.clients.get_mut(key) else { return };
         let longer = client.interval * 2;
@@ -365,6 +400,12 @@ impl Agent {
             client.resend = Some(ticket);
         }
     }
+}
+
+/// The Via of a request of ours. On a connection replies come back without being asked to (RFC 3261 section 18.2.2).
+pub(super) fn via(transport: Transport, here: SocketAddr, branch: &str) -> String {
+    let rport = if transport.is_reliable() { "" } else { ";rport" };
+    format!("SIP/2.0/{} {here};branch={branch}{rport}", transport.in_via())
 }
 
 /// A CANCEL has the branch of its INVITE, and is told apart by its method.

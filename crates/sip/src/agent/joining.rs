@@ -10,7 +10,7 @@ use super::client::{Draft, Kind, Sent};
 use super::{Agent, Alarm, Arrival};
 use crate::address::Address;
 use crate::grammar::escape_user;
-use crate::order::PeerName;
+use crate::order::{Path, PeerName};
 use crate::registration::{ALONE, AMONG_SEVERAL, APART, LONGEST, Patience, Registrar, RegistrationState};
 use crate::timers::{Ticket, Why};
 use crate::uri::Uri;
@@ -59,6 +59,13 @@ impl Joining {
         self.cseq = cseq;
     }
 
+    /// True if calls of this registration come along this connection, and nothing is under way to mend it.
+    pub(super) fn is_along(&self, path: Path) -> bool {
+        let target = self.registrar.paths.get(self.target);
+        let here = path.transport.is_reliable() && target.is_some_and(|target| target.is_along(path));
+        here && self.under_way.is_none() && !self.leaving
+    }
+
     pub(super) fn leads_to(&self, ip: IpAddr) -> bool {
         let routed =
             |route: &String| Address::parse(route).and_then(|route| route.parsed_uri().ok()?.address());
@@ -86,7 +93,8 @@ impl Joining {
 
     fn contact(&self, here: SocketAddr, expires: Duration) -> String {
         let user = escape_user(&self.registrar.contact_user);
-        format!("<sip:{user}@{here}>;expires={}", expires.as_secs())
+        let transport = self.registrar.paths.get(self.target).map_or("", |path| path.transport.in_uri());
+        format!("<sip:{user}@{here}{transport}>;expires={}", expires.as_secs())
     }
 
     /// The Contact headers of the next REGISTER; the outdated ones first, for those who keep only the last.
@@ -210,7 +218,7 @@ impl Agent {
     }
 
     /// Tries as soon as two tries may follow each other; one that is under way no longer counts.
-    fn register_soon(&mut self, name: &PeerName) {
+    pub(super) fn register_soon(&mut self, name: &PeerName) {
         let Some(joining) = self.joinings.get_mut(name) else { return };
         let at = joining.tried.map_or(self.now, |tried| (tried + APART).max(self.now));
         if let Some(key) = joining.under_way.take() {
@@ -246,7 +254,7 @@ impl Agent {
             };
             return self.interrupted(name, None, None, sentence);
         };
-        let (branch, via) = self.fresh_via(here);
+        let (branch, via) = self.fresh_via(path.transport, here);
         let Some(joining) = self.joinings.get_mut(name) else { return };
         if let Some(old) = joining.here.replace(here).filter(|old| *old != here) {
             joining.outdated.push(old);

@@ -142,12 +142,21 @@ impl Dialog {
 
     /// Where requests inside the dialog go: to the first route or the target if that is an address that can be
     /// reached, else where the call came from. Names are not resolved here, and a far end behind a router that
-    /// announces its private address is reached by the way its packets came.
+    /// announces its private address is reached by the way its packets came. A connection to the right machine is used
+    /// while it is there: whoever opened it need not listen.
     pub(super) fn next_hop(&self) -> Path {
+        let same_machine =
+            |named: &SocketAddr| named.ip().to_canonical() == self.path.remote.ip().to_canonical();
+        let connected = self.path.transport.is_reliable();
+        let named = self.named_hop().filter(|named| !(connected && same_machine(named)));
+        Path { remote: named.unwrap_or(self.path.remote), ..self.path }
+    }
+
+    /// The address that the first route or the target names, if it is one that can be reached.
+    pub(super) fn named_hop(&self) -> Option<SocketAddr> {
         let first = self.routes.first().and_then(|route| Address::parse(route)).map(|route| route.uri);
         let named = Uri::parse(first.unwrap_or(&self.target)).ok().and_then(|uri| uri.address());
-        let remote = named.filter(|address| is_reachable(*address, self.path)).unwrap_or(self.path.remote);
-        Path { remote, ..self.path }
+        named.filter(|address| is_reachable(*address, self.path))
     }
 }
 

@@ -87,7 +87,7 @@ impl Agent {
             self.acknowledge_refusal(key, message);
         }
         self.bury_client(key);
-        let (branch, via) = self.fresh_via(here);
+        let (branch, via) = self.fresh_via(sent.path.transport, here);
         let sent = Sent { via, cseq: sent.cseq + 1, ..sent };
         let cseq = sent.cseq;
         self.renumber(leg, kind, &branch, cseq);
@@ -135,7 +135,7 @@ impl Agent {
     pub(super) fn probe(&mut self, name: PeerName, target: &Uri, path: Path) {
         let here = self.setup.advertised(path.local).filter(|_| !self.is_full());
         let Some(here) = here else { return self.tell(Notice::Probed { name, status: None }) };
-        let (branch, via) = self.fresh_via(here);
+        let (branch, via) = self.fresh_via(path.transport, here);
         let tag = self.tokens.fresh();
         let sent = Sent {
             path,

@@ -241,7 +241,8 @@ impl Agent {
 
     /// A final reply to our offer, or `None` if none came.
     pub(super) fn offer_replied(&mut self, key: &Arc<str>, reply: Option<&Message>) {
-        let status = reply.and_then(Message::status).unwrap_or(408);
+        let silence = self.clients.get(key).map_or(408, |client| client.silence);
+        let status = reply.and_then(Message::status).unwrap_or(silence);
         let leg = self.clients.get(key).and_then(|client: &Client| client.leg);
         match reply {
             Some(reply) if status < 300 => self.acknowledge(key, reply),

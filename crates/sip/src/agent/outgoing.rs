@@ -280,7 +280,7 @@ impl Agent {
         let (cseq, proved_to) = (client.sent.cseq, client.sent.path);
         let proofs = client.sent.proofs.clone();
         let Some((_, mut sent)) = self.way(&dialog, cseq) else { return };
-        if sent.path == proved_to {
+        if sent.path.remote == proved_to.remote {
             sent.proofs = proofs;
         }
         let to = message.header(Name::To).unwrap_or(&sent.to);
@@ -293,6 +293,9 @@ impl Agent {
         let Some(client) = self.clients.get(key) else { return };
         let ack = client.sent.ack_refusal(message.header(Name::To).unwrap_or(&client.sent.to));
         self.keep_ack(key, message, client.sent.path, ack);
+        if let Some(client) = self.clients.get_mut(key) {
+            client.refused = true;
+        }
     }
 
     fn keep_ack(&mut self, key: &Arc<str>, message: &Message, path: Path, ack: Vec<u8>) {
@@ -310,7 +313,7 @@ impl Agent {
         }
     }
 
-    /// Nothing final came back in 64*T1.
+    /// Nothing final came back in 64*T1, or nothing can come any more.
     pub(super) fn no_reply(&mut self, key: &Arc<str>) {
         let Some(client) = self.clients.get(key) else { return };
         match client.kind {
@@ -321,11 +324,11 @@ impl Agent {
             Kind::Register => self.registered(key, None, None),
             Kind::Update => self.update_replied(key, None),
             Kind::Call => {
-                let (leg, given_up) = (client.leg, client.cancel != Cancel::Unwanted);
+                let (leg, given_up, status) = (client.leg, client.cancel != Cancel::Unwanted, client.silence);
                 self.bury_client(key);
                 let Some(id) = leg.filter(|id| self.legs.contains_key(id)) else { return };
                 if !given_up {
-                    self.tell_refused(id, 408, "", None, Unanswered::Silent);
+                    self.tell_refused(id, status, "", None, Unanswered::Silent);
                 }
                 self.release(id);
             }

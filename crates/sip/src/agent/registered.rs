@@ -57,6 +57,7 @@ impl Agent {
     /// A final reply to a REGISTER, or `None` if none came.
     pub(super) fn registered(&mut self, key: &Arc<str>, reply: Option<&Message>, denied: Option<Denied>) {
         let owner = self.clients.get(key).and_then(|client| client.owner.clone());
+        let unconnected = self.clients.get(key).is_some_and(|client| client.silence == 503);
         self.bury_client(key);
         let Some(name) = owner else { return };
         let Some(joining) = self.joinings.get_mut(&name).filter(|joining| joining.is_target(key)) else {
@@ -68,12 +69,13 @@ impl Agent {
             return self.left(&name, status);
         }
         let (Some(reply), Some(status)) = (reply, status) else {
-            return self.interrupted(
-                &name,
-                None,
-                None,
-                "the registrar does not answer: check its address, the network and the firewall",
-            );
+            let sentence = match unconnected {
+                false => "the registrar does not answer: check its address, the network and the firewall",
+                true => {
+                    "no connection to the registrar can be made or kept: check its address and port, the trunk's transport, and the firewall"
+                }
+            };
+            return self.interrupted(&name, None, None, sentence);
         };
         match status {
             200..=299 => self.granted(&name, reply, status),

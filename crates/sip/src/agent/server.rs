@@ -3,6 +3,7 @@
 //! INVITE: proceeding, then accepted (RFC 6026: repetitions are swallowed, the leg resends its 200) or refused
 //! (resent here until its ACK). Any other method: its reply is kept. All end as a tombstone of 64*T1.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ use crate::writer::Writer;
 #[derive(Debug)]
 pub(super) struct Server {
     pub path: Path,
+    /// Where replies go once the connection has ended: to where the request says its sender listens.
+    pub instead: SocketAddr,
     pub leg: Option<LegId>,
     pub stage: ServerStage,
     /// What a repetition gets; empty: nothing.
@@ -58,7 +61,7 @@ struct ReplyHead {
 
 impl ReplyHead {
     /// `None` if there is no Via to send a reply by. The tag is added unless To holds one.
-    fn new(message: &Message, path: Path, tag: &str) -> Option<(ReplyHead, Path)> {
+    fn new(message: &Message, path: Path, tag: &str) -> Option<(ReplyHead, Ways)> {
         let mut entries = message.entries(Name::Via);
         let top = Via::parse(entries.next()?)?;
         let mut vias = vec![top.stamped(path.remote)];
@@ -78,7 +81,9 @@ impl ReplyHead {
             cseq: text(Name::CSeq),
             record_routes,
         };
-        Some((head, Path { remote: top.reply_to(path.remote), ..path }))
+        let listening = SocketAddr::new(path.remote.ip(), top.port_of(path.transport));
+        let remote = if path.transport.is_reliable() { path.remote } else { top.reply_to(path.remote) };
+        Some((head, Ways { path: Path { remote, ..path }, instead: listening }))
     }
 
     fn write(&self, status: u16, reason: &str, product: &str) -> Writer {
@@ -96,6 +101,12 @@ impl ReplyHead {
         writer.header("Server", product);
         writer
     }
+}
+
+/// Where replies go. RFC 3261 section 18.2.2.
+struct Ways {
+    path: Path,
+    instead: SocketAddr,
 }
 
 /// What a reply says beyond its status.
@@ -132,7 +143,7 @@ impl Agent {
         leg: Option<LegId>,
         tag: &str,
     ) -> Option<Arc<str>> {
-        let (head, path) = ReplyHead::new(request.message, arrival.path, tag)?;
+        let (head, Ways { path, instead }) = ReplyHead::new(request.message, arrival.path, tag)?;
         let key = server_key(request, request.method);
         let merge = (*request.method == Method::Invite).then(|| merge_key(request));
         if let Some(merge) = &merge {
@@ -140,6 +151,7 @@ impl Agent {
         }
         let server = Server {
             path,
+            instead,
             leg,
             stage: ServerStage::Proceeding,
             reply: Vec::new(),
@@ -174,13 +186,15 @@ impl Agent {
                 Some((path, bytes))
             }
             _ => {
-                let resend = self.set(T1, Why::ResendRefusal, Alarm::Server(key.clone()));
+                // Timer G is for what may get lost (RFC 3261 section 17.2.1).
+                let lossy = !path.transport.is_reliable();
+                let resend = lossy.then(|| self.set(T1, Why::ResendRefusal, Alarm::Server(key.clone())));
                 let expiry = self.set(GONE, Why::ForgetTransaction, Alarm::Server(key.clone()));
                 let server = self.servers.get_mut(key)?;
                 server.reply = bytes;
                 server.stage = ServerStage::Refused;
                 server.head = None;
-                (server.resend, server.expiry) = (Some(resend), Some(expiry));
+                (server.resend, server.expiry) = (resend, Some(expiry));
                 None
             }
         }
@@ -247,7 +261,7 @@ impl Agent {
             let seen = [Name::Via, Name::CallId, Name::CSeq].map(|name| message.header(name).unwrap_or(""));
             self.tokens.of(&seen.join("\n"))
         });
-        let Some((head, path)) = ReplyHead::new(message, arrival.path, &tag) else {
+        let Some((head, Ways { path, instead: _ })) = ReplyHead::new(message, arrival.path, &tag) else {
             self.unreadable += 1;
             return;
         };
@@ -275,9 +289,13 @@ impl Agent {
         true
     }
 
-    /// Makes the transaction a tombstone: repetitions are recognised for 64*T1, and swallowed unless a reply is set.
+    /// Makes the transaction a tombstone: repetitions are recognised for 64*T1, and swallowed unless a reply is set. On a
+    /// connection there are none (timers I and J are zero), but for INVITEs that were accepted (RFC 6026 section 7.1).
     pub(super) fn bury_server(&mut self, key: &Arc<str>) {
-        let expiry = self.set(GONE, Why::ForgetTransaction, Alarm::Server(key.clone()));
+        let Some(server) = self.servers.get(key) else { return };
+        let accepted = server.merge.is_some() && server.stage == ServerStage::Proceeding;
+        let wait = if server.path.transport.is_reliable() && !accepted { Duration::ZERO } else { GONE };
+        let expiry = self.set(wait, Why::ForgetTransaction, Alarm::Server(key.clone()));
         let Some(server) = self.servers.get_mut(key) else { return self.timers.clear(Some(expiry)) };
         if server.stage != ServerStage::Done {
             self.live -= 1;

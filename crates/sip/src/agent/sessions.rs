@@ -224,10 +224,11 @@ impl Agent {
     /// A final reply to our UPDATE, or `None` if none came.
     pub(super) fn update_replied(&mut self, key: &Arc<str>, reply: Option<&Message>) {
         let leg = self.clients.get(key).and_then(|client| client.leg);
+        let silence = self.clients.get(key).map_or(408, |client| client.silence);
         self.bury_client(key);
         let Some(id) = leg else { return };
         let Some(leg) = self.legs.get_mut(&id).filter(|leg| matches!(leg.stage, Stage::Up)) else { return };
-        match (reply.and_then(Message::status).unwrap_or(408), reply) {
+        match (reply.and_then(Message::status).unwrap_or(silence), reply) {
             (200..=299, Some(reply)) => {
                 if let Some(target) = contact(reply) {
                     leg.dialog.target = target;

@@ -71,7 +71,11 @@ impl Desk {
     }
 
     pub fn order(&mut self, order: Order) {
-        self.agent.handle(Event::Order(order), self.now);
+        self.happens(Event::Order(order));
+    }
+
+    pub fn happens(&mut self, event: Event) {
+        self.agent.handle(event, self.now);
         self.drain();
     }
 
