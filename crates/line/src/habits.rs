@@ -108,7 +108,7 @@ impl Habits {
     }
 
     /// A number as it is dialled over this trunk.
-    pub fn dialled(&self, number: &E164, country: Country) -> String {
+    pub(crate) fn dialled(&self, number: &E164, country: Country) -> String {
         format!("{}{}", self.prefix, self.written(number, country))
     }
 
@@ -130,7 +130,7 @@ impl Habits {
     }
 
     /// Who calls, in From and beside it: `line` is the number, `host` the account's domain or empty for our own address.
-    pub fn identity(
+    pub(crate) fn identity(
         &self,
         display: &str,
         line: &E164,

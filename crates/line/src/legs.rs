@@ -9,7 +9,7 @@ use desk::machine::Moment;
 use desk::record::CallId;
 use desk::switchboard::Channel;
 use sip::LegId;
-use sip::sdp::Agreed;
+use sip::sdp::{Agreed, Codec};
 
 use crate::contract::SoundId;
 
@@ -35,6 +35,8 @@ pub(crate) struct CallerLeg {
     pub path: sip::Path,
     pub channel: Option<Channel>,
     pub address: Option<SocketAddr>,
+    /// Sound formats of the trunk, the one liked best first.
+    pub codecs: Vec<Codec>,
     pub offer: Option<String>,
     pub state: CallerState,
 }
@@ -102,6 +104,15 @@ impl Legs {
                 let person = self.people.get(&number)?;
                 Some((person.sound, person.address?))
             }
+        }
+    }
+
+    /// The sound formats of a leg, the one liked best first.
+    pub fn codecs_of(&self, leg: Leg) -> Vec<Codec> {
+        let person = |number| self.people.get(&number).and_then(|person| person.offer.as_ref());
+        match leg {
+            Leg::Caller => self.caller.codecs.clone(),
+            Leg::Person(number) => person(number).map(|offer| offer.codecs.clone()).unwrap_or_default(),
         }
     }
 

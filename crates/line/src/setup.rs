@@ -6,7 +6,8 @@ use std::sync::Arc;
 use desk::booking::Diary;
 use desk::business::{Business, Reach};
 use desk::number::{Country, E164};
-use sip::Invitation;
+use sip::sdp::Codec;
+use sip::{Invitation, Uri};
 
 use crate::habits::Habits;
 
@@ -76,6 +77,49 @@ impl Setup {
         }
     }
 
+    /// The same, with whom to call there: a SIP address as it is, an extension or a number at the trunk's domain.
+    pub(crate) fn way_and_target(&self, reach: &Reach) -> Option<(Way, Uri)> {
+        let way = self.way_to(reach)?;
+        let target = match &way {
+            Way::Over(outbound) if !reach.to.starts_with("sip:") => {
+                Uri::sip(Some(&self.dialled(reach)), &outbound.domain, None)
+            }
+            Way::Over(_) | Way::Straight(_) => Uri::parse(&reach.to).ok()?,
+        };
+        Some((way, target))
+    }
+
+    /// A number as the trunk wants it, an extension as it is.
+    fn dialled(&self, reach: &Reach) -> String {
+        match (self.habits(&reach.via), reach.to.parse::<E164>()) {
+            (Some(habits), Ok(number)) => habits.dialled(&number, self.country),
+            (None, _) | (_, Err(_)) => reach.to.clone(),
+        }
+    }
+
+    /// Who calls a person, as they are shown it: this line. Where a trunk knows us by an account, at its domain.
+    pub(crate) fn identity(
+        &self,
+        via: &str,
+        line: &E164,
+        way: &Way,
+    ) -> (sip::Identity, Vec<(sip::Extra, String)>) {
+        let (usual, name) = (Habits::default(), self.business.name.as_str());
+        match way {
+            Way::Over(outbound) => {
+                let habits = self.habits(via).unwrap_or(&usual);
+                let host = outbound.account.as_ref().map(|_| host_of(&outbound.domain)).unwrap_or_default();
+                habits.identity(name, line, self.country, host)
+            }
+            Way::Straight(_) => usual.identity(name, line, self.country, ""),
+        }
+    }
+
+    /// The sound formats of a trunk, the one liked best first.
+    pub(crate) fn codecs(&self, trunk: &str) -> Vec<Codec> {
+        self.habits(trunk).map_or_else(|| Habits::default().codecs, |habits| habits.codecs.clone())
+    }
+
     /// What is particular about a trunk.
     pub(crate) fn habits(&self, trunk: &str) -> Option<&Habits> {
         self.trunks.get(trunk).map(|trunk| &trunk.habits)
@@ -99,5 +143,13 @@ impl Setup {
         let number = E164::parse(user, self.country).ok()?;
         self.business.lines.get(&number).filter(|line| line.trunk == trunk)?;
         Some(number)
+    }
+}
+
+/// `example.com` of `example.com:5080`, `[2001:db8::1]` of `[2001:db8::1]:5060`.
+fn host_of(domain: &str) -> &str {
+    match domain.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|sign| sign.is_ascii_digit()) => host,
+        Some(_) | None => domain,
     }
 }

@@ -9,9 +9,9 @@ use sip::sdp::{Agreed, Capabilities, Codec};
 const PACKET_MS: u16 = 20;
 
 /// What we offer and accept, received at `address`. G.711 until a later format is spoken by every part.
-pub(crate) fn capabilities(address: SocketAddr, session: u64) -> Capabilities {
+pub(crate) fn capabilities(address: SocketAddr, session: u64, codecs: Vec<Codec>) -> Capabilities {
     Capabilities {
-        codecs: vec![Codec::Pcmu, Codec::Pcma],
+        codecs,
         telephone_event: true,
         rtcp_mux: true,
         address: address.ip(),
@@ -23,9 +23,14 @@ pub(crate) fn capabilities(address: SocketAddr, session: u64) -> Capabilities {
 }
 
 /// The same described anew, later in the call.
-pub(crate) fn described_anew(address: SocketAddr, session: u64, now: Moment) -> Capabilities {
+pub(crate) fn described_anew(
+    address: SocketAddr,
+    session: u64,
+    codecs: Vec<Codec>,
+    now: Moment,
+) -> Capabilities {
     let passed = u64::try_from(now.mono.as_millis()).unwrap_or(u64::MAX);
-    Capabilities { version: passed.saturating_add(2), ..capabilities(address, session) }
+    Capabilities { version: passed.saturating_add(2), ..capabilities(address, session, codecs) }
 }
 
 /// As the record names it.

@@ -50,6 +50,7 @@ impl Exchange {
             path: invitation.path,
             channel: Some(channel),
             address: None,
+            codecs: self.setup.codecs(&invitation.peer),
             offer: invitation.offer.clone(),
             state: CallerState::Opening,
         };
@@ -142,7 +143,7 @@ impl Exchange {
             return;
         }
         legs.caller.address = Some(address);
-        let ours = sound::capabilities(address, call);
+        let ours = sound::capabilities(address, call, legs.caller.codecs.clone());
         let ready = match &legs.caller.offer {
             Some(offer) => sip::sdp::answer(offer, &ours, sip::sdp::Direction::SendRecv)
                 .map(|agreed| CallerState::Ready { answer: agreed.text.clone(), agreed: Some(agreed) }),

@@ -187,30 +187,18 @@ impl Exchange {
         let Some(leg) = legs.people.get_mut(&person).filter(|leg| leg.state == PersonState::Opening) else {
             return;
         };
-        let way = self.setup.way_to(&leg.reach);
-        let Some((way, target)) = way.and_then(|way| Some((way.clone(), target(&leg.reach.to, &way)?)))
-        else {
+        let Some((way, target)) = self.setup.way_and_target(&leg.reach) else {
             return self.person_failed(call, person, Tried::Unreachable, now);
         };
-        let offered = sound::capabilities(address, self.placed);
+        let codecs = self.setup.codecs(&leg.reach.via);
+        let offered = sound::capabilities(address, self.placed, codecs);
         let sdp = sdp::offer(&offered, sdp::Direction::SendRecv);
         leg.state = PersonState::Ringing;
         leg.offer = Some(offered);
         leg.address = Some(address);
-        let identity = sip::Identity {
-            display: self.setup.business.name.clone(),
-            user: from.as_str().to_string(),
-            host: String::new(),
-        };
-        let placed = sip::Call {
-            leg: leg.sip,
-            target,
-            path: way.path(),
-            from: identity,
-            extra: Vec::new(),
-            sdp,
-            ring_for: leg.ring_for,
-        };
+        let (from, extra) = self.setup.identity(&leg.reach.via, &from, &way);
+        let placed =
+            sip::Call { leg: leg.sip, target, path: way.path(), from, extra, sdp, ring_for: leg.ring_for };
         let call = Box::new(placed);
         let order = match way {
             Way::Over(Outbound { account: Some(account), .. }) => sip::Order::CallOver { account, call },
@@ -231,15 +219,5 @@ impl Exchange {
             self.out.push_back(Action::Sip(sip::Order::HangUp { leg, reason: String::new() }));
         }
         self.person_ended(call, person);
-    }
-}
-
-/// Whom to call: a SIP address as it is, a number or an extension at the trunk's domain.
-fn target(to: &str, way: &Way) -> Option<sip::Uri> {
-    match way {
-        Way::Over(outbound) if !to.starts_with("sip:") => {
-            Some(sip::Uri::sip(Some(to), &outbound.domain, None))
-        }
-        Way::Over(_) | Way::Straight(_) => sip::Uri::parse(to).ok(),
     }
 }

@@ -55,7 +55,8 @@ impl Exchange {
         *confirmed = Confirmed::Yes;
         let sound = legs.caller.sound;
         if let Some(answer) = answer {
-            let ours = legs.caller.address.map(|address| sound::capabilities(address, call));
+            let codecs = legs.caller.codecs.clone();
+            let ours = legs.caller.address.map(|address| sound::capabilities(address, call, codecs));
             let Some(agreed) =
                 ours.and_then(|ours| sdp::accept(&answer, &ours, sdp::Direction::SendRecv).ok())
             else {
@@ -149,7 +150,7 @@ impl Exchange {
         let Some((sound, address)) = legs.place_of(side) else {
             return self.out.push_back(Action::Sip(sip::Order::RefuseOffer { leg }));
         };
-        let ours = sound::described_anew(address, call, now);
+        let ours = sound::described_anew(address, call, legs.codecs_of(side), now);
         let Some(offer) = offer else {
             let sdp = sdp::offer(&ours, sdp::Direction::SendRecv);
             return self.out.push_back(Action::Sip(sip::Order::AnswerOffer { leg, sdp }));

@@ -1,0 +1,517 @@
+//! How calls arrive, in every dialect: which line they are for, who calls, who forwarded them; and how calls to people
+//! are written for a trunk. One exchange, in virtual time.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use desk::business::{
+    Accept, Arrives, Assistant, Business, Keeping, Kept, Line, Office, Person, Plan, Reach, RingOrder, Rule,
+    Step, When, Whom,
+};
+use desk::hours::OfficeHours;
+use desk::intake::Template;
+use desk::machine::Moment;
+use desk::number::{Country, E164};
+use desk::record::{Diverted, Record, Tried, Verification};
+use jiff::tz::TimeZone;
+use line::{
+    Action, Begun, CallerId, Event, Exchange, Full, Habits, Keep, NumberForm, Outbound, Setup, SoundEvent,
+    SoundOrder, Trunk, VerifiedIn,
+};
+use sip::sdp::{Capabilities, Codec, Direction};
+use sip::{Invitation, LegId, Notice, Order, Party, Refusal, Unanswered};
+
+const LINE: &str = "+13125550100";
+const SECOND_LINE: &str = "+13125550101";
+const DANA: &str = "+13125550177";
+const CALLER: &str = "+13125550143";
+
+/// A desk whose lines ring Dana's cell over the trunk `main`, and then take a message.
+struct Switchroom {
+    exchange: Exchange,
+    now: Moment,
+    begun: Vec<Begun>,
+    refused: Vec<(LegId, Refusal)>,
+    because: Vec<String>,
+    placed: Vec<sip::Call>,
+    records: Vec<Record>,
+    arrived: u64,
+}
+
+impl Switchroom {
+    fn with(habits: Habits) -> Switchroom {
+        Switchroom::of(habits, DANA, 4)
+    }
+
+    fn of(habits: Habits, dana: &str, channels: u32) -> Switchroom {
+        let path = sip::Path::udp(address("192.0.2.1:5060"), address("192.0.2.2:5060"));
+        let outbound =
+            Outbound { path, domain: "sip.example.com:5080".to_string(), account: Some("main".into()) };
+        let trunk = Trunk { outbound: Some(outbound), habits, ..Trunk::default() };
+        let setup = Setup {
+            business: Arc::new(business(dana, channels)),
+            country: Country::US,
+            trunks: BTreeMap::from([("main".to_string(), trunk)]),
+            diaries: BTreeMap::new(),
+            salt: 0,
+        };
+        Switchroom {
+            exchange: Exchange::new(setup),
+            now: Moment { mono: Duration::from_secs(1), wall: "2026-06-02T15:00:00Z".parse().unwrap() },
+            begun: Vec::new(),
+            refused: Vec::new(),
+            because: Vec::new(),
+            placed: Vec::new(),
+            records: Vec::new(),
+            arrived: 0,
+        }
+    }
+
+    /// Somebody calls; gives the leg.
+    fn call(&mut self, changed: impl FnOnce(&mut Invitation)) -> LegId {
+        self.arrived += 1;
+        let mut invitation = invitation(LegId(self.arrived));
+        changed(&mut invitation);
+        let leg = invitation.leg;
+        self.tell(Event::Sip(Notice::Invited(Box::new(invitation))));
+        leg
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.exchange.handle(event, self.now);
+        while let Some(action) = self.exchange.poll_action() {
+            match action {
+                Action::OpenSound { sound, .. } => {
+                    let port = 20_000 + u16::try_from(sound.0).unwrap() * 2;
+                    let address = SocketAddr::new("192.0.2.1".parse().unwrap(), port);
+                    self.tell(Event::SoundOpened { sound, address });
+                }
+                Action::Sound { sound, order: SoundOrder::Close } => {
+                    let closed = SoundEvent::Closed {
+                        first_word: None,
+                        longest_silence: Duration::ZERO,
+                        quality: None,
+                    };
+                    self.tell(Event::Sound { sound, event: closed });
+                }
+                Action::Store { keep: Keep::Arrival(begun), .. } => self.begun.push(*begun),
+                Action::Store { keep: Keep::Record(record), .. } => self.records.push(*record),
+                Action::Sip(Order::Refuse { leg, refusal }) => self.refused.push((leg, refusal)),
+                Action::Sip(Order::Call(call) | Order::CallOver { call, .. }) => self.placed.push(*call),
+                Action::Refused(refused) => self.because.push(refused.because),
+                _ => {}
+            }
+        }
+    }
+
+    /// The phone that was rung last is not answered.
+    fn phone_refuses(&mut self, why: Unanswered) {
+        let leg = self.placed.last().unwrap().leg;
+        let reason = String::new();
+        self.tell(Event::Sip(Notice::Refused { leg, status: 486, reason, retry_after: None, why }));
+    }
+
+    fn caller_hangs_up(&mut self, leg: LegId) {
+        self.tell(Event::Sip(Notice::Ended { leg, by: sip::EndedBy::FarEnd }));
+    }
+
+    /// The line called, who calls, who forwarded and why, of the last call that was let in.
+    fn last(&self) -> (&str, Option<&str>, Option<&str>, Option<Diverted>) {
+        let arrival = &self.begun.last().unwrap().arrival;
+        let from = arrival.from.as_ref().map(|from| from.reveal().as_str());
+        let by = arrival.diverted_by.as_ref().map(|by| by.reveal().as_str());
+        (arrival.line.as_str(), from, by, arrival.diverted_because)
+    }
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+fn number(text: &str) -> E164 {
+    text.parse().unwrap()
+}
+
+fn business(dana: &str, channels: u32) -> Business {
+    let zone = TimeZone::get("America/Chicago").unwrap();
+    let hours = OfficeHours::parse("24/7", &[], Country::US, zone.clone()).unwrap();
+    let line = Line {
+        trunk: "main".to_string(),
+        office: "main".to_string(),
+        plan: "people".to_string(),
+        assistant: "Robin".to_string(),
+        arrives: Arrives::Direct,
+    };
+    let ring = Step::Ring {
+        whom: Whom::Person("Dana".to_string()),
+        ring_for: Duration::from_secs(20),
+        order: RingOrder::InTurn,
+    };
+    let reach = Reach { to: dana.to_string(), via: "main".to_string(), accept: Accept::PickUp };
+    let greeting = "This is Robin, the automated assistant.".to_string();
+    let assistant = Assistant { greeting, voice: "slt".to_string(), intake: Arc::new(Template::plumbing()) };
+    let rule = Rule { when: When::Always, steps: vec![ring, Step::Message] };
+    Business {
+        name: "Rivera Plumbing".to_string(),
+        zone,
+        offices: [("main".to_string(), Office { hours: Arc::new(hours), calendar: None })].into(),
+        people: [("Dana".to_string(), Person { office: "main".to_string(), reach: vec![reach] })].into(),
+        rotas: BTreeMap::new(),
+        lines: [(number(LINE), line.clone()), (number(SECOND_LINE), line)].into(),
+        plans: [("people".to_string(), Plan { rules: vec![rule] })].into(),
+        assistants: [("Robin".to_string(), assistant)].into(),
+        channels: [("main".to_string(), channels)].into(),
+        keeping: Keeping { transcripts: Kept::Never },
+    }
+}
+
+fn party(user: &str) -> Party {
+    Party { display: String::new(), user: user.to_string(), host: "192.0.2.2".to_string() }
+}
+
+fn invitation(leg: LegId) -> Invitation {
+    let theirs = Capabilities {
+        codecs: vec![Codec::Pcmu, Codec::Pcma],
+        telephone_event: true,
+        rtcp_mux: false,
+        address: "192.0.2.2".parse().unwrap(),
+        port: 30_000,
+        session_id: 1,
+        version: 1,
+        ptime_ms: 20,
+    };
+    Invitation {
+        leg,
+        peer: "main".into(),
+        path: sip::Path::udp(address("192.0.2.1:5060"), address("192.0.2.2:5060")),
+        request_user: LINE.to_string(),
+        called_party: None,
+        to: party(LINE),
+        from: party(CALLER),
+        call_id: leg.to_string(),
+        diversion: Vec::new(),
+        history_info: Vec::new(),
+        p_asserted_identity: Vec::new(),
+        privacy: None,
+        extensions: Vec::new(),
+        offer: Some(sip::sdp::offer(&theirs, Direction::SendRecv)),
+    }
+}
+
+fn one(text: &str) -> Vec<String> {
+    vec![text.to_string()]
+}
+
+#[test]
+fn the_line_is_found_wherever_the_carrier_writes_it() {
+    let mut room = Switchroom::of(Habits { prefix: "0042".to_string(), ..Habits::default() }, DANA, 64);
+    for dialled in [
+        "+13125550100",
+        "13125550100",
+        "3125550100",
+        "12345678*13125550100",
+        "12345678#+13125550100",
+        "004213125550100",
+        "0042+13125550100",
+    ] {
+        room.call(|call| (call.request_user, call.to.user) = (dialled.to_string(), "desk".to_string()));
+        assert_eq!(room.last().0, LINE, "dialled as {dialled}");
+    }
+    room.call(|call| (call.request_user, call.to.user) = ("s-1f2e".to_string(), "13125550101".to_string()));
+    assert_eq!(room.last().0, SECOND_LINE, "in To");
+    room.call(|call| {
+        (call.request_user, call.to.user) = ("desk".to_string(), "desk".to_string());
+        call.called_party = Some("+13125550101".to_string());
+    });
+    assert_eq!(room.last().0, SECOND_LINE, "in P-Called-Party-ID");
+    room.call(|call| {
+        (call.request_user, call.to.user) = ("300".to_string(), "300".to_string());
+        call.diversion = one("<sip:+13125550101@pbx.example.com>;reason=no-answer");
+    });
+    assert_eq!(room.last().0, SECOND_LINE, "in Diversion");
+    room.call(|call| {
+        (call.request_user, call.to.user) = ("300".to_string(), "300".to_string());
+        call.history_info = vec![
+            "<sip:13125550100@pbx.example.com>;index=1".to_string(),
+            "<sip:300@pbx.example.com;cause=408>;index=1.1".to_string(),
+        ];
+    });
+    assert_eq!(room.last().0, LINE, "in History-Info");
+    assert_eq!(room.refused, []);
+}
+
+#[test]
+fn a_number_that_is_none_of_the_lines_is_refused_with_what_helps() {
+    let mut room = Switchroom::with(Habits::default());
+    let leg = room.call(|call| {
+        (call.request_user, call.to.user) = ("+13125550199".to_string(), "+13125550199".to_string());
+    });
+    assert_eq!(room.refused, [(leg, Refusal::NotFound)]);
+    assert!(room.because[0].contains("add a [[line]]"), "{:?}", room.because);
+}
+
+#[test]
+fn a_caller_who_withholds_the_number_is_nobody() {
+    let mut room = Switchroom::of(Habits::default(), DANA, 64);
+    let asserted = one("<sip:+13125550143@192.0.2.2>");
+    let anonymous = |call: &mut Invitation| call.from = party("anonymous");
+    room.call(anonymous);
+    assert_eq!(room.last().1, None);
+    room.call(|call| {
+        anonymous(call);
+        call.p_asserted_identity = asserted.clone();
+    });
+    assert_eq!(room.last().1, Some(CALLER), "the network tells, and nobody asked it not to");
+    for privacy in ["id", "header; id", "user;critical", "ID"] {
+        room.call(|call| {
+            anonymous(call);
+            call.p_asserted_identity = asserted.clone();
+            call.privacy = Some(privacy.to_string());
+        });
+        assert_eq!(room.last().1, None, "Privacy: {privacy}");
+    }
+    room.call(|call| call.privacy = Some("none".to_string()));
+    assert_eq!(room.last().1, Some(CALLER));
+    for spelled in ["+266696687", "7378742833", "+86282452253"] {
+        room.call(|call| call.from = party(spelled));
+        assert_eq!(room.last().1, None, "{spelled} is a word on the keys");
+    }
+}
+
+#[test]
+fn a_caller_is_read_in_every_form() {
+    let mut room = Switchroom::of(Habits::default(), DANA, 64);
+    for from in ["+13125550143", "13125550143", "3125550143"] {
+        room.call(|call| call.from = party(from));
+        assert_eq!(room.last().1, Some(CALLER), "{from}");
+    }
+    room.call(|call| call.from = party("101"));
+    assert_eq!(room.last().1, None, "an extension is no number to call back");
+}
+
+#[test]
+fn who_forwarded_and_why_is_on_record() {
+    let mut room = Switchroom::with(Habits::default());
+    let leg = room.call(|call| {
+        call.diversion = one("<sip:3125550199@192.0.2.2>;reason=no-answer;counter=1");
+    });
+    assert_eq!(room.last(), (LINE, Some(CALLER), Some("+13125550199"), Some(Diverted::NoAnswer)));
+    room.caller_hangs_up(leg);
+    let record = room.records.last().unwrap();
+    assert_eq!(record.diverted_by.as_ref().map(|by| by.reveal().as_str()), Some("+13125550199"));
+    assert_eq!(record.diverted_because, Some(Diverted::NoAnswer));
+    room.call(|call| {
+        call.history_info = vec![
+            "<sip:+13125550199@192.0.2.2?Reason=SIP%3Bcause%3D486>;index=1".to_string(),
+            "<sip:+13125550100@192.0.2.1>;index=1.1".to_string(),
+        ];
+    });
+    assert_eq!(room.last(), (LINE, Some(CALLER), Some("+13125550199"), Some(Diverted::Busy)));
+}
+
+#[test]
+fn what_the_carrier_says_of_the_number_is_on_record() {
+    let stands_in = |verification| Habits { verification, ..Habits::default() };
+    let twilio = Some(VerifiedIn::Header("X-Twilio-VerStat".to_string()));
+    let asserted = "<sip:+13125550143@192.0.2.2;verstat=TN-Validation-Passed-B>";
+    let extension = vec![("x-twilio-verstat".to_string(), "TN-Validation-Passed-A".to_string())];
+    for (verification, expected) in [
+        (Some(VerifiedIn::Identity), Some(Verification::PassedB)),
+        (twilio, Some(Verification::PassedA)),
+        (None, None),
+    ] {
+        let mut room = Switchroom::with(stands_in(verification));
+        let leg = room.call(|call| {
+            call.p_asserted_identity = one(asserted);
+            call.extensions = extension.clone();
+        });
+        room.caller_hangs_up(leg);
+        assert_eq!(room.records.last().unwrap().verification, expected);
+    }
+}
+
+#[test]
+fn a_full_trunk_answers_as_its_carrier_likes_it() {
+    for (full, refusal) in
+        [(Full::Busy, Refusal::Busy), (Full::Unavailable, Refusal::Unavailable { retry_after: None })]
+    {
+        // The first caller and the phone that is rung have both channels.
+        let mut room = Switchroom::of(Habits { full, ..Habits::default() }, DANA, 2);
+        room.call(|_| {});
+        let leg = room.call(|call| call.from = party("+13125550144"));
+        assert_eq!(room.refused, [(leg, refusal)]);
+        assert!(room.because[0].contains("raise `channels`"), "{:?}", room.because);
+    }
+}
+
+#[test]
+fn a_person_is_called_as_the_trunk_wants_it() {
+    let account = || "rivera".to_string();
+    let named = |user: &str| format!("<sip:{user}@sip.example.com>");
+    for (numbers, prefix, caller_id, to, from, extra) in [
+        (
+            NumberForm::PlusE164,
+            "",
+            CallerId::From,
+            "sip:+13125550177@sip.example.com:5080",
+            "+13125550100",
+            vec![],
+        ),
+        (
+            NumberForm::E164,
+            "12345678*",
+            CallerId::From,
+            "sip:12345678*13125550177@sip.example.com:5080",
+            "13125550100",
+            vec![],
+        ),
+        (
+            NumberForm::National,
+            "9",
+            CallerId::Asserted { account: account() },
+            "sip:93125550177@sip.example.com:5080",
+            "rivera",
+            vec![(sip::Extra::PAssertedIdentity, named("3125550100"))],
+        ),
+        (
+            NumberForm::LongDistance,
+            "",
+            CallerId::Preferred { account: account() },
+            "sip:13125550177@sip.example.com:5080",
+            "rivera",
+            vec![(sip::Extra::PPreferredIdentity, named("13125550100"))],
+        ),
+    ] {
+        let codecs = vec![Codec::Pcma, Codec::Pcmu];
+        let prefix = prefix.to_string();
+        let mut room = Switchroom::with(Habits { numbers, prefix, caller_id, codecs, ..Habits::default() });
+        room.call(|_| {});
+        let placed = room.placed.last().unwrap();
+        assert_eq!(placed.target.to_string(), to);
+        assert_eq!((placed.from.user.as_str(), placed.from.host.as_str()), (from, "sip.example.com"));
+        assert_eq!(placed.extra, extra);
+        assert!(placed.sdp.contains(" RTP/AVP 8 0 "), "A-law first: {}", placed.sdp);
+    }
+}
+
+#[test]
+fn an_extension_is_called_without_any_prefix() {
+    let habits = Habits { prefix: "9".to_string(), ..Habits::default() };
+    let mut room = Switchroom::of(habits, "101", 4);
+    room.call(|_| {});
+    assert_eq!(room.placed[0].target.to_string(), "sip:101@sip.example.com:5080");
+}
+
+/// A call that comes back while Dana's cell rings for the first one; gives how it was refused, if it was.
+fn comes_back(room: &mut Switchroom, changed: impl FnOnce(&mut Invitation)) -> Option<Refusal> {
+    room.call(|_| {});
+    assert_eq!(room.placed.len(), 1, "the cell rings");
+    let leg = room.call(changed);
+    room.refused.iter().find(|(refused, _)| *refused == leg).map(|(_, refusal)| refusal.clone())
+}
+
+#[test]
+fn a_cell_that_forwards_back_to_us_is_busy_and_the_plan_goes_on() {
+    let mut room = Switchroom::with(Habits::default());
+    let refusal = comes_back(&mut room, |call| {
+        call.from = party(LINE);
+        call.diversion = one("<sip:+13125550177@192.0.2.2>;reason=no-answer");
+    });
+    assert_eq!(refusal, Some(Refusal::Busy));
+    assert_eq!(room.begun.len(), 1, "never a new caller");
+    assert!(room.because[0].contains("forwards its calls back"), "{:?}", room.because);
+    // The carrier hands our refusal to the leg that rings.
+    room.phone_refuses(Unanswered::Busy);
+    room.caller_hangs_up(LegId(1));
+    let record = room.records.last().unwrap();
+    assert_eq!(record.steps[0].tried, [("Dana".to_string(), Tried::Busy)]);
+    assert_eq!(record.steps[1].step, "message", "the caller is not left ringing: {:?}", record.steps);
+}
+
+#[test]
+fn a_returning_call_is_known_by_any_of_its_traces() {
+    let history = || {
+        vec![
+            "<sip:3125550177@192.0.2.2>;index=1".to_string(),
+            "<sip:+13125550100@192.0.2.1;cause=408>;index=1.1".to_string(),
+        ]
+    };
+    type Change = Box<dyn FnOnce(&mut Invitation)>;
+    let traces: [(&str, Change); 6] = [
+        ("our number as its caller, nothing else", Box::new(|call| call.from = party("13125550100"))),
+        (
+            "our number, to another of our lines",
+            Box::new(|call| {
+                call.from = party(LINE);
+                call.request_user = SECOND_LINE.to_string();
+            }),
+        ),
+        (
+            "our number asserted",
+            Box::new(|call| {
+                call.from = party("anonymous");
+                call.p_asserted_identity = one("<tel:+13125550100>");
+            }),
+        ),
+        (
+            "no caller, and the cell in Diversion",
+            Box::new(|call| {
+                call.from = party("anonymous");
+                call.diversion = one("<tel:+13125550177>;reason=unconditional");
+            }),
+        ),
+        (
+            "no caller, and the cell in History-Info",
+            Box::new(move |call| {
+                call.from = party("anonymous");
+                call.history_info = history();
+            }),
+        ),
+        (
+            "the cell as its caller and in Diversion",
+            Box::new(|call| {
+                call.from = party(DANA);
+                call.diversion = one("<sip:+13125550177@192.0.2.2>;reason=user-busy");
+            }),
+        ),
+    ];
+    for (told, change) in traces {
+        let mut room = Switchroom::with(Habits::default());
+        assert_eq!(comes_back(&mut room, change), Some(Refusal::Busy), "{told}");
+        assert_eq!(room.begun.len(), 1, "{told}");
+    }
+}
+
+#[test]
+fn an_extension_that_overflows_to_us_while_we_ring_it_is_busy() {
+    let caller_id = CallerId::Asserted { account: "300".to_string() };
+    let mut room = Switchroom::of(Habits { caller_id, ..Habits::default() }, "101", 4);
+    let refusal = comes_back(&mut room, |call| {
+        call.from = party("300");
+        call.diversion = one("<sip:101@pbx.example.com>;reason=no-answer");
+    });
+    assert_eq!(refusal, Some(Refusal::Busy), "the telephone system shows our extension");
+}
+
+#[test]
+fn somebody_else_who_reaches_us_by_way_of_that_cell_is_a_caller_of_their_own() {
+    let mut room = Switchroom::with(Habits::default());
+    let refusal = comes_back(&mut room, |call| {
+        call.from = party("+13125550144");
+        call.diversion = one("<sip:+13125550177@192.0.2.2>;reason=user-busy");
+    });
+    assert_eq!(refusal, None, "they dialled Dana while we ring her");
+    assert_eq!(room.last(), (LINE, Some("+13125550144"), Some(DANA), Some(Diverted::Busy)));
+}
+
+#[test]
+fn our_own_number_is_an_ordinary_caller_when_nobody_is_being_rung() {
+    let mut room = Switchroom::with(Habits::default());
+    room.call(|_| {});
+    room.phone_refuses(Unanswered::Absent);
+    room.call(|call| call.from = party(LINE));
+    assert_eq!(room.refused, []);
+    assert_eq!(room.begun.len(), 2);
+}
