@@ -1,6 +1,8 @@
 //! How calls arrive, in every dialect: which line they are for, who calls, who forwarded them; and how calls to people
 //! are written for a trunk. One exchange, in virtual time.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
