@@ -1,9 +1,9 @@
 //! One SIP endpoint: every transaction and dialog of it, resent, timed out and buried here.
 //!
 //! This file is the way in: whose message is it, is it whole, to which part does it go. Answering calls lives in
-//! `incoming`, placing them in `outgoing`, offers inside a call in `offers`; `server` and `client` hold the
-//! transactions of RFC 3261 section 17 (with RFC 6026), `connections` what a lost connection means to them, `leg` what a
-//! call side remembers.
+//! `incoming`, placing them in `outgoing` (`early`: until they are answered), offers inside a call in `offers`;
+//! `server` and `client` hold the transactions of RFC 3261 section 17 (with RFC 6026), `connections` what a lost connection
+//! means to them, `leg` what a call side remembers.
 //!
 //! What a call means, whether it is taken, and which sound is agreed upon is decided by whoever reads the notices.
 //!
@@ -13,15 +13,18 @@
 
 mod client;
 mod connections;
+mod early;
 mod guards;
 mod incoming;
 mod joining;
 mod leg;
 mod login;
+mod moved;
 mod offers;
 mod outgoing;
 mod registered;
 mod reliable;
+mod replaces;
 mod server;
 mod sessions;
 mod strangers;
@@ -220,6 +223,7 @@ impl Agent {
             Order::Register(registrar) => self.register(*registrar),
             Order::Unregister { name } => self.unregister(&name),
             Order::Advertise(advertised) => self.advertise(advertised),
+            Order::MayFollow { leg, targets } => self.may_follow(leg, targets),
             Order::Cancel { leg } => self.cancel(leg),
             Order::HangUp { leg, reason } => self.hang_up(leg, reason),
             Order::Offer { leg, sdp } => self.offer(leg, sdp),

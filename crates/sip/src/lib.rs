@@ -15,7 +15,7 @@
 //! Connections are the shell's, like sockets: it cuts them into messages by a [`stream::Stream`] and says when one has
 //! ended, and a [`Path`] says which is meant.
 //!
-//! Absent on purpose, room left: reliable ringing of those we call, being a registrar for others.
+//! Absent on purpose, room left: being a registrar for others.
 
 mod address;
 mod agent;

@@ -14,6 +14,8 @@ pub const HEADERS: usize = 256;
 pub const VIAS: usize = 32;
 /// Route or Record-Route entries in one message.
 pub const ROUTES: usize = 64;
+/// A request URI that is read. A longer one names nobody here.
+pub const URI_BYTES: usize = 2 * 1024;
 /// Body that is read: one session description.
 pub const BODY_BYTES: usize = 16 * 1024;
 /// Diversion, History-Info and P-Asserted-Identity values passed on with an invitation, of each.

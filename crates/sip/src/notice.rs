@@ -107,7 +107,7 @@ pub enum Notice {
     /// The far end offers something else inside the call. To be decided at once by
     /// [`AnswerOffer`](crate::Order::AnswerOffer) or [`RefuseOffer`](crate::Order::RefuseOffer).
     Offered {
-        /// An answered leg.
+        /// An answered leg, or a placed one that rings.
         leg: LegId,
         /// Its offer; `None`: it asks for ours, and its answer will come with [`Confirmed`](Notice::Confirmed).
         sdp: Option<String>,

@@ -176,6 +176,14 @@ pub enum Order {
     /// Others reach us at these addresses from now on, see [`Setup`](crate::Setup). Registrations
     /// whose address changed are renewed at once.
     Advertise(Vec<(SocketAddr, SocketAddr)>),
+    /// A placed call may be sent on (3xx) to these targets, each once, by the path it was placed on. Without this order, and
+    /// for any other target, a 3xx is a refusal.
+    MayFollow {
+        /// A placed leg that is not answered yet.
+        leg: LegId,
+        /// Whom it would be right to call as well.
+        targets: Vec<Uri>,
+    },
     /// Give up a placed call that is not answered yet. [`Notice::Refused`](crate::Notice::Refused) comes at once,
     /// and an answer that crosses is acknowledged and hung up.
     Cancel {

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use crate::address::Address;
 use crate::grammar::{is_token, param};
-use crate::limits::BODY_BYTES;
+use crate::limits::{BODY_BYTES, URI_BYTES};
 use crate::message::{Fault, Message};
 use crate::name::{Method, Name};
 use crate::uri::{Uri, UriError};
@@ -84,6 +84,9 @@ pub(crate) fn read_cseq(value: &str) -> Option<(u32, &str)> {
 /// Says whether a whole request, ACK apart, is one that we serve; if not, the error is the answer.
 pub(crate) fn admit(request: &Request<'_>) -> Result<(), Rebuff> {
     admit_method(request.method)?;
+    if request.message.uri().len() > URI_BYTES {
+        return Err(Rebuff::new(414, "Request-URI Too Long"));
+    }
     match Uri::parse(request.message.uri()) {
         Ok(_) => {}
         Err(UriError::Scheme) => return Err(Rebuff::new(416, "Unsupported URI Scheme")),
@@ -239,10 +242,12 @@ mod tests {
     fn what_is_not_served_is_turned_away_with_the_right_status() {
         let big = "a".repeat(BODY_BYTES + 1);
         let uri = "sip:b@example.com";
+        let long = format!("sip:{}@example.com", "1".repeat(URI_BYTES));
         for (method, uri, line, body, status) in [
             ("INVITE", uri, "X: y", "", 200),
             ("OPTIONS", uri, "Max-Forwards: 0", "", 200),
             ("INVITE", "tel:+13125550100", "X: y", "", 200),
+            ("INVITE", &long, "X: y", "", 414),
             ("INVITE", "sip:a b@example.com", "X: y", "", 400),
             ("INVITE", "sip:@example.com", "X: y", "", 400),
             ("INVITE", uri, "Call-ID: again", "", 400),

@@ -150,6 +150,9 @@ impl Exchange {
         let Some((sound, address)) = legs.place_of(side) else {
             return self.out.push_back(Action::Sip(sip::Order::RefuseOffer { leg }));
         };
+        // A phone that still rings may describe itself anew; nothing of it is heard before it is picked up.
+        let rings = matches!(side, Leg::Person(person)
+            if legs.people.get(&person).is_some_and(|leg| leg.state == PersonState::Ringing));
         let ours = sound::described_anew(address, call, legs.codecs_of(side), now);
         let Some(offer) = offer else {
             let sdp = sdp::offer(&ours, sdp::Direction::SendRecv);
@@ -159,7 +162,9 @@ impl Exchange {
             Ok(agreed) => {
                 let sdp = agreed.text.clone();
                 self.out.push_back(Action::Sip(sip::Order::AnswerOffer { leg, sdp }));
-                self.out.push_back(Action::Sound { sound, order: SoundOrder::Change(agreed) });
+                if !rings {
+                    self.out.push_back(Action::Sound { sound, order: SoundOrder::Change(agreed) });
+                }
             }
             Err(_) => self.out.push_back(Action::Sip(sip::Order::RefuseOffer { leg })),
         }

@@ -28,6 +28,8 @@ pub(super) struct Client {
     pub forks: Vec<Fork>,
     /// What the request is made of, kept while it may have to go out again with credentials.
     pub draft: Option<Box<Draft>>,
+    /// The highest CSeq given to a request inside a dialog that this INVITE makes.
+    pub numbered: u32,
     /// The account, probe or registration it was sent for, if it belongs to no leg.
     pub owner: Option<PeerName>,
     /// What no reply counts as: 408, and 503 if the transport failed. RFC 3261 section 8.1.3.1.
@@ -58,6 +60,8 @@ pub(super) enum Kind {
     Register,
     /// A refresh inside a call.
     Update,
+    /// The acknowledgement of reliable ringing.
+    Prack,
 }
 
 impl Kind {
@@ -69,6 +73,7 @@ impl Kind {
             Kind::Probe => "OPTIONS",
             Kind::Register => "REGISTER",
             Kind::Update => "UPDATE",
+            Kind::Prack => "PRACK",
         }
     }
 
@@ -76,7 +81,7 @@ impl Kind {
     pub(super) fn is_invite(self) -> bool {
         match self {
             Kind::Call | Kind::Offer => true,
-            Kind::Cancel | Kind::Bye | Kind::Probe | Kind::Register | Kind::Update => false,
+            Kind::Cancel | Kind::Bye | Kind::Probe | Kind::Register | Kind::Update | Kind::Prack => false,
         }
     }
 }
@@ -280,6 +285,7 @@ impl Agent {
             leg,
             kind,
             stage: ClientStage::Calling,
+            numbered: sent.cseq,
             sent: Box::new(sent),
             cancel: Cancel::Unwanted,
             forks: Vec::new(),
@@ -327,7 +333,8 @@ impl Agent {
             | Kind::Bye
             | Kind::Probe
             | Kind::Register
-            | Kind::Update => {}
+            | Kind::Update
+            | Kind::Prack => {}
         }
     }
 

@@ -57,6 +57,7 @@ impl Agent {
         if self.merges.contains_key(&merge_key(request)) {
             return Err(Rebuff::new(482, "Loop Detected"));
         }
+        self.admit_replacing(request.message, arrival)?;
         if contact(request.message).is_none() {
             return Err(Rebuff::new(400, "Broken Contact"));
         }
@@ -207,15 +208,12 @@ impl Agent {
     /// A request inside a dialog, in its order (RFC 3261 section 12.2.2).
     pub(super) fn inside(&mut self, id: LegId, request: &Request<'_>, arrival: &Arrival) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
-        let late = match leg.dialog.remote_cseq {
-            Some(last) if request.cseq < last => Some((500, "CSeq Out Of Order")),
-            Some(last) if request.cseq == last => Some((482, "Loop Detected")),
-            Some(_) | None => None,
-        };
-        if let Some((status, reason)) = late {
-            return self.rebuff(request.message, arrival, &Rebuff::new(status, reason));
+        if matches!(leg.stage, Stage::Calling { .. }) {
+            return self.inside_early(id, request, arrival);
         }
-        leg.dialog.remote_cseq = Some(request.cseq);
+        if let Some(rebuff) = leg.dialog.in_order(request.cseq) {
+            return self.rebuff(request.message, arrival, &rebuff);
+        }
         match request.method {
             Method::Invite => self.reinvited(id, request, arrival),
             Method::Bye => self.bye(id, request, arrival),
@@ -242,7 +240,7 @@ impl Agent {
         self.far_end_left(id, EndedBy::FarEnd);
     }
 
-    fn info(&mut self, id: LegId, request: &Request<'_>, arrival: &Arrival) {
+    pub(super) fn info(&mut self, id: LegId, request: &Request<'_>, arrival: &Arrival) {
         let digit = digit_of(request.message);
         let Some(key) = self.open_server(request, arrival, None, "") else { return };
         if digit.is_none() && !request.message.body().is_empty() {
@@ -275,6 +273,7 @@ impl Leg {
             reliable: None,
             clock: None,
             offer_clock: None,
+            may_follow: Vec::new(),
             guests: Vec::new(),
         }
     }

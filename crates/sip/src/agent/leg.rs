@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::early::Phone;
 use super::reliable::Reliable;
 use super::sessions::Session;
 use super::{Agent, Alarm, Arrival};
@@ -15,12 +16,12 @@ use crate::notice::{EndedBy, LegId, Notice, Unanswered};
 use crate::order::{Path, PeerName};
 use crate::timers::{Ticket, Why};
 use crate::uri::{Scheme, Uri};
-use crate::vet::Request;
+use crate::vet::{Rebuff, Request};
 
 /// One leg, from its INVITE until it is released.
 #[derive(Debug)]
 pub(super) struct Leg {
-    /// The trunk it came by; `None` for placed legs.
+    /// The trunk it came by, or was placed to.
     pub peer: Option<PeerName>,
     /// Who proves our requests, if a password is asked for.
     pub account: Option<PeerName>,
@@ -44,6 +45,8 @@ pub(super) struct Leg {
     pub clock: Option<Ticket>,
     /// The deadline of [`Exchange::Theirs`].
     pub offer_clock: Option<Ticket>,
+    /// Where a 3xx may send the call.
+    pub may_follow: Vec<Uri>,
     /// Addresses let in on behalf of this leg.
     pub guests: Vec<IpAddr>,
 }
@@ -53,8 +56,8 @@ pub(super) struct Leg {
 pub(super) enum Stage {
     /// A caller waits for our decision.
     Invited { server: Arc<str>, offered: bool, rings: bool, since: Duration },
-    /// We wait for the far end's decision. `early`: the last To tag and description it played to us by.
-    Calling { client: Arc<str>, rings: Option<u16>, early: Option<(String, String)> },
+    /// We wait for the far end's decision. `rings`: the last status that was told.
+    Calling { client: Arc<str>, rings: Option<u16>, phones: Vec<Phone> },
     /// An invitation was refused or cancelled; the ACK is outstanding.
     TurnedAway,
     /// Answered.
@@ -124,6 +127,17 @@ pub(super) fn dialog_key(call_id: &str, local_tag: &str, remote_tag: &str) -> St
 impl Dialog {
     pub(super) fn key(&self) -> String {
         dialog_key(&self.call_id, &self.local_tag, &self.remote_tag)
+    }
+
+    /// Takes the number of their next request, or says why it cannot be that. RFC 3261 section 12.2.2.
+    pub(super) fn in_order(&mut self, cseq: u32) -> Option<Rebuff> {
+        match self.remote_cseq {
+            Some(last) if cseq < last => return Some(Rebuff::new(500, "CSeq Out Of Order")),
+            Some(last) if cseq == last => return Some(Rebuff::new(482, "Loop Detected")),
+            Some(_) | None => {}
+        }
+        self.remote_cseq = Some(cseq);
+        None
     }
 
     /// Request URI and Route values of a request inside the dialog, loose or strict. RFC 3261 section 12.2.1.1.
@@ -215,9 +229,13 @@ impl Agent {
     /// Lets the addresses in that the far end of a leg speaks from.
     pub(super) fn let_in(&mut self, id: LegId) {
         let Some(leg) = self.legs.get(&id) else { return };
-        let hop = leg.dialog.next_hop().remote.ip().to_canonical();
-        let origin = leg.dialog.path.remote.ip().to_canonical();
-        let new: Vec<IpAddr> = if hop == origin { vec![origin] } else { vec![origin, hop] };
+        let hops = leg.phones().iter().map(|phone| &phone.dialog).chain([&leg.dialog]);
+        let mut new = vec![leg.dialog.path.remote.ip().to_canonical()];
+        for hop in hops.map(|dialog| dialog.next_hop().remote.ip().to_canonical()) {
+            if !new.contains(&hop) {
+                new.push(hop);
+            }
+        }
         for ip in &new {
             self.greet_guest(*ip);
         }
@@ -368,6 +386,7 @@ impl Agent {
         self.drop_offers(id);
         self.stop_ringing(id);
         self.stop_session(id);
+        self.forget_phones(id);
         let Some(leg) = self.legs.remove(&id) else { return };
         self.timers.clear(leg.clock);
         if let Some(key) = &leg.key {

@@ -63,7 +63,7 @@ impl Agent {
         if let Err(denied) = login.challenged(&mut draft.attempt, message) {
             return Retried::No(Some(denied));
         }
-        if self.go_out_again(key, message, *draft) { Retried::Yes } else { Retried::No(None) }
+        if self.go_out_again(key, message, *draft, None) { Retried::Yes } else { Retried::No(None) }
     }
 
     /// A 422: asks once for as long a session as the far end wants.
@@ -74,11 +74,17 @@ impl Agent {
         let Some(mut draft) = self.clients.get_mut(key).and_then(|client| client.draft.take()) else {
             return false;
         };
-        longer(message, &mut draft) && self.go_out_again(key, message, *draft)
+        longer(message, &mut draft) && self.go_out_again(key, message, *draft, None)
     }
 
-    /// Sends a refused request once more as a transaction of its own. RFC 3261 section 8.1.3.5.
-    fn go_out_again(&mut self, key: &Arc<str>, message: &Message, draft: Draft) -> bool {
+    /// Sends a refused request once more as a transaction of its own, to `uri` if that is another. RFC 3261 section 8.1.3.5.
+    pub(super) fn go_out_again(
+        &mut self,
+        key: &Arc<str>,
+        message: &Message,
+        draft: Draft,
+        uri: Option<String>,
+    ) -> bool {
         let Some(client) = self.clients.get(key) else { return false };
         let (kind, leg, owner) = (client.kind, client.leg, client.owner.clone());
         let sent = (*client.sent).clone();
@@ -88,7 +94,8 @@ impl Agent {
         }
         self.bury_client(key);
         let (branch, via) = self.fresh_via(sent.path.transport, here);
-        let sent = Sent { via, cseq: sent.cseq + 1, ..sent };
+        let uri = uri.unwrap_or(sent.uri);
+        let sent = Sent { via, uri, cseq: sent.cseq + 1, ..sent };
         let cseq = sent.cseq;
         self.renumber(leg, kind, &branch, cseq);
         self.submit(kind, leg, (branch.clone(), sent), draft);
@@ -106,13 +113,14 @@ impl Agent {
     }
 
     /// A call that was given up meanwhile is not placed again.
-    fn is_still_wanted(&self, key: &Arc<str>) -> bool {
+    pub(super) fn is_still_wanted(&self, key: &Arc<str>) -> bool {
         let Some(client) = self.clients.get(key) else { return false };
         let stage = client.leg.and_then(|id| self.legs.get(&id)).map(|leg| &leg.stage);
         match client.kind {
             Kind::Call => client.cancel == Cancel::Unwanted && matches!(stage, Some(Stage::Calling { .. })),
             Kind::Offer | Kind::Update => matches!(stage, Some(Stage::Up)),
             Kind::Bye => matches!(stage, Some(Stage::Leaving { .. })),
+            Kind::Prack => matches!(stage, Some(Stage::Calling { .. })),
             Kind::Cancel => false,
             Kind::Probe => true,
             Kind::Register => {
@@ -125,6 +133,12 @@ impl Agent {
     /// The leg goes on with the request that took the place of the refused one.
     fn renumber(&mut self, leg: Option<LegId>, kind: Kind, branch: &Arc<str>, cseq: u32) {
         let Some(leg) = leg.and_then(|id| self.legs.get_mut(&id)) else { return };
+        if let (Kind::Prack, Stage::Calling { client, .. }) = (kind, &leg.stage) {
+            if let Some(invite) = self.clients.get_mut(client) {
+                invite.numbered = invite.numbered.max(cseq);
+            }
+            return;
+        }
         leg.dialog.local_cseq = cseq;
         if let (Kind::Call, Stage::Calling { client, .. }) = (kind, &mut leg.stage) {
             *client = branch.clone();

@@ -73,9 +73,13 @@ impl Agent {
             (Stage::Up, Exchange::Settled) if leg.unacked.is_some() => (491, "Request Pending"),
             (Stage::Up, Exchange::Settled) => return brief(request),
         };
-        let after = 1 + self.tokens.number() % 9;
-        let headers = if status == 500 { vec![("Retry-After", after.to_string())] } else { Vec::new() };
+        let headers = if status == 500 { self.in_a_moment() } else { Vec::new() };
         Some((status, reason, headers))
+    }
+
+    /// When an offer may be tried again that met one of theirs: up to ten seconds, by chance.
+    pub(super) fn in_a_moment(&mut self) -> Vec<(&'static str, String)> {
+        vec![("Retry-After", (1 + self.tokens.number() % 9).to_string())]
     }
 
     fn unwelcome_refresh(&self, id: LegId, request: &Request<'_>) -> Option<Refusal> {
@@ -88,7 +92,7 @@ impl Agent {
     }
 
     /// Hands their offer over to be decided upon.
-    fn consider(&mut self, id: LegId, request: &Request<'_>, server: Arc<str>, update: bool) {
+    pub(super) fn consider(&mut self, id: LegId, request: &Request<'_>, server: Arc<str>, update: bool) {
         let sdp = description(request.message).ok().flatten().map(str::to_owned);
         let target = contact(request.message);
         self.hear_terms(id, request.message);
@@ -105,6 +109,9 @@ impl Agent {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let Exchange::Theirs { server, update, cseq, offered, target } = &leg.exchange else { return };
         let (server, update, cseq) = (server.clone(), *update, *cseq);
+        if matches!(leg.stage, Stage::Calling { .. }) {
+            return self.answer_early(id, &server, sdp);
+        }
         let (ours_offered, target) = (!*offered, target.clone());
         leg.exchange = Exchange::Settled;
         if let Some(target) = target {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::client::{Cancel, ClientStage, Fork, Kind, Sent, cancel_key};
+use super::client::{Cancel, Client, ClientStage, Fork, Kind, cancel_key};
 use super::leg::{Dialog, Leg, Stage, contact, recorded_routes};
 use super::login::Retried;
-use super::{Agent, sessions};
+use super::{Agent, reliable, sessions};
 use crate::address::Address;
 use crate::digest::Denied;
 use crate::grammar::quote;
@@ -34,13 +34,14 @@ impl Agent {
             self.tell_refused(call.leg, 503, "", None, Unanswered::Unusable);
             return self.tell(Notice::Released { leg: call.leg });
         };
-        let stage = Stage::Calling { client: way.0.clone(), rings: None, early: None };
-        let leg = Leg { account, ..Leg::new(None, dialog, None, stage) };
+        let stage = Stage::Calling { client: way.0.clone(), rings: None, phones: Vec::new() };
+        let peer = self.setup.peer_of(call.path.remote.ip()).map(|peer| peer.name.clone());
+        let leg = Leg { account, ..Leg::new(peer, dialog, None, stage) };
         self.legs.insert(call.leg, leg);
         self.let_in(call.leg);
         self.clock(call.leg, call.ring_for, Why::RangOut);
         let mut extra: Vec<_> = call.extra.into_iter().map(|(name, value)| (name.as_str(), value)).collect();
-        extra.push(("Supported", sessions::TAG.to_owned()));
+        extra.push(("Supported", format!("{}, {}", reliable::TAG, sessions::TAG)));
         extra.push(("Session-Expires", sessions::ASKED.as_secs().to_string()));
         self.remember_description(call.leg, &call.sdp);
         self.send_invite(Kind::Call, call.leg, way, extra, &call.sdp);
@@ -92,6 +93,8 @@ impl Agent {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let Stage::Calling { client, .. } = &leg.stage else { return };
         let client = client.clone();
+        self.forget_phones(id);
+        let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.stage = Stage::Leaving { untold: None };
         let clock = leg.clock.take();
         self.timers.clear(clock);
@@ -138,13 +141,14 @@ impl Agent {
                 Retried::No(denied) => denied,
             },
             422 if self.ask_for_longer(&key, message) => return,
+            300..=399 if kind == Kind::Call && self.follow(&key, message) => return,
             _ => None,
         };
         match kind {
             Kind::Call if status < 300 => self.call_answered(&key, message),
             Kind::Call => self.call_refused(&key, message, status, denied),
             Kind::Offer => self.offer_replied(&key, Some(message)),
-            Kind::Cancel => self.bury_client(&key),
+            Kind::Cancel | Kind::Prack => self.bury_client(&key),
             Kind::Bye => self.bye_done(&key),
             Kind::Probe => self.probed(&key, Some(status)),
             Kind::Register => self.registered(&key, Some(message), denied),
@@ -166,29 +170,12 @@ impl Agent {
         Some((key, status))
     }
 
-    fn rings(&mut self, key: &Arc<str>, message: &Message, status: u16) {
-        let Some(id) = self.clients.get(key).and_then(|client| client.leg) else { return };
-        let Some(leg) = self.legs.get_mut(&id) else { return };
-        let Stage::Calling { rings, early, .. } = &mut leg.stage else { return };
-        let sdp = description(message).ok().flatten();
-        let news = *rings != Some(status)
-            || sdp.is_some_and(|sdp| early.as_ref().is_none_or(|(_, known)| known != sdp));
-        if !news {
-            return;
-        }
-        *rings = Some(status);
-        if let Some(sdp) = sdp {
-            *early = Some((to_tag(message).to_owned(), sdp.to_owned()));
-        }
-        self.tell(Notice::Ringing { leg: id, status, sdp: sdp.map(str::to_owned) });
-    }
-
     /// The first 2xx: ours if we still want it.
     fn call_answered(&mut self, key: &Arc<str>, message: &Message) {
         let leg = self.clients.get(key).and_then(|client| client.leg);
         self.acknowledge(key, message);
         self.bury_client(key);
-        let Some(dialog) = self.clients.get(key).map(|client| answered_dialog(&client.sent, message)) else {
+        let Some(dialog) = self.clients.get(key).map(|client| answered_dialog(client, message)) else {
             return;
         };
         let Some(id) = leg.filter(|id| self.legs.contains_key(id)) else {
@@ -198,23 +185,25 @@ impl Agent {
     }
 
     fn adopt(&mut self, id: LegId, dialog: Dialog, message: &Message) {
+        let phones = self.forget_phones(id);
         let registered = dialog.key();
         self.dialogs.insert(registered.clone(), id);
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.dialog = Dialog { local_tag: leg.dialog.local_tag.clone(), path: leg.dialog.path, ..dialog };
         leg.key = Some(registered);
-        let early = match &mut leg.stage {
-            Stage::Calling { early, .. } => early.take(),
+        match &leg.stage {
+            Stage::Calling { .. } => {}
             // It was given up, and the answer crossed.
             Stage::Leaving { .. } => {
                 self.let_in(id);
                 return self.say_bye(id, "given up", None);
             }
             Stage::Invited { .. } | Stage::TurnedAway | Stage::Up => return,
-        };
+        }
         self.let_in(id);
         // Some answer in the provisional reply and leave the final one bare.
-        let early = early.filter(|(tag, _)| tag == to_tag(message)).map(|(_, sdp)| sdp);
+        let phone = phones.into_iter().find(|phone| phone.dialog.remote_tag == to_tag(message));
+        let early = phone.and_then(|phone| phone.sdp);
         match description(message).ok().flatten().map(str::to_owned).or(early) {
             Some(sdp) => {
                 self.up(id);
@@ -255,7 +244,7 @@ impl Agent {
         if status >= 300 || client.kind != Kind::Call || client.forks.len() >= FORKS {
             return;
         }
-        let dialog = answered_dialog(&client.sent, message);
+        let dialog = answered_dialog(client, message);
         self.acknowledge(key, message);
         self.hang_up_fork(dialog);
     }
@@ -274,9 +263,15 @@ impl Agent {
                 target: contact(message).unwrap_or_else(|| leg.dialog.target.clone()),
                 ..leg.dialog.clone()
             }),
-            Kind::Call | Kind::Cancel | Kind::Bye | Kind::Probe | Kind::Register | Kind::Update => None,
+            Kind::Call
+            | Kind::Cancel
+            | Kind::Bye
+            | Kind::Probe
+            | Kind::Register
+            | Kind::Update
+            | Kind::Prack => None,
         };
-        let dialog = dialog.unwrap_or_else(|| answered_dialog(&client.sent, message));
+        let dialog = dialog.unwrap_or_else(|| answered_dialog(client, message));
         let (cseq, proved_to) = (client.sent.cseq, client.sent.path);
         let proofs = client.sent.proofs.clone();
         let Some((_, mut sent)) = self.way(&dialog, cseq) else { return };
@@ -317,7 +312,7 @@ impl Agent {
     pub(super) fn no_reply(&mut self, key: &Arc<str>) {
         let Some(client) = self.clients.get(key) else { return };
         match client.kind {
-            Kind::Cancel => self.bury_client(key),
+            Kind::Cancel | Kind::Prack => self.bury_client(key),
             Kind::Bye => self.bye_done(key),
             Kind::Offer => self.offer_replied(key, None),
             Kind::Probe => self.probed(key, None),
@@ -336,8 +331,9 @@ impl Agent {
     }
 }
 
-/// The dialog that a 2xx makes with the placing side. RFC 3261 section 12.1.2.
-fn answered_dialog(sent: &Sent, message: &Message) -> Dialog {
+/// The dialog that a reply to an INVITE makes with the placing side. RFC 3261 section 12.1.2.
+pub(super) fn answered_dialog(client: &Client, message: &Message) -> Dialog {
+    let sent = &client.sent;
     let mut routes = recorded_routes(message).unwrap_or_default();
     routes.reverse();
     let local_tag = Address::parse(&sent.from).and_then(|from| from.tag()).unwrap_or("").to_owned();
@@ -347,7 +343,7 @@ fn answered_dialog(sent: &Sent, message: &Message) -> Dialog {
         remote_tag: to_tag(message).to_owned(),
         local: sent.from.clone(),
         remote: message.header(Name::To).unwrap_or(&sent.to).to_owned(),
-        local_cseq: sent.cseq,
+        local_cseq: client.numbered,
         remote_cseq: None,
         routes,
         target: contact(message).unwrap_or_else(|| sent.uri.clone()),
@@ -355,7 +351,7 @@ fn answered_dialog(sent: &Sent, message: &Message) -> Dialog {
     }
 }
 
-fn to_tag(message: &Message) -> &str {
+pub(super) fn to_tag(message: &Message) -> &str {
     message.header(Name::To).and_then(Address::parse).and_then(|to| to.tag()).unwrap_or("")
 }
 

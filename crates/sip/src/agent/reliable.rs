@@ -1,7 +1,7 @@
 //! Ringing that has to arrive: reliable provisional replies to callers who require them. RFC 3262.
 //!
 //! Only who requires it gets it: our ringing says nothing that the answer does not, and the answer does not wait for
-//! anything. Placing calls, we do not offer it.
+//! anything. What those we call send that way is heard in [`early`](super::early).
 
 use std::time::Duration;
 

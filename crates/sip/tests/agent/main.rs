@@ -2,10 +2,12 @@
 
 mod answering;
 mod connections;
+mod early;
 mod guards;
 mod joining;
 mod login;
 mod lossy;
+mod moved;
 mod offers;
 mod placing;
 mod reliable;
