@@ -71,6 +71,8 @@ soak: deps-test
 	done
 	@echo "== the rush of calls at full size"
 	@FIRSTRING_SOAK=1 cargo test --locked --package firstring --test spoken_calls rush
+	@echo "== strangers at full size"
+	@FIRSTRING_SOAK=1 cargo test --locked --package firstring --test floods -- --nocapture
 
 sim: deps
 	@cargo test --locked --package sim -- --nocapture

@@ -144,7 +144,12 @@ impl Control {
             self.sound_is_late = pulse.since(self.pulse.1).share_later_than(5) > LATE;
             self.pulse = (now, pulse);
         }
-        self.board.write(&self.exchange, &self.keeper, self.inbox.dropped(), self.sound_is_late);
+        self.board.write(
+            (&self.agent, &self.exchange),
+            &self.keeper,
+            self.inbox.dropped(),
+            self.sound_is_late,
+        );
     }
 
     fn next_wake(&self) -> Option<Duration> {

@@ -20,6 +20,8 @@ pub struct Board {
     channels_up: BTreeMap<String, AtomicU32>,
     letters_dropped: AtomicU64,
     journal_lines_dropped: AtomicU64,
+    strange_packets: AtomicU64,
+    unreadable_packets: AtomicU64,
     sound_is_late: AtomicBool,
     registrations: Mutex<BTreeMap<String, Registration>>,
     store: Mutex<StoreHealth>,
@@ -54,7 +56,16 @@ impl Board {
     }
 
     /// Written by the control thread after each turn of its work.
-    pub fn write(&self, exchange: &Exchange, keeper: &Keeper, letters_dropped: u64, sound_is_late: bool) {
+    pub fn write(
+        &self,
+        (agent, exchange): (&sip::Agent, &Exchange),
+        keeper: &Keeper,
+        letters_dropped: u64,
+        sound_is_late: bool,
+    ) {
+        let packets = agent.counts();
+        self.strange_packets.store(packets.strange_packets, Ordering::Relaxed);
+        self.unreadable_packets.store(packets.unreadable_packets, Ordering::Relaxed);
         self.sound_is_late.store(sound_is_late, Ordering::Relaxed);
         let up = u32::try_from(exchange.calls_up()).unwrap_or(u32::MAX);
         self.calls_up.store(up, Ordering::Relaxed);
@@ -103,6 +114,8 @@ pub fn standing(config: &Config, clock: Clock, started: Timestamp, board: &Board
         trunks: trunks(config, board, &registrations),
         troubles,
         store,
+        strange_packets: board.strange_packets.load(Ordering::Relaxed),
+        unreadable_packets: board.unreadable_packets.load(Ordering::Relaxed),
         journal_lines_dropped: board.journal_lines_dropped.load(Ordering::Relaxed),
     }
 }

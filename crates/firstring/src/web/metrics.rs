@@ -144,6 +144,10 @@ impl Metrics {
 fn standing_page(page: &mut Page, standing: &Standing) {
     page.family("firstring_calls_up", "gauge", "Calls at this moment.");
     page.line("firstring_calls_up", &[], standing.calls_up);
+    let dropped = "firstring_packets_dropped_total";
+    page.family(dropped, "counter", "SIP packets that got no answer: strangers', or no SIP.");
+    page.line(dropped, &[("why", "stranger")], standing.strange_packets);
+    page.line(dropped, &[("why", "unreadable")], standing.unreadable_packets);
     page.family("firstring_trunk_channels", "gauge", "Calls a trunk carries at once.");
     for trunk in &standing.trunks {
         page.line("firstring_trunk_channels", &[("trunk", &trunk.name)], trunk.channels);

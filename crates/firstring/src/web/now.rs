@@ -26,6 +26,10 @@ pub struct Standing {
     pub troubles: Vec<String>,
     /// The database.
     pub store: StoreHealth,
+    /// SIP packets of nobody we know, which got no answer, since the start.
+    pub strange_packets: u64,
+    /// Packets of trunks that were no SIP, or too broken to be answered, since the start.
+    pub unreadable_packets: u64,
     /// Lines missing in journals, since the start.
     pub journal_lines_dropped: u64,
 }

@@ -140,6 +140,8 @@ fn standing() -> Standing {
         }],
         troubles: Vec::new(),
         store: StoreHealth::default(),
+        strange_packets: 12,
+        unreadable_packets: 1,
         journal_lines_dropped: 0,
     }
 }
@@ -491,6 +493,7 @@ async fn what_is_counted_reads_as_prometheus_expects() {
         "firstring_answer_seconds_bucket{le=\"+Inf\"} 1",
         "firstring_answer_seconds_sum 0.003",
         "firstring_longest_silence_seconds_count 1",
+        "firstring_packets_dropped_total{why=\"stranger\"} 12",
         "firstring_calls_up 1",
         "firstring_trunk_channels{trunk=\"ma\\\"in\"} 4",
         "firstring_store_failing 0",
