@@ -27,6 +27,7 @@ mod reliable;
 mod replaces;
 mod server;
 mod sessions;
+mod silence;
 mod strangers;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -224,6 +225,7 @@ impl Agent {
             Order::Unregister { name } => self.unregister(&name),
             Order::Advertise(advertised) => self.advertise(advertised),
             Order::MayFollow { leg, targets } => self.may_follow(leg, targets),
+            Order::ExpectReply { leg, within } => self.expect_reply(leg, within),
             Order::Cancel { leg } => self.cancel(leg),
             Order::HangUp { leg, reason } => self.hang_up(leg, reason),
             Order::Offer { leg, sdp } => self.offer(leg, sdp),

@@ -184,6 +184,14 @@ pub enum Order {
         /// Whom it would be right to call as well.
         targets: Vec<Uri>,
     },
+    /// A placed call that gets no reply at all for so long from now, not even a provisional one, is told as
+    /// [`Unanswered::Silent`](crate::Unanswered::Silent): for whoever can call by another path. Otherwise that takes 32 seconds.
+    ExpectReply {
+        /// A placed leg.
+        leg: LegId,
+        /// How long.
+        within: Duration,
+    },
     /// Give up a placed call that is not answered yet. [`Notice::Refused`](crate::Notice::Refused) comes at once,
     /// and an answer that crosses is acknowledged and hung up.
     Cancel {

@@ -36,6 +36,8 @@ pub(super) struct Joining {
     /// Which path is used, and when each may be used again.
     pub(super) target: usize,
     pub(super) not_before: Vec<Duration>,
+    /// The path that served last, while a better one is tried again.
+    pub(super) served: Option<usize>,
     pub(super) patience: Patience,
     /// Contacts of ours that hold no longer, to be taken back with the next REGISTER.
     pub(super) outdated: Vec<SocketAddr>,
@@ -131,6 +133,7 @@ impl Agent {
             until: None,
             target: 0,
             not_before,
+            served: None,
             patience: Patience::default(),
             outdated: Vec::new(),
             taken_back: Vec::new(),
@@ -204,7 +207,12 @@ impl Agent {
                 }
                 self.keep_door_open(name);
             }
-            _ => self.try_register(name),
+            _ => {
+                if let Some(joining) = self.joinings.get_mut(name) {
+                    joining.come_back(self.now);
+                }
+                self.try_register(name);
+            }
         }
     }
 

@@ -20,6 +20,8 @@ use crate::via::Via;
 
 /// Outdated contacts that are taken back, of one registration at one address of ours.
 const TAKEN_BACK: usize = 8;
+/// A better path that did not serve when it was tried again is left alone for so long.
+const COME_BACK: Duration = Duration::from_secs(900);
 
 impl Joining {
     /// The addresses that the registrar has under our Contact user, with the seconds each has left if it says so.
@@ -40,6 +42,26 @@ impl Joining {
         let ours = exact.or(listed.first()).and_then(|(_, expires)| *expires);
         let seconds = ours.or_else(|| number(reply, "Expires"));
         seconds.map_or(self.asked, Duration::from_secs).min(LONGEST)
+    }
+
+    /// A registration that is renewed goes back to the best path that is not spared. If that one does not serve yet,
+    /// the registration stays where it is, for which there is time enough.
+    pub(super) fn come_back(&mut self, now: Duration) {
+        let holds = self.until.is_some_and(|until| until > now) && !self.leaving;
+        let best = (0..self.target).find(|path| self.not_before.get(*path).is_some_and(|at| *at <= now));
+        if let Some(best) = best.filter(|_| holds && self.served.is_none()) {
+            self.served = Some(std::mem::replace(&mut self.target, best));
+        }
+    }
+
+    /// The better path does not serve yet: goes on where we are registered. False if that was not tried.
+    fn stay(&mut self, now: Duration) -> bool {
+        let Some(served) = self.served.take() else { return false };
+        if let Some(not_before) = self.not_before.get_mut(self.target) {
+            *not_before = now + COME_BACK;
+        }
+        self.target = served;
+        true
     }
 
     /// Chooses where the next try goes, at the earliest at `at`, after the one before failed there.
@@ -103,6 +125,7 @@ impl Agent {
             );
         }
         joining.until = Some(self.now + granted);
+        joining.served = None;
         joining.patience = Patience::default();
         joining.service_routes = service_routes(reply);
         joining.outdated.clear();
@@ -150,6 +173,9 @@ impl Agent {
         let (chance, now) = (self.chance(), self.now);
         let Some(joining) = self.joinings.get_mut(name) else { return };
         let tried = joining.tried.unwrap_or(now);
+        if joining.stay(now) {
+            return self.register_at(name, (tried + APART).max(now));
+        }
         let pause = joining.patience.failed(tried, now, chance);
         // Another path need not wait for what this one asked for, nor for this one to come back.
         let soonest = (tried + APART).max(now);
@@ -165,8 +191,11 @@ impl Agent {
     }
 
     fn refused(&mut self, name: &PeerName, reply: &Message, status: u16, denied: Option<Denied>) {
-        let chance = self.chance();
+        let (chance, now) = (self.chance(), self.now);
         let Some(joining) = self.joinings.get_mut(name) else { return };
+        if joining.stay(now) {
+            return self.register_at(name, now + APART);
+        }
         let pause = joining.patience.refused(chance).max(retry_after(reply).unwrap_or_default());
         let next = self.now + pause;
         let sentence = match (status, denied) {

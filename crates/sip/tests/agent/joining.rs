@@ -350,6 +350,33 @@ fn the_next_server_is_taken_when_one_fails_and_the_failed_one_is_spared() {
 }
 
 #[test]
+fn a_registration_comes_back_to_the_first_server_and_stays_meanwhile_without_alarm() {
+    let mut desk = Desk::new();
+    let paths = vec![registrar().paths[0], Path::udp(address(HERE), address(SECOND))];
+    let request = register(&mut desk, Registrar { paths, ..registrar() });
+    hear(&mut desk, &answers(&request, 503, &[]));
+    let (_, request) = next(&mut desk, seconds(10.0)).expect("the second server is tried");
+    desk.hear_from(SECOND, &accepts(&request, 600));
+    desk.told();
+    let mut visited = Vec::new();
+    for second in 0..3_600 {
+        desk.pass(seconds(1.0));
+        let serves = second > 1_200;
+        for (path, request) in desk.sent_with_paths() {
+            let first = path.remote == address(REGISTRAR);
+            if visited.last() != Some(&first) {
+                visited.push(first);
+            }
+            if serves || !first {
+                desk.hear_from(&path.remote.to_string(), &accepts(&request, 600));
+            }
+        }
+        assert!(serves || desk.told().is_empty(), "it stays registered, and nobody is alarmed");
+    }
+    assert_eq!(visited, [true, false, true], "looked at while it was away, and home once it served");
+}
+
+#[test]
 fn another_address_is_registered_and_the_old_one_taken_back() {
     let mut desk = Desk::new();
     let request = register(&mut desk, registrar());

@@ -174,6 +174,31 @@ fn a_call_without_any_reply_ends_after_32_seconds() {
 }
 
 #[test]
+fn a_far_end_without_a_word_is_given_up_early_where_that_is_ordered() {
+    let mut desk = Desk::new();
+    let (leg, invite) = desk.calls();
+    desk.order(Order::ExpectReply { leg, within: seconds(3.0) });
+    desk.pass(seconds(3.1));
+    assert_eq!(desk.told(), [refused(leg, 408, Unanswered::Silent), Notice::Released { leg }]);
+    desk.sent();
+    desk.hear_from(PHONE, &reply(&invite, 200, "late", OFFER));
+    assert_eq!(desk.said(), ["ACK", "BYE"], "nobody is left with two calls");
+}
+
+#[test]
+fn a_far_end_that_says_it_tries_has_all_its_time() {
+    let mut desk = Desk::new();
+    let (leg, invite) = desk.calls();
+    desk.order(Order::ExpectReply { leg, within: seconds(3.0) });
+    desk.hear_from(PHONE, &reply(&invite, 100, "", ""));
+    desk.order(Order::ExpectReply { leg, within: seconds(3.0) });
+    desk.pass(seconds(10.0));
+    assert!(desk.told().is_empty());
+    desk.hear_from(PHONE, &reply(&invite, 200, "p1", OFFER));
+    assert_eq!(desk.news(), ["Answered"]);
+}
+
+#[test]
 fn a_late_answer_to_a_call_long_given_up_is_hung_up() {
     let mut desk = Desk::new();
     let (_, invite) = desk.calls();
