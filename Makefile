@@ -4,7 +4,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-test deps-fuzz demo test check soak sim bench fuzz docs clean
+.PHONY: help deps deps-test deps-fuzz demo test check soak torture sim bench fuzz docs clean
 
 ARGS ?=
 SEEDS ?= 1..20
@@ -17,6 +17,7 @@ help:
 	@echo "make test     install what is missing and run every test"
 	@echo "make check    what CI runs: format, lints, docs, then every test"
 	@echo "make soak     what runs in virtual time at full counts, then the rush of calls (SEEDS=$(SEEDS): a range, so that a long run can be resumed)"
+	@echo "make torture  the messages of RFC 4475 and RFC 5118, each against its row of docs/torture.md"
 	@echo "make sim      imagined days of calls in virtual time"
 	@echo "make bench    measure against the budgets of docs/measured.md"
 	@echo "make fuzz     feed every parser of foreign bytes for FUZZ_SECONDS=$(FUZZ_SECONDS) each"
@@ -69,10 +70,14 @@ soak: deps-test
 			|| { echo "Failed at seed $$seed; go on with SEEDS=$$((seed + 1))..$$last" >&2; exit 1; }; \
 		seed=$$((seed + 1)); \
 	done
+	@$(MAKE) torture
 	@echo "== the rush of calls at full size"
 	@FIRSTRING_SOAK=1 cargo test --locked --package firstring --test spoken_calls rush
 	@echo "== strangers at full size"
 	@FIRSTRING_SOAK=1 cargo test --locked --package firstring --test floods -- --nocapture
+
+torture: deps
+	@cargo test --locked --quiet --manifest-path torture/Cargo.toml
 
 sim: deps
 	@cargo test --locked --package sim -- --nocapture
@@ -90,3 +95,4 @@ docs: deps
 clean:
 	@cargo clean
 	@cargo clean --manifest-path fuzz/Cargo.toml
+	@cargo clean --manifest-path torture/Cargo.toml

@@ -10,8 +10,8 @@ pub const WHOLE_BYTES: usize = 1_300;
 pub const CONNECTIONLESS: usize = 64;
 /// Header lines in one message; the rest makes it a bad request.
 pub const HEADERS: usize = 256;
-/// Via entries in one message.
-pub const VIAS: usize = 32;
+/// Via entries in one message: as many hops as a request may make by the usual Max-Forwards. RFC 3261 section 8.1.1.6.
+pub const VIAS: usize = 70;
 /// Route or Record-Route entries in one message.
 pub const ROUTES: usize = 64;
 /// A request URI that is read. A longer one names nobody here.

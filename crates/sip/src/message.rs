@@ -154,8 +154,17 @@ impl Framer {
     }
 
     fn append(&mut self, text: &str) {
-        if text.bytes().any(|byte| (byte < b' ' && byte != b'\t') || byte == 0x7f) {
-            self.blame(Fault::ControlCharacter);
+        let control = |byte: u8| (byte < b' ' && byte != b'\t') || byte == 0x7f;
+        if text.bytes().any(control) {
+            // Behind a backslash it is legal (RFC 3261 section 25.1), but for line ends; it is no less unwanted here.
+            let mut before = b' ';
+            let lone = text.bytes().any(|byte| {
+                let before = std::mem::replace(&mut before, byte);
+                control(byte) && (before != b'\\' || byte == b'\r')
+            });
+            if lone {
+                self.blame(Fault::ControlCharacter);
+            }
             self.text.extend(text.chars().map(|char| if char.is_control() { ' ' } else { char }));
         } else {
             self.text.push_str(text);
@@ -409,6 +418,8 @@ mod tests {
             (vec![" folded before anything"], Some(Fault::HeaderLine)),
             (vec!["Subject: a\0b"], Some(Fault::ControlCharacter)),
             (vec!["Subject: a\rVia: b"], Some(Fault::ControlCharacter)),
+            (vec!["Subject: \"a\\\rVia: b\""], Some(Fault::ControlCharacter)),
+            (vec!["Subject: \"bell \\\u{7} zero \\\0\""], None),
             (many, Some(Fault::TooManyHeaders)),
             (vias, Some(Fault::TooManyVias)),
             (routes, Some(Fault::TooManyRoutes)),

@@ -24,9 +24,15 @@ pub struct Via<'a> {
 impl<'a> Via<'a> {
     /// Reads one Via entry, spaces around the slashes allowed. `None` if it is none.
     pub fn parse(text: &'a str) -> Option<Via<'a>> {
+        let version = text.split('/').nth(1)?;
+        (version.trim() == "2.0").then(|| Via::of_any_version(text)).flatten()
+    }
+
+    /// Reads one Via entry of whatever version of SIP, so that it can be told which one we speak.
+    pub(crate) fn of_any_version(text: &'a str) -> Option<Via<'a>> {
         let (protocol, rest) = text.split_once('/')?;
-        let (version, rest) = rest.split_once('/')?;
-        if !protocol.trim().eq_ignore_ascii_case("SIP") || version.trim() != "2.0" {
+        let (_, rest) = rest.split_once('/')?;
+        if !protocol.trim().eq_ignore_ascii_case("SIP") {
             return None;
         }
         let rest = rest.trim_start();

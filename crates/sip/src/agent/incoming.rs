@@ -1,6 +1,6 @@
 //! Calls that come in: rung, answered or refused as ordered; and what the far end says inside a call.
 
-use super::leg::{Dialog, Exchange, Leg, Stage, Unacked, contact, recorded_routes};
+use super::leg::{Dialog, Exchange, Leg, Stage, Unacked, contact, recorded_routes, sip_uri};
 use super::server::{Says, ServerStage, merge_key, server_key};
 use super::sessions::{Session, too_brief};
 use super::{Agent, Arrival, reliable, sessions};
@@ -27,7 +27,7 @@ impl Agent {
             return self.rebuff(request.message, arrival, &rebuff);
         }
         let tag = self.tokens.fresh();
-        let target = contact(request.message).unwrap_or_default();
+        let target = target_of(request).unwrap_or_default();
         let id = LegId(self.invited + 1);
         let Some(server) = self.open_server(request, arrival, Some(id), &tag) else { return };
         self.invited += 1;
@@ -58,7 +58,7 @@ impl Agent {
             return Err(Rebuff::new(482, "Loop Detected"));
         }
         self.admit_replacing(request.message, arrival)?;
-        if contact(request.message).is_none() {
+        if target_of(request).is_none() {
             return Err(Rebuff::new(400, "Broken Contact"));
         }
         if recorded_routes(request.message).is_none() {
@@ -289,6 +289,12 @@ impl Unacked {
     ) -> Unacked {
         Unacked { cseq, path, bytes, interval: T1, first, ours_offered, resend: None, give_up: None }
     }
+}
+
+/// Where a caller is reached. Callers of RFC 2543 need not say so; then it is who they are.
+fn target_of(request: &Request<'_>) -> Option<String> {
+    let old = !request.via.has_unique_branch() && request.message.header(Name::Contact).is_none();
+    contact(request.message).or_else(|| old.then(|| sip_uri(&request.from)).flatten())
 }
 
 /// The dialog as the answering side makes it. RFC 3261 section 12.1.1.

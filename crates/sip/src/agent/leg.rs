@@ -196,8 +196,12 @@ fn is_inner(ip: IpAddr) -> bool {
 /// The URI of the first Contact, if it is one that requests can be sent to. Kept as it was written, but for headers,
 /// which a request URI must not hold (RFC 3261 section 19.1.1).
 pub(super) fn contact(message: &Message) -> Option<String> {
-    let address = Address::parse(message.entries(Name::Contact).next()?)?;
-    if !is_sip(&address) {
+    sip_uri(&Address::parse(message.entries(Name::Contact).next()?)?)
+}
+
+/// The URI of an address without its headers; `None` if it is no SIP URI.
+pub(super) fn sip_uri(address: &Address<'_>) -> Option<String> {
+    if !is_sip(address) {
         return None;
     }
     let host = address.uri.find('@').unwrap_or(0);

@@ -63,7 +63,7 @@ impl ReplyHead {
     /// `None` if there is no Via to send a reply by. The tag is added unless To holds one.
     fn new(message: &Message, path: Path, tag: &str) -> Option<(ReplyHead, Ways)> {
         let mut entries = message.entries(Name::Via);
-        let top = Via::parse(entries.next()?)?;
+        let top = Via::of_any_version(entries.next()?)?;
         let mut vias = vec![top.stamped(path.remote)];
         vias.extend(entries.map(str::to_owned));
         let text = |name| message.header(name).unwrap_or("").to_owned();

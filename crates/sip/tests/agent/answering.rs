@@ -516,6 +516,24 @@ fn a_caller_of_the_older_standard_is_served_too() {
 }
 
 #[test]
+fn a_caller_of_the_older_standard_need_not_say_where_it_is_reached() {
+    let bare = |text: String| text.replace("Contact:", "X-Contact:");
+    let old = |text: String| text.replace(";branch=z9hG4bKa", "").replace(";branch=z9hG4bKa-ACK-1", "");
+    let mut desk = Desk::new();
+    desk.hear(&bare(invite("a", OFFER)));
+    assert_eq!(desk.said(), ["400 Broken Contact"]);
+    desk.hear(&old(bare(invite("a", OFFER))));
+    let leg = sip::LegId(1);
+    desk.order(Order::Answer { leg, sdp: ANSWER.into() });
+    let our_tag = tag(desk.sent().last().unwrap(), "To");
+    desk.hear(&old(inside("ACK", "a", 1, &our_tag, "")));
+    desk.order(Order::HangUp { leg, reason: String::new() });
+    let (path, bye) = desk.sent_with_paths().pop().unwrap();
+    assert!(bye.starts_with("BYE sip:+13125550143@192.0.2.10 "), "who it is: {bye}");
+    assert_eq!(path.remote, address(TRUNK));
+}
+
+#[test]
 fn two_senders_that_chose_one_branch_are_told_apart() {
     let mut desk = Desk::new();
     let other = invite("b", OFFER)
