@@ -304,6 +304,14 @@ impl Agent {
         self.clients.insert(key, client);
     }
 
+    /// Nobody waits for the decision about an INVITE any longer: 64*T1 for a far end that has begun to think, no more.
+    pub(super) fn expire_pending(&mut self, key: &Arc<str>) {
+        let stage = self.clients.get(key).map(|client| client.stage);
+        if stage == Some(ClientStage::Proceeding) {
+            self.expire_client(key, GONE, Why::NoReply);
+        }
+    }
+
     /// A provisional reply: an INVITE is no longer resent, anything else more slowly (RFC 3261 section 17.1).
     pub(super) fn client_proceeds(&mut self, key: &Arc<str>) {
         let Some(client) = self.clients.get_mut(key) else { return };

@@ -95,6 +95,7 @@ pub(super) enum Exchange {
     },
     /// Ours, not decided upon there.
     Ours {
+        client: Arc<str>,
         sdp: String,
     },
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Agent;
 use super::client::{Cancel, Draft, Kind, Sent};
-use super::leg::Stage;
+use super::leg::{Exchange, Stage};
 use super::sessions::longer;
 use crate::digest::{Denied, Login, Proved};
 use crate::message::Message;
@@ -141,6 +141,9 @@ impl Agent {
         }
         leg.dialog.local_cseq = cseq;
         if let (Kind::Call, Stage::Calling { client, .. }) = (kind, &mut leg.stage) {
+            *client = branch.clone();
+        }
+        if let (Kind::Offer, Exchange::Ours { client, .. }) = (kind, &mut leg.exchange) {
             *client = branch.clone();
         }
     }

@@ -157,7 +157,9 @@ impl Agent {
                 self.disown(&server);
                 self.reply_invite(&server, status, reason, Says::default());
             }
-            (Exchange::Settled | Exchange::Theirs { .. } | Exchange::Ours { .. }, _) => {}
+            // Ours is not waited for any longer than a far end may take that is gone.
+            (Exchange::Ours { client, .. }, _) => self.expire_pending(&client),
+            (Exchange::Settled | Exchange::Theirs { .. }, None) | (Exchange::Settled, Some(_)) => {}
         }
     }
 
@@ -198,10 +200,12 @@ impl Agent {
     pub(super) fn make_offer(&mut self, id: LegId, sdp: String) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.dialog.local_cseq += 1;
-        leg.exchange = Exchange::Ours { sdp: sdp.clone() };
         let dialog = leg.dialog.clone();
         match self.way(&dialog, dialog.local_cseq) {
             Some(way) => {
+                if let Some(leg) = self.legs.get_mut(&id) {
+                    leg.exchange = Exchange::Ours { client: way.0.clone(), sdp: sdp.clone() };
+                }
                 let terms = self.terms_of_request(id);
                 self.send_invite(Kind::Offer, id, way, terms, &sdp);
             }
@@ -259,7 +263,7 @@ impl Agent {
         self.bury_client(key);
         let Some(id) = leg else { return };
         let Some(leg) = self.legs.get_mut(&id) else { return };
-        let Exchange::Ours { sdp: offered } = &mut leg.exchange else { return };
+        let Exchange::Ours { sdp: offered, .. } = &mut leg.exchange else { return };
         let offered = std::mem::take(offered);
         leg.exchange = Exchange::Settled;
         if status >= 300 && status != 408 && status != 481 && self.refresh_failed(id) {

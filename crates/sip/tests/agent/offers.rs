@@ -119,6 +119,22 @@ fn a_far_end_may_think_about_our_offer_but_not_for_ever() {
 }
 
 #[test]
+fn an_offer_of_ours_does_not_outlive_its_call() {
+    let mut desk = Desk::new();
+    let (leg, _) = desk.called();
+    desk.order(Order::Offer { leg, sdp: HOLD.into() });
+    let offer = desk.sent().pop().unwrap();
+    desk.hear_from(PHONE, &reply(&offer, 100, "", ""));
+    desk.order(Order::HangUp { leg, reason: String::new() });
+    let bye = desk.sent().pop().unwrap();
+    desk.hear_from(PHONE, &reply(&bye, 200, "", ""));
+    desk.pass(seconds(32.1));
+    assert!(desk.agent.is_over(), "{:?}", desk.agent.counts());
+    desk.pass(seconds(32.0));
+    assert_eq!(desk.agent.counts(), Default::default());
+}
+
+#[test]
 fn our_offer_that_is_refused_is_told_and_the_call_goes_on() {
     let mut desk = Desk::new();
     let (leg, _) = desk.called();
