@@ -411,7 +411,6 @@ fn mutated_messages_do_not_stop_the_desk() {
         }
     }
     let share = fire.reached * 100 / fire.sent;
-    println!("{} messages, {share} % of them reached a call", fire.sent);
     assert!(share >= 30, "only {share} % of {} messages reached a call", fire.sent);
     fire.desk.order(Order::Unregister { name: "carrier".into() });
     fire.hang_up();
