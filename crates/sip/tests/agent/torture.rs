@@ -93,6 +93,16 @@ fn broken() -> Vec<Odd> {
             "416",
             options().replace("sip:+13125550100@203.0.113.5 ", "soap.beep://x:3 "),
         ),
+        odd(
+            "a request URI too long",
+            "414",
+            options().replace("sip:+1", &format!("sip:{}", "1".repeat(2_100))),
+        ),
+        odd("a body too large", "413", calls.replace(OFFER, &OFFER.repeat(200))),
+        odd("a call within no call", "481", calls.replace("203.0.113.5>\r\n", "203.0.113.5>;tag=gone\r\n")),
+        odd("an end of no call", "481", options().replace("OPTIONS", "BYE")),
+        odd("a CANCEL of nothing", "481", options().replace("OPTIONS", "CANCEL")),
+        odd("a call to be transferred", "405", options().replace("OPTIONS", "REFER")),
         odd("an extension we lack", "420", with("Require: nothingSupportsThis")),
         odd(
             "a method with an odd name",
