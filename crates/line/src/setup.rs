@@ -126,17 +126,31 @@ impl Setup {
     }
 
     /// The line that was called, if it is one of the business's on this trunk: by the number dialled, else by whom the
-    /// network says was called, else by who forwarded the call here.
+    /// network says was called, else by who forwarded the call here. Where no number was called, our account was (an
+    /// extension, a device), which is the trunk's line if it has only one.
     pub(crate) fn line_called(&self, invitation: &Invitation) -> Option<E164> {
-        let called =
-            [&invitation.request_user, &invitation.to.user].into_iter().chain(&invitation.called_party);
-        let forwarded = invitation.diversions().into_iter().map(|by| by.user);
-        let mut users = called.cloned().chain(forwarded);
         let habits = self.habits(&invitation.peer)?;
-        users.find_map(|user| {
+        let called: Vec<&String> = [&invitation.request_user, &invitation.to.user]
+            .into_iter()
+            .chain(&invitation.called_party)
+            .collect();
+        let forwarders: Vec<String> = invitation.diversions().into_iter().map(|by| by.user).collect();
+        let dialled = called.iter().copied().chain(&forwarders).find_map(|user| {
             let line = |user: &str| self.line_dialled(user, &invitation.peer);
-            line(&user).or_else(|| line(habits.bare(&user)))
-        })
+            line(user).or_else(|| line(habits.bare(user)))
+        });
+        let is_number = |user: &&String| E164::parse(habits.bare(user), self.country).is_ok();
+        match dialled {
+            Some(line) => Some(line),
+            None if called.iter().any(is_number) => None,
+            None => self.only_line(&invitation.peer),
+        }
+    }
+
+    fn only_line(&self, trunk: &str) -> Option<E164> {
+        let mut lines = self.business.lines.iter().filter(|(_, line)| line.trunk == trunk);
+        let only = lines.next().map(|(number, _)| number.clone());
+        only.filter(|_| lines.next().is_none())
     }
 
     fn line_dialled(&self, user: &str, trunk: &str) -> Option<E164> {

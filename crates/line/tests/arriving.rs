@@ -47,13 +47,21 @@ impl Switchroom {
         Switchroom::of(habits, DANA, 4)
     }
 
+    fn with_lines(lines: &[&str]) -> Switchroom {
+        Switchroom::answering(business(lines, DANA, 4), Habits::default())
+    }
+
     fn of(habits: Habits, dana: &str, channels: u32) -> Switchroom {
+        Switchroom::answering(business(&[LINE, SECOND_LINE], dana, channels), habits)
+    }
+
+    fn answering(business: Business, habits: Habits) -> Switchroom {
         let path = sip::Path::udp(address("192.0.2.1:5060"), address("192.0.2.2:5060"));
         let outbound =
             Outbound { path, domain: "sip.example.com:5080".to_string(), account: Some("main".into()) };
         let trunk = Trunk { outbound: Some(outbound), habits, ..Trunk::default() };
         let setup = Setup {
-            business: Arc::new(business(dana, channels)),
+            business: Arc::new(business),
             country: Country::US,
             trunks: BTreeMap::from([("main".to_string(), trunk)]),
             diaries: BTreeMap::new(),
@@ -136,7 +144,7 @@ fn number(text: &str) -> E164 {
     text.parse().unwrap()
 }
 
-fn business(dana: &str, channels: u32) -> Business {
+fn business(lines: &[&str], dana: &str, channels: u32) -> Business {
     let zone = TimeZone::get("America/Chicago").unwrap();
     let hours = OfficeHours::parse("24/7", &[], Country::US, zone.clone()).unwrap();
     let line = Line {
@@ -161,7 +169,7 @@ fn business(dana: &str, channels: u32) -> Business {
         offices: [("main".to_string(), Office { hours: Arc::new(hours), calendar: None })].into(),
         people: [("Dana".to_string(), Person { office: "main".to_string(), reach: vec![reach] })].into(),
         rotas: BTreeMap::new(),
-        lines: [(number(LINE), line.clone()), (number(SECOND_LINE), line)].into(),
+        lines: lines.iter().map(|text| (number(text), line.clone())).collect(),
         plans: [("people".to_string(), Plan { rules: vec![rule] })].into(),
         assistants: [("Robin".to_string(), assistant)].into(),
         channels: [("main".to_string(), channels)].into(),
@@ -252,6 +260,28 @@ fn a_number_that_is_none_of_the_lines_is_refused_with_what_helps() {
     });
     assert_eq!(room.refused, [(leg, Refusal::NotFound)]);
     assert!(room.because[0].contains("add a [[line]]"), "{:?}", room.because);
+}
+
+#[test]
+fn a_call_to_our_account_is_for_the_only_line_of_its_trunk() {
+    let to_the_account = |call: &mut Invitation| {
+        (call.request_user, call.to.user) = ("fs-1f2e".to_string(), "300".to_string());
+        call.diversion = one("<sip:101@pbx.example.com>;reason=no-answer");
+    };
+    let mut room = Switchroom::with_lines(&[LINE]);
+    room.call(to_the_account);
+    assert_eq!(room.last(), (LINE, Some(CALLER), Some("101"), Some(Diverted::NoAnswer)));
+    let mut room = Switchroom::with_lines(&[LINE, SECOND_LINE]);
+    let leg = room.call(to_the_account);
+    assert_eq!(room.refused, [(leg, Refusal::NotFound)], "nobody knows which of the two");
+    let mut room = Switchroom::with_lines(&[LINE]);
+    let leg = room.call(|call| call.to.user = "desk".to_string());
+    assert_eq!(room.refused, []);
+    room.caller_hangs_up(leg);
+    let leg = room.call(|call| {
+        (call.request_user, call.to.user) = ("+13125550199".to_string(), "desk".to_string());
+    });
+    assert_eq!(room.refused, [(leg, Refusal::NotFound)], "another number was dialled");
 }
 
 #[test]
