@@ -4,6 +4,9 @@
 //! grammars tried in a decoder, prompts rendered. What takes a moment to find comes before what takes seconds.
 //! What then runs is the control thread, the media threads, and the tasks beside them.
 
+#[cfg(test)]
+mod trunk_pages;
+
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
 use std::io;
@@ -30,7 +33,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, oneshot};
 
-use crate::config::{Advertise, Config, Joining};
+use crate::config::{Advertise, Config, Joining, TrunkSettings};
 use crate::media_thread::{self, MediaThreads};
 use crate::shell::addresses::Sockets;
 use crate::shell::calendars;
@@ -320,7 +323,7 @@ fn filler(business: &Business, prompts: &Prompts) -> anyhow::Result<Filler> {
 fn exchange(config: &Config, clock: Clock) -> anyhow::Result<Exchange> {
     // Where people are called is looked up beside the calls.
     let mut trunks: BTreeMap<String, Trunk> =
-        config.trunks.iter().map(|trunk| (trunk.name.clone(), Trunk::default())).collect();
+        config.trunks.iter().map(|trunk| (trunk.name.clone(), habitual(trunk))).collect();
     for (_, reach, _) in config.addresses() {
         trunks.entry(reach.via.clone()).or_default().addresses.insert(reach.to.clone(), None);
     }
@@ -331,6 +334,11 @@ fn exchange(config: &Config, clock: Clock) -> anyhow::Result<Exchange> {
         diaries: diaries(config, clock)?,
         salt: seed()[0],
     }))
+}
+
+/// A trunk before it is known where its host is.
+fn habitual(trunk: &TrunkSettings) -> Trunk {
+    Trunk { habits: trunk.habits.clone(), ..Trunk::default() }
 }
 
 fn diaries(config: &Config, clock: Clock) -> anyhow::Result<BTreeMap<String, Diary>> {

@@ -119,7 +119,18 @@ const CASES: &[(&str, &str, &str)] = &[
     ("\"always\"", "\"sometimes\"", r#"desk.toml:39: plan.rule.when: "sometimes" is not known here; known are "open", "closed", "holiday" and "always""#),
     // What the design names and this version does not do.
     ("channels = 4", "media = \"required\"", "desk.toml:16: trunk.media: encrypted sound is not available yet; leave this out"),
-    ("channels = 4", "carrier = \"telnyx\"", r#"desk.toml:16: trunk.carrier: "telnyx" is not available yet; available is "generic""#),
+    // Carriers and what is known of them.
+    ("channels = 4", "carrier = \"telynx\"", r#"desk.toml:16: trunk.carrier: "telynx" is not known here; did you mean "telnyx"?"#),
+    ("channels = 4", "carrier = \"twilio\"\nregister = true", "desk.toml:17: trunk.register: nobody registers at a Twilio trunk: it sends calls to the address in its origination URI; leave register out"),
+    ("channels = 4", "carrier = \"bandwidth\"\nregister = true", "desk.toml:17: trunk.register: nobody registers at Bandwidth: it sends calls to the address of your location; leave register out"),
+    ("accept_from = [\"192.0.2.10\"]", "carrier = \"bandwidth\"", "desk.toml:13: trunk.accept_from: Bandwidth tells each account which addresses it calls from; write them here, like [\"192.0.2.10\"]"),
+    ("accept_from = [\"192.0.2.10\"]", "carrier = \"signalwire\"", "desk.toml:13: trunk.accept_from: SignalWire publishes no addresses it calls from; write register = true, so that it calls wherever we are"),
+    ("accept_from = [\"192.0.2.10\"]", "carrier = \"twilio\"\naccept_from = []", "desk.toml:16: trunk.accept_from: nobody may send calls; leave this out"),
+    ("outbound_proxy = \"192.0.2.10\"", "carrier = \"signalwire\"\nregister = true\nusername = \"rivera\"\npassword = \"file:desk.toml\"", "desk.toml:18: trunk.register: where to register is not known; add domain = \"YOURSPACE.sip.signalwire.com\""),
+    ("channels = 4", "dial_prefix = \"nine\"", "desk.toml:16: trunk.dial_prefix: \"nine\" cannot be dialled; write digits, * and #, at most 16, like \"12345678*\""),
+    ("channels = 4", "caller_id = \"preferred\"", "desk.toml:16: trunk.caller_id: From would name the account, and the trunk has none; add username and password, or write \"from\""),
+    ("channels = 4", "numbers = \"e.164\"", "desk.toml:16: trunk.numbers: \"e.164\" is not known here; did you mean \"e164\"?"),
+    ("channels = 4", "when_full = 486", "desk.toml:16: trunk.when_full: this is a whole number; it must be text in quotes"),
     // Accounts at a trunk.
     ("channels = 4", "register = true", "desk.toml:16: trunk.register: who registers is not known; add username and password"),
     ("channels = 4", "username = \"rivera\"", "desk.toml:16: trunk.username: a user name alone proves nothing; add password = \"env:NAME\" or \"file:PATH\""),

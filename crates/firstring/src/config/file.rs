@@ -185,7 +185,7 @@ pub struct TrunkForm {
     /// What this file and the console call it.
     #[schemars(example = &"main")]
     pub name: String,
-    /// Whose trunk it is. `generic` works with every carrier that sends calls from known addresses.
+    /// Whose trunk it is: what is known of it fills in what is left out here. Each has a page in `docs/trunks`.
     #[serde(default)]
     #[schemars(example = &"generic")]
     pub carrier: Carrier,
@@ -199,37 +199,100 @@ pub struct TrunkForm {
     pub auth_user: Option<String>,
     /// The account's password, as `env:NAME` or `file:PATH`.
     pub password: Option<String>,
-    /// Where to register, `HOST` or `HOST:PORT`; without it at `domain`, else at `outbound_proxy`.
+    /// Where to register, `HOST` or `HOST:PORT`; without it at `domain`, else where `carrier` registers everybody, else at
+    /// `outbound_proxy`.
     pub registrar: Option<String>,
     /// The domain of the account, where it is not the registrar.
     pub domain: Option<String>,
-    /// The addresses or ranges that may send calls without registration. Everybody else gets no answer at all.
-    #[serde(default)]
+    /// The addresses or ranges that may send calls without registration. Everybody else gets no answer at all. Without it
+    /// those that `carrier` is known to call from, or nobody where the trunk registers; with it only those named here.
     #[schemars(example = ["192.0.2.10"])]
-    pub accept_from: Vec<String>,
-    /// How many calls the trunk carries at once, 1 to 10000. One caller more hears the carrier's busy tone.
+    pub accept_from: Option<Vec<String>>,
+    /// How many calls the trunk carries at once, 1 to 10000. One caller more is answered as `when_full` says.
     #[serde(default = "four")]
     #[schemars(range(min = 1, max = 10_000), example = 4)]
     pub channels: u32,
     /// Where all calls to people are sent, and registration goes through: `HOST` or `HOST:PORT`. Without it numbers and
-    /// extensions are called at the registrar, and SIP addresses at their own hosts.
+    /// extensions are called at the registrar or where the carrier takes calls, and SIP addresses at their own hosts.
     #[schemars(example = &"sip.example.com:5060")]
     pub outbound_proxy: Option<String>,
+    /// How numbers are written to the carrier when people are called. Without it as `carrier` wants them.
+    pub numbers: Option<NumbersForm>,
+    /// Dialled before every number, not before extensions: an account's technical prefix like `12345678*`, or the digit
+    /// for an outside line. Taken off numbers that are called here.
+    pub dial_prefix: Option<String>,
+    /// Where the carrier finds our number when people are called. Without it as `carrier` wants it.
+    pub caller_id: Option<CallerIdForm>,
+    /// What one caller more than `channels` meets. Without it as `carrier` takes it.
+    pub when_full: Option<FullForm>,
     /// What the carrier does when this machine is gone, in your words; shown with every check.
     #[schemars(example = &"forwards to +13125550143")]
     pub without_us: Option<String>,
 }
 
-/// A carrier whose ways are known.
+/// A carrier or telephone system whose ways are known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[schemars(extend("x-later" = [
-    "twilio", "bandwidth", "telnyx", "signalwire", "voipms", "flowroute", "freepbx", "3cx", "ringcentral"
-]))]
 pub enum Carrier {
-    /// Any carrier or phone system, by its addresses.
+    /// Twilio Elastic SIP Trunking.
+    Twilio,
+    /// Bandwidth.
+    Bandwidth,
+    /// Telnyx.
+    Telnyx,
+    /// SignalWire.
+    Signalwire,
+    /// VoIP.ms.
+    Voipms,
+    /// Flowroute.
+    Flowroute,
+    /// FreePBX, and Asterisk.
+    Freepbx,
+    /// 3CX.
+    #[serde(rename = "3cx")]
+    ThreeCx,
+    /// RingCentral.
+    Ringcentral,
+    /// Any other carrier or phone system.
     #[default]
     Generic,
+}
+
+/// How numbers are written to a carrier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum NumbersForm {
+    /// Like +13125550143.
+    #[serde(rename = "+e164")]
+    PlusE164,
+    /// Like 13125550143, of any country.
+    E164,
+    /// As they are dialled in `business.country`, a long-distance call, like 13125550143; abroad with 011 first.
+    LongDistance,
+    /// As they are dialled in `business.country`, like 3125550143; abroad with 011 first.
+    National,
+}
+
+/// Where a carrier finds our number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CallerIdForm {
+    /// In From.
+    From,
+    /// In P-Asserted-Identity, while From names the account.
+    Asserted,
+    /// In P-Preferred-Identity, while From names the account.
+    Preferred,
+}
+
+/// What one caller more than there are channels meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FullForm {
+    /// The busy tone, or wherever the carrier sends busy calls (486).
+    Busy,
+    /// The carrier's next route (503).
+    Unavailable,
 }
 
 /// A location: its hours decide what happens to a call.

@@ -5,6 +5,7 @@ use desk::private::Private;
 use super::document::At;
 use super::file::TrunkForm;
 use super::meaning::Reading;
+use super::presets::KnowsUs;
 use super::values::{self, Target};
 
 /// Who we are at a trunk that asks for a password.
@@ -75,6 +76,11 @@ pub(super) fn joining(form: &TrunkForm, at: &At, reading: &mut Reading<'_>) -> O
         }
         return None;
     }
+    let preset = form.carrier.preset();
+    if let KnowsUs::ByAddress(says) = preset.knows_us {
+        reading.refuse(&at.key("register"), says.to_string());
+        return None;
+    }
     let user = match &form.username {
         Some(user) => Some(user.clone()),
         None => {
@@ -83,18 +89,19 @@ pub(super) fn joining(form: &TrunkForm, at: &At, reading: &mut Reading<'_>) -> O
             None
         }
     };
-    let (key, host) = match (&form.registrar, &form.domain, &form.outbound_proxy) {
-        (Some(host), _, _) => ("registrar", host),
-        (None, Some(host), _) => ("domain", host),
-        (None, None, Some(host)) => ("outbound_proxy", host),
-        (None, None, None) => {
-            let says = "where to register is not known; add registrar = \"sip.example.com\"";
-            reading.refuse(&at.key("register"), says.to_string());
+    let (key, host) = match (&form.registrar, &form.domain, preset.host, &form.outbound_proxy) {
+        (Some(host), _, _, _) => ("registrar", host.as_str()),
+        (None, Some(host), _, _) => ("domain", host.as_str()),
+        (None, None, Some(host), _) => ("carrier", host),
+        (None, None, None, Some(host)) => ("outbound_proxy", host.as_str()),
+        (None, None, None, None) => {
+            let says = format!("where to register is not known; add {}", preset.host_like);
+            reading.refuse(&at.key("register"), says);
             return None;
         }
     };
     let registrar = reading.taken(values::target(host), &at.key(key))?;
-    let proxy = match &form.outbound_proxy {
+    let proxy = match form.outbound_proxy.as_deref().or(preset.proxy) {
         // What is wrong with it is told where calls to people are read.
         Some(proxy) => Some(values::target(proxy).ok()?).filter(|proxy| *proxy != registrar),
         None => None,

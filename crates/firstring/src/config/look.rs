@@ -165,7 +165,8 @@ fn trunk(trunk: &super::TrunkSettings) -> Vec<Finding> {
         );
         Finding::fine(about.clone(), says)
     });
-    registers.into_iter().chain([without_us(trunk, about)]).collect()
+    let misfits = super::carrier::misfits(trunk);
+    registers.into_iter().chain(misfits).chain([without_us(trunk, about)]).collect()
 }
 
 fn without_us(trunk: &super::TrunkSettings, about: String) -> Finding {

@@ -19,13 +19,14 @@ use jiff::tz::TimeZone;
 
 use super::document::{At, Document};
 use super::file::{
-    ArrivesForm, AssistantForm, CalendarForm, CalendarKind, CallsKept, Carrier, File, LineForm, OfficeForm,
-    Trade, TranscriptsKept, TrunkForm,
+    ArrivesForm, AssistantForm, CalendarForm, CalendarKind, CallsKept, File, LineForm, OfficeForm, Trade,
+    TranscriptsKept, TrunkForm,
 };
 use super::refusal::{Refusal, instead, nearest};
 use super::values::{self, Surroundings};
 use super::{
-    CalendarSettings, Config, SipSettings, TrunkSettings, WebSettings, greeting, joining, people, plans,
+    CalendarSettings, Config, SipSettings, TrunkSettings, WebSettings, carrier, greeting, joining, people,
+    plans,
 };
 
 /// Reads what is written; the configuration is whole only if nothing was refused.
@@ -214,20 +215,18 @@ impl Reading<'_> {
     }
 
     fn trunk(&mut self, form: &TrunkForm, at: &At) -> TrunkSettings {
-        let Carrier::Generic = form.carrier;
-        if form.accept_from.is_empty() && !form.register {
-            let says = "nobody may send calls; name the carrier's addresses, like [\"192.0.2.10\"], or register = true";
-            self.refuse(&at.key("accept_from"), says.to_string());
-        }
         let login = joining::login(form, at, self);
         let joining = joining::joining(form, at, self);
         let target = form.outbound_proxy.as_deref().map(values::target);
         let target = target.and_then(|read| self.taken(read, &at.key("outbound_proxy")));
         TrunkSettings {
             name: form.name.clone(),
-            accept_from: self.each(&form.accept_from, &at.key("accept_from"), values::address_range),
+            carrier: form.carrier,
+            accept_from: carrier::accept_from(form, at, self),
             channels: form.channels,
             outbound_proxy: target,
+            host: carrier::host(form.carrier),
+            habits: carrier::habits(form, at, self),
             login,
             joining,
             without_us: form.without_us.clone(),
@@ -540,7 +539,12 @@ impl Reading<'_> {
         None
     }
 
-    fn each<T>(&mut self, texts: &[String], at: &At, read: fn(&str) -> Result<T, String>) -> Vec<T> {
+    pub(super) fn each<T>(
+        &mut self,
+        texts: &[String],
+        at: &At,
+        read: fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
         let mut values = Vec::with_capacity(texts.len());
         for (index, text) in texts.iter().enumerate() {
             values.extend(self.taken(read(text), &at.item(index)));

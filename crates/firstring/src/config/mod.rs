@@ -10,6 +10,7 @@
 //! Invariant: a [`Config`] is whole. Every name in it leads somewhere, every value is in bounds, and a file with
 //! anything wrong gives [`Refusals`] and no configuration.
 
+mod carrier;
 pub mod commands;
 mod document;
 mod file;
@@ -20,6 +21,7 @@ mod look;
 mod meaning;
 mod people;
 mod plans;
+mod presets;
 mod reach;
 mod reference;
 mod refusal;
@@ -39,6 +41,7 @@ use desk::business::Business;
 use desk::number::Country;
 use desk::private::Private;
 use ipnet::IpNet;
+use line::Habits;
 use serde::Deserialize;
 
 pub use hearing::hearing;
@@ -97,6 +100,8 @@ pub struct WebSettings {
 pub struct TrunkSettings {
     /// Unique among trunks.
     pub name: String,
+    /// Whose it is.
+    carrier: file::Carrier,
     /// Who may send calls without registration; no address is in the ranges of two trunks.
     pub accept_from: Vec<IpNet>,
     /// What is answered when the trunk asks for a password.
@@ -107,15 +112,28 @@ pub struct TrunkSettings {
     pub channels: u32,
     /// What every request goes through, if anything.
     pub outbound_proxy: Option<Target>,
+    /// Where the carrier takes everybody's calls, if it is one host.
+    host: Option<Target>,
+    /// How calls over it are written and refused.
+    pub habits: Habits,
     /// What the carrier does when this machine is gone, in the owner's words.
     pub without_us: Option<String>,
 }
 
 impl TrunkSettings {
-    /// Where calls over the trunk are sent: through its proxy, else to where we are registered.
+    /// Where calls over the trunk are sent: through its proxy, else to where we are registered, else to its carrier.
     pub fn target(&self) -> Option<&Target> {
-        let registrar = || self.joining.as_ref().map(|joining| &joining.registrar);
-        self.outbound_proxy.as_ref().or_else(registrar)
+        let joined = || self.joining.as_ref().map(Joining::next_hop);
+        self.outbound_proxy.as_ref().or_else(joined).or(self.host.as_ref())
+    }
+
+    /// The host part of whom is called over the trunk: the account's domain, else the host that calls are sent to.
+    pub fn called_at(&self) -> Option<String> {
+        match &self.joining {
+            Some(joining) if joining.domain == joining.registrar.host => Some(joining.registrar.to_string()),
+            Some(joining) => Some(joining.domain.clone()),
+            None => self.target().map(Target::to_string),
+        }
     }
 }
 
@@ -126,6 +144,12 @@ pub struct CalendarSettings {
     pub rules: DiaryRules,
     /// An iCalendar file with times already taken; it could be read when the configuration was.
     pub busy: Option<PathBuf>,
+}
+
+/// The words that `carrier` takes.
+#[cfg(test)]
+pub fn carriers() -> impl Iterator<Item = &'static str> {
+    file::Carrier::ALL.into_iter().map(file::Carrier::word)
 }
 
 /// A configuration longer than this is a slip in the path.
@@ -163,6 +187,17 @@ impl Config {
             text,
             &values::Surroundings { directory, variable: &|_| None, secrets: Secrets::Read },
         )
+    }
+
+    /// The same where the environment is this, for trials.
+    #[cfg(test)]
+    pub fn with_variables(
+        name: &str,
+        text: &str,
+        directory: &Path,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Config, Refusals> {
+        Config::read(name, text, &values::Surroundings { directory, variable, secrets: Secrets::Read })
     }
 
     fn read(file: &str, text: &str, around: &values::Surroundings<'_>) -> Result<Config, Refusals> {

@@ -55,7 +55,7 @@ pub fn reaching(config: &Config) -> BTreeMap<Arc<str>, Reaching> {
     let one = |trunk: &TrunkSettings| {
         let name: Arc<str> = trunk.name.as_str().into();
         let account = trunk.login.as_ref().map(|_| Arc::clone(&name));
-        Some((name, Reaching { domain: trunk.target()?.to_string(), account }))
+        Some((name, Reaching { domain: trunk.called_at()?, account }))
     };
     config.trunks.iter().filter_map(one).collect()
 }
