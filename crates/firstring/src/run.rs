@@ -99,7 +99,7 @@ impl Desk {
         let runtime = Handle::current();
         calendars::watch(config, &inbox);
         calendars::forget_old(config, clock, &inbox);
-        registering::watch(config, &inbox);
+        registering::watch(config, &inbox, &board.lost());
         let filler = filler(&config.business, &prompts)?;
         let control = Control {
             clock,

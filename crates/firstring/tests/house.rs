@@ -159,6 +159,7 @@ const TRADES: &[(&str, &str, &[&str])] = &[
             "webrtc-sdp",
         ],
     ),
+    ("name servers", "firstring", &["domain", "hickory-proto", "hickory-resolver", "simple-dns"]),
     (
         "sound",
         "media",

@@ -140,8 +140,27 @@ pub enum Action {
         sound: SoundId,
         /// The local address calls of this trunk arrive at.
         bind: IpAddr,
+        /// The far end of the signalling: how it reaches us is how its sound does.
+        toward: IpAddr,
         /// The leg it will hear, if that is known: both are looked after together.
         beside: Option<SoundId>,
+    },
+    /// A target of a trunk's host does not take calls now (503, or not a word), so the others are called first for a
+    /// while. Told once, until it serves again.
+    TargetFailed {
+        /// The trunk, or the one a person's own address belongs to.
+        trunk: String,
+        /// Where it is.
+        remote: SocketAddr,
+        /// Its status; `None`: it did not answer, or could not be reached.
+        status: Option<u16>,
+    },
+    /// A target that had failed takes calls again.
+    TargetServes {
+        /// The trunk.
+        trunk: String,
+        /// Where it is.
+        remote: SocketAddr,
     },
     /// For the sound of a leg.
     Sound {

@@ -1,6 +1,6 @@
 //! The legs of one call: what SIP calls them, where their sound is, and how far each has come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -71,7 +71,10 @@ pub(crate) struct PersonLeg {
     pub offer: Option<sip::sdp::Capabilities>,
     pub state: PersonState,
     pub reach: desk::business::Reach,
-    pub ring_for: Duration,
+    /// By which targets they may still be called; the first is the one that is.
+    pub paths: VecDeque<sip::Path>,
+    /// When their phone has rung long enough, in monotonic time.
+    pub ring_until: Duration,
 }
 
 /// How far a person's leg has come.

@@ -7,7 +7,7 @@ use desk::booking::Diary;
 use desk::business::{Business, Reach};
 use desk::number::{Country, E164};
 use sip::sdp::Codec;
-use sip::{Invitation, Uri};
+use sip::{Invitation, Path, Targets, Uri};
 
 use crate::habits::Habits;
 
@@ -33,7 +33,7 @@ pub struct Trunk {
     pub outbound: Option<Outbound>,
     /// The SIP addresses of people who are called without the trunk, so that no channel is taken and no password given.
     /// `None`: it is not known yet where that is.
-    pub addresses: BTreeMap<String, Option<sip::Path>>,
+    pub addresses: BTreeMap<String, Option<Targets<Path>>>,
     /// How it writes numbers, shows who calls, and takes a refusal.
     pub habits: Habits,
 }
@@ -41,8 +41,8 @@ pub struct Trunk {
 /// Where and how calls are placed.
 #[derive(Clone, Debug)]
 pub struct Outbound {
-    /// From our socket to the trunk's.
-    pub path: sip::Path,
+    /// From our sockets to the trunk's; not empty.
+    pub paths: Targets<Path>,
     /// The host part of whom we call.
     pub domain: String,
     /// The name of the user agent's account, if the trunk asks for a password.
@@ -55,14 +55,14 @@ pub(crate) enum Way {
     /// Over a trunk, of which the call takes a channel.
     Over(Outbound),
     /// At their own address.
-    Straight(sip::Path),
+    Straight(Targets<Path>),
 }
 
 impl Way {
-    pub(crate) fn path(&self) -> sip::Path {
+    pub(crate) fn paths(&self) -> &Targets<Path> {
         match self {
-            Way::Over(outbound) => outbound.path,
-            Way::Straight(path) => *path,
+            Way::Over(outbound) => &outbound.paths,
+            Way::Straight(paths) => paths,
         }
     }
 }
@@ -72,7 +72,7 @@ impl Setup {
     pub(crate) fn way_to(&self, reach: &Reach) -> Option<Way> {
         let trunk = self.trunks.get(&reach.via)?;
         match trunk.addresses.get(&reach.to) {
-            Some(path) => path.map(Way::Straight),
+            Some(paths) => paths.clone().map(Way::Straight),
             None => trunk.outbound.clone().map(Way::Over),
         }
     }

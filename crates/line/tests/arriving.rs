@@ -57,8 +57,11 @@ impl Switchroom {
 
     fn answering(business: Business, habits: Habits) -> Switchroom {
         let path = sip::Path::udp(address("192.0.2.1:5060"), address("192.0.2.2:5060"));
-        let outbound =
-            Outbound { path, domain: "sip.example.com:5080".to_string(), account: Some("main".into()) };
+        let outbound = Outbound {
+            paths: sip::Targets::only(path),
+            domain: "sip.example.com:5080".to_string(),
+            account: Some("main".into()),
+        };
         let trunk = Trunk { outbound: Some(outbound), habits, ..Trunk::default() };
         let setup = Setup {
             business: Arc::new(business),

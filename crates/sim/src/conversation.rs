@@ -327,7 +327,8 @@ impl Conversation {
             Action::Store { call, ask, keep } => self.store(call, ask, keep),
             Action::Show(live) => self.show(live.what),
             Action::Refused(refusal) => self.refused = Some(refusal.because),
-            Action::Journal { .. } => {}
+            // Here a trunk has one target.
+            Action::Journal { .. } | Action::TargetFailed { .. } | Action::TargetServes { .. } => {}
         }
     }
 

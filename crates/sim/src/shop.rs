@@ -44,8 +44,11 @@ impl Shop {
     pub fn setup(&self) -> Setup {
         let trunk = |name: &String| {
             let outbound = self.outbound.contains(name);
-            let outbound =
-                outbound.then(|| Outbound { path: path(), domain: "192.0.2.2".to_string(), account: None });
+            let outbound = outbound.then(|| Outbound {
+                paths: sip::Targets::only(path()),
+                domain: "192.0.2.2".to_string(),
+                account: None,
+            });
             (name.clone(), Trunk { outbound, ..Trunk::default() })
         };
         let diary = |rules: &DiaryRules| (rules.calendar.clone(), Diary::new(rules.clone()));

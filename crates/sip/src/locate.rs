@@ -107,6 +107,7 @@ pub struct Search {
     hosts: Vec<Host>,
     lasts: Option<Duration>,
     whole: bool,
+    refused: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,6 +137,8 @@ pub struct Found {
     pub lasts: Option<Duration>,
     /// Every question was answered. If not, what was known before may be better.
     pub whole: bool,
+    /// The host says that it decidedly takes no calls this way (RFC 2782, a target of `.`).
+    pub refused: bool,
 }
 
 impl Search {
@@ -149,6 +152,7 @@ impl Search {
             hosts: Vec::new(),
             lasts: None,
             whole: true,
+            refused: false,
         };
         let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
         if let Ok(address) = literal {
@@ -189,7 +193,7 @@ impl Search {
     pub fn found(self) -> Found {
         let mut targets: Vec<_> = self.hosts.into_iter().filter_map(Host::target).collect();
         targets.sort();
-        Found { targets: Targets(targets), lasts: self.lasts, whole: self.whole }
+        Found { targets: Targets(targets), lasts: self.lasts, whole: self.whole, refused: self.refused }
     }
 
     fn bare(&self, port: Option<u16>) -> Host {
@@ -234,6 +238,7 @@ impl Search {
             }
         }
         if self.hosts.is_empty() && refused {
+            self.refused = true;
             return self.go_over();
         }
         if self.hosts.is_empty() {
@@ -528,7 +533,8 @@ mod tests {
         search.answered(vec![answer(60, &[])]);
         search.answered(vec![answer(60, &[srv(0, 0, 0, "")])]);
         assert!(search.questions().is_empty());
-        assert!(search.found().targets.is_empty());
+        let found = search.found();
+        assert!(found.targets.is_empty() && found.refused);
     }
 
     #[test]

@@ -124,11 +124,16 @@ pub struct SipForm {
     #[serde(default = "rtp_ports")]
     #[schemars(example = &"20000-29999")]
     pub rtp_ports: String,
+    /// Who is asked where hosts are (NAPTR, SRV, A and AAAA records), `ADDRESS` or `ADDRESS:PORT`, at most 3. Without it
+    /// the name servers and files of this machine. While none answers, calls go where hosts were found last.
+    #[serde(default)]
+    #[schemars(example = ["192.0.2.53"])]
+    pub name_servers: Vec<String>,
 }
 
 impl Default for SipForm {
     fn default() -> Self {
-        SipForm { listen: sip_listen(), advertise: auto(), rtp_ports: rtp_ports() }
+        SipForm { listen: sip_listen(), advertise: auto(), rtp_ports: rtp_ports(), name_servers: Vec::new() }
     }
 }
 

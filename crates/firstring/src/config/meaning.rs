@@ -28,6 +28,7 @@ use super::{
     CalendarSettings, Config, SipSettings, TrunkSettings, WebSettings, carrier, greeting, joining, people,
     plans,
 };
+use crate::shell::asking::MOST_SERVERS;
 
 /// Reads what is written; the configuration is whole only if nothing was refused.
 pub(super) fn read(
@@ -176,7 +177,13 @@ impl Reading<'_> {
         }
         let advertise = self.taken(values::advertise(&self.file.sip.advertise), &at.key("advertise"));
         let rtp_ports = self.taken(values::port_range(&self.file.sip.rtp_ports), &at.key("rtp_ports"));
+        let name_servers = &self.file.sip.name_servers;
+        if name_servers.len() > MOST_SERVERS {
+            self.refuse(&at.key("name_servers"), format!("at most {MOST_SERVERS} name servers are asked"));
+        }
+        let name_servers = self.each(name_servers, &at.key("name_servers"), values::name_server);
         SipSettings {
+            name_servers,
             listen,
             advertise: advertise.unwrap_or(values::Advertise::Auto),
             rtp_ports: rtp_ports.unwrap_or(20_000..=29_999),

@@ -84,6 +84,8 @@ pub struct SipSettings {
     pub advertise: Advertise,
     /// UDP ports for sound; at least two.
     pub rtp_ports: RangeInclusive<u16>,
+    /// Who is asked where hosts are; empty: this machine.
+    pub name_servers: Vec<SocketAddr>,
 }
 
 /// The console and the HTTP interface.

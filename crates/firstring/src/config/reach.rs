@@ -18,10 +18,11 @@ use tokio::time::timeout;
 
 use super::{Config, Finding, Target, TrunkSettings, values};
 use crate::run::seed;
+use crate::shell::resolving::Resolver;
 
 /// Looking up a name and waiting for an answer take no longer than this together.
 const PATIENCE: Duration = Duration::from_secs(4);
-/// A name with more addresses than this is asked at no further, as when the desk registers.
+/// A name with more targets than this is asked at no further.
 const MOST_ADDRESSES: usize = 8;
 /// Longer than any datagram.
 const LONGEST: usize = 65_535;
@@ -69,7 +70,9 @@ fn hosts_of(trunk: &TrunkSettings) -> impl Iterator<Item = &Target> {
 
 /// One finding for each host, in the order of the trunks. All are asked side by side, for at most 4 seconds.
 pub async fn reach(config: &Config) -> Vec<Finding> {
-    let asked = hosts(config).into_iter().map(|(about, host)| ask(about, host, &config.sip.listen));
+    let resolver = Resolver::new(&config.sip.name_servers);
+    let ask = |(about, host)| ask(about, host, &config.sip.listen, &resolver);
+    let asked = hosts(config).into_iter().map(ask);
     join_all(asked).await
 }
 
@@ -86,9 +89,9 @@ pub fn unasked(config: &Config) -> Option<Finding> {
     })
 }
 
-async fn ask(about: String, host: Target, listen: &[SocketAddr]) -> Finding {
+async fn ask(about: String, host: Target, listen: &[SocketAddr], resolver: &Resolver) -> Finding {
     let began = Instant::now();
-    let Some(found) = look_up(&host).await else {
+    let Some(found) = look_up(&host, resolver).await else {
         // It may be found later: a desk goes on looking, and answers meanwhile.
         return Finding::weak(
             about,
@@ -109,10 +112,9 @@ async fn ask(about: String, host: Target, listen: &[SocketAddr]) -> Finding {
     told(about, &host, best_of(&host, paths, left).await)
 }
 
-async fn look_up(host: &Target) -> Option<Vec<SocketAddr>> {
-    let found = timeout(PATIENCE, tokio::net::lookup_host((host.host.as_str(), host.port))).await;
-    let mut found: Vec<SocketAddr> = found.ok()?.ok()?.take(MOST_ADDRESSES).collect();
-    found.dedup();
+async fn look_up(host: &Target, resolver: &Resolver) -> Option<Vec<SocketAddr>> {
+    let found = timeout(PATIENCE, resolver.find(host, sip::Transport::Udp)).await.ok()?;
+    let found: Vec<SocketAddr> = found.targets.iter().take(MOST_ADDRESSES).collect();
     (!found.is_empty()).then_some(found)
 }
 
@@ -227,7 +229,7 @@ mod tests {
         for status in [200, 404, 503] {
             let finding =
                 told("trunk main".into(), &host(), Reply::Answered(status, Duration::from_micros(12_400)));
-            let says = format!("sip.example.com:5060 answers, {status} after 12 ms");
+            let says = format!("sip.example.com answers, {status} after 12 ms");
             assert_eq!(finding, Finding::fine("trunk main", says));
         }
     }

@@ -78,6 +78,14 @@ pub(super) fn socket_address(text: &str, like: &str) -> Result<SocketAddr, Says>
     text.parse().map_err(|_| format!("{text:?} is no address with a port; write it like {like:?}"))
 }
 
+/// Who is asked where hosts are: an address, with a port if it is not 53.
+pub(super) fn name_server(text: &str) -> Result<SocketAddr, Says> {
+    let bare = || text.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53));
+    text.parse().or_else(|_| bare()).map_err(|_| {
+        format!("{text:?} is no address of a name server; write it like \"192.0.2.53\" or \"127.0.0.1:5353\"")
+    })
+}
+
 /// The address other machines are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Advertise {
@@ -149,33 +157,34 @@ const WIDEST_V6: u8 = 29;
 pub struct Target {
     /// A host name or an address, IPv6 without brackets.
     pub host: String,
-    /// The UDP port.
-    pub port: u16,
+    /// The port, if one is written: then the host is asked for no services (RFC 3263 section 4.2).
+    pub port: Option<u16>,
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.host.contains(':') {
-            true => write!(f, "[{}]:{}", self.host, self.port),
-            false => write!(f, "{}:{}", self.host, self.port),
+            true => write!(f, "[{}]", self.host)?,
+            false => f.write_str(&self.host)?,
         }
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
     }
 }
 
-/// `HOST` or `HOST:PORT`; without a port 5060 (RFC 3261, 19.1.2).
+/// `HOST` or `HOST:PORT`.
 pub(super) fn target(text: &str) -> Result<Target, Says> {
     let wrong = || format!("{text:?} is no host; write it like \"sip.example.com\" or \"192.0.2.10:5060\"");
     let text = text.strip_prefix("sip:").unwrap_or(text);
     let text = text.strip_suffix(";lr").unwrap_or(text);
     if let Ok(address) = text.parse::<SocketAddr>() {
-        return Ok(Target { host: address.ip().to_string(), port: address.port() });
+        return Ok(Target { host: address.ip().to_string(), port: Some(address.port()) });
     }
     if let Ok(address) = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
-        return Ok(Target { host: address.to_string(), port: 5060 });
+        return Ok(Target { host: address.to_string(), port: None });
     }
     let (host, port) = match text.split_once(':') {
-        Some((host, port)) => (host, port.parse().map_err(|_| wrong())?),
-        None => (text, 5060),
+        Some((host, port)) => (host, Some(port.parse().map_err(|_| wrong())?)),
+        None => (text, None),
     };
     let plain = |label: &str| {
         (1..=63).contains(&label.len())
@@ -185,7 +194,7 @@ pub(super) fn target(text: &str) -> Result<Target, Says> {
     // A host name's last label is never a number (RFC 1123, 2.1): 192.0.2.300 is a slip, not a name.
     let ends_in_number =
         host.rsplit('.').next().is_some_and(|label| label.bytes().all(|sign| sign.is_ascii_digit()));
-    match is_name && !ends_in_number && port > 0 {
+    match is_name && !ends_in_number && port != Some(0) {
         true => Ok(Target { host: host.to_string(), port }),
         false => Err(wrong()),
     }
@@ -326,9 +335,10 @@ mod tests {
     #[test]
     fn a_target_is_a_host_with_an_optional_port() {
         for (text, read) in [
-            ("sip.example.com", Some("sip.example.com:5060")),
+            ("sip.example.com", Some("sip.example.com")),
             ("sip:sip.example.com:5080;lr", Some("sip.example.com:5080")),
-            ("192.0.2.10", Some("192.0.2.10:5060")),
+            ("192.0.2.10", Some("192.0.2.10")),
+            ("[2001:db8::1]", Some("[2001:db8::1]")),
             ("[2001:db8::1]:5070", Some("[2001:db8::1]:5070")),
             ("192.0.2.300", None),
             ("sip.example.com:0", None),

@@ -90,14 +90,14 @@ mod tests {
         let registers = "register = true\nusername = \"rivera\"\npassword = \"file:password\"\n\
             registrar = \"sip.example.com:5080\"\ndomain = \"example.com\"";
         for (trunk, to, expected) in [
-            ("", "sip:dana@192.0.2.20", Some("straight to 192.0.2.20:5060")),
+            ("", "sip:dana@192.0.2.20", Some("straight to 192.0.2.20")),
             ("", "sip:dana@pbx.example.com:5070", Some("straight to pbx.example.com:5070")),
             ("", "101", None),
-            ("outbound_proxy = \"192.0.2.10\"", "sip:dana@192.0.2.20", Some("over 192.0.2.10:5060")),
-            ("outbound_proxy = \"192.0.2.10\"", "101", Some("over 192.0.2.10:5060")),
+            ("outbound_proxy = \"192.0.2.10\"", "sip:dana@192.0.2.20", Some("over 192.0.2.10")),
+            ("outbound_proxy = \"192.0.2.10\"", "101", Some("over 192.0.2.10")),
             (registers, "101", Some("over sip.example.com:5080")),
             (registers, "sip:dana@example.com", Some("over sip.example.com:5080")),
-            (registers, "sip:dana@192.0.2.20", Some("straight to 192.0.2.20:5060")),
+            (registers, "sip:dana@192.0.2.20", Some("straight to 192.0.2.20")),
         ] {
             assert_eq!(way(trunk, to).as_deref(), expected, "{trunk} {to}");
         }

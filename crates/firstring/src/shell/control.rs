@@ -168,11 +168,11 @@ impl Control {
                     self.play();
                 }
                 Letter::Stop => self.stop(),
-                Letter::ProxyFound { trunk, addresses } => self.reach_people(&trunk, &addresses),
-                Letter::PersonFound { trunk, address, addresses } => {
-                    self.reach_address(&trunk, &address, &addresses)
+                Letter::ProxyFound { trunk, targets } => self.reach_people(&trunk, &targets),
+                Letter::PersonFound { trunk, address, targets } => {
+                    self.reach_address(&trunk, &address, &targets)
                 }
-                Letter::RegistrarFound { trunk, addresses } => self.register(&trunk, addresses),
+                Letter::RegistrarFound { trunk, targets } => self.register(&trunk, &targets),
                 Letter::Forget { before } => self.keeper.forget(before),
                 Letter::Busy { calendar, busy } => {
                     if let Some(diary) = self.exchange.board_mut().diary(&calendar) {
@@ -236,7 +236,7 @@ impl Control {
                 tracing::trace!(target: "firstring::sip", order = %Name(&order), "Order");
                 self.agent.handle(sip::Event::Order(order), now.mono);
             }
-            Action::OpenSound { sound, bind, beside } => self.open_sound(sound, bind, beside),
+            Action::OpenSound { sound, bind, toward: _, beside } => self.open_sound(sound, bind, beside),
             Action::Sound { sound, order } => self.order_sound(sound, order),
             Action::Say { call, sound, saying, voice, phrases } => {
                 self.calls.insert(sound, call);
@@ -268,6 +268,10 @@ impl Control {
             Action::Journal { call, event } => {
                 tracing::debug!(target: "firstring::desk", %call, event = %Name(&event), "Told");
                 self.keeper.note(&call, &event, now);
+            }
+            Action::TargetFailed { trunk, remote, status } => telling::target_failed(&trunk, remote, status),
+            Action::TargetServes { trunk, remote } => {
+                tracing::info!(%trunk, %remote, "A host that failed takes calls again");
             }
             // Nobody watching is no error.
             Action::Show(live) => drop(self.live.send(live)),

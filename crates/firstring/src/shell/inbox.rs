@@ -21,15 +21,15 @@ pub enum Letter {
     RegistrarFound {
         /// The trunk.
         trunk: Arc<str>,
-        /// In the order to be tried; not empty.
-        addresses: Vec<std::net::SocketAddr>,
+        /// Not empty.
+        targets: sip::Targets<std::net::SocketAddr>,
     },
     /// Where calls to people over a trunk go, for the first time or anew.
     ProxyFound {
         /// The trunk.
         trunk: Arc<str>,
-        /// The best first; not empty.
-        addresses: Vec<std::net::SocketAddr>,
+        /// Not empty.
+        targets: sip::Targets<std::net::SocketAddr>,
     },
     /// Where a person's own SIP address is, for the first time or anew.
     PersonFound {
@@ -37,8 +37,8 @@ pub enum Letter {
         trunk: Arc<str>,
         /// The SIP address.
         address: Arc<str>,
-        /// The best first; not empty.
-        addresses: Vec<std::net::SocketAddr>,
+        /// Not empty.
+        targets: sip::Targets<std::net::SocketAddr>,
     },
     /// What was kept longer than the owner wants is to be deleted.
     Forget {

@@ -4,6 +4,7 @@
 //! hearing, speaking and writing messages are tasks beside it. Every way back is a [`inbox::Letter`].
 
 pub mod addresses;
+pub mod asking;
 pub mod calendars;
 pub mod clock;
 pub mod control;
@@ -12,6 +13,7 @@ pub mod inbox;
 pub mod keeping;
 pub mod recording;
 pub mod registering;
+pub mod resolving;
 pub mod saying;
 mod signalling;
 pub mod standing;

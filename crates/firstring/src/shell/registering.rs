@@ -1,7 +1,7 @@
-//! Where trunks are: their names are looked up here; staying registered at those that want it is the user agent's work.
+//! Where calls and registrations of trunks go: what is looked up, and for whom. How that is done is
+//! [`resolving`]'s; staying registered at those that want it is the user agent's work.
 //!
-//! A name is looked up again and again: an address that changed is taken up, and while the lookup fails the addresses
-//! found last still count. Invariant: nothing here waits on the control thread, and no start waits on a lookup.
+//! Invariant: nothing here waits on the control thread, and no start waits on a lookup.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,19 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{Config, Joining, Target, TrunkSettings};
-use crate::shell::addresses::Sockets;
 use crate::shell::inbox::{Inbox, Letter};
+use crate::shell::resolving::{self, Lost, Resolver};
 
-/// How often a name that is known is looked up again.
-const LOOK_AGAIN: Duration = Duration::from_secs(60);
-/// How often one is that was never found.
-const LOOK_SOON: Duration = Duration::from_secs(3);
 /// For how long we ask to be registered: carriers grant less where they want to.
 const EXPIRES: Duration = Duration::from_secs(600);
 /// Shorter than the 30 seconds after which common routers close a door.
 const KEEP_ALIVE: Duration = Duration::from_secs(25);
-/// A name with more addresses than this is looked at no further.
-const MOST_ADDRESSES: usize = 8;
 
 /// What the user agent proves itself with.
 pub fn accounts(config: &Config) -> Vec<sip::Account> {
@@ -62,52 +56,44 @@ pub fn reaching(config: &Config) -> BTreeMap<Arc<str>, Reaching> {
 
 /// Looks up every host that calls and registrations go to, from now on. Nothing waits for it: a desk that starts while
 /// names cannot be looked up answers all the same.
-pub fn watch(config: &Config, inbox: &Inbox) {
+pub fn watch(config: &Config, inbox: &Inbox, lost: &Arc<Lost>) {
+    let resolver = Resolver::new(&config.sip.name_servers);
     for trunk in &config.trunks {
         let name: Arc<str> = trunk.name.as_str().into();
         if let Some(joining) = &trunk.joining {
             let trunk = Arc::clone(&name);
-            let found = move |addresses| Letter::RegistrarFound { trunk: Arc::clone(&trunk), addresses };
-            tokio::spawn(look_up(joining.next_hop().clone(), found, inbox.clone()));
+            let found = move |targets| Letter::RegistrarFound { trunk: Arc::clone(&trunk), targets };
+            look_for(joining.next_hop().clone(), &resolver, lost, inbox, found);
         }
         if let Some(target) = trunk.target() {
-            let found = move |addresses| Letter::ProxyFound { trunk: Arc::clone(&name), addresses };
-            tokio::spawn(look_up(target.clone(), found, inbox.clone()));
+            let found = move |targets| Letter::ProxyFound { trunk: Arc::clone(&name), targets };
+            look_for(target.clone(), &resolver, lost, inbox, found);
         }
     }
     for (_, reach, host) in config.addresses() {
         let (trunk, address): (Arc<str>, Arc<str>) = (reach.via.as_str().into(), reach.to.as_str().into());
-        let found = move |addresses| {
+        let found = move |targets| {
             let (trunk, address) = (Arc::clone(&trunk), Arc::clone(&address));
-            Letter::PersonFound { trunk, address, addresses }
+            Letter::PersonFound { trunk, address, targets }
         };
-        tokio::spawn(look_up(host, found, inbox.clone()));
+        look_for(host, &resolver, lost, inbox, found);
     }
 }
 
-async fn look_up(target: Target, letter: impl Fn(Vec<SocketAddr>) -> Letter, inbox: Inbox) {
-    let Target { host, port } = target;
-    let mut known: Vec<SocketAddr> = Vec::new();
-    let mut told = false;
-    loop {
-        match tokio::net::lookup_host((host.as_str(), port)).await {
-            Ok(found) => {
-                let mut found: Vec<SocketAddr> = found.take(MOST_ADDRESSES).collect();
-                found.dedup();
-                told = false;
-                if !found.is_empty() && found != known {
-                    known.clone_from(&found);
-                    inbox.post(letter(found));
-                }
-            }
-            Err(error) if !told => {
-                told = true;
-                tracing::warn!(%host, %error, "A host is not found, so no call comes from there or goes there; check the name, or this machine's name server");
-            }
-            Err(_) => {}
-        }
-        tokio::time::sleep(if known.is_empty() { LOOK_SOON } else { LOOK_AGAIN }).await;
-    }
+fn look_for(
+    host: Target,
+    resolver: &Resolver,
+    lost: &Arc<Lost>,
+    inbox: &Inbox,
+    letter: impl Fn(sip::Targets<SocketAddr>) -> Letter + Send + 'static,
+) {
+    let (name, resolver, inbox) = (host.to_string(), resolver.clone(), inbox.clone());
+    let look = move || {
+        let (host, resolver) = (host.clone(), resolver.clone());
+        async move { resolver.find(&host, sip::Transport::Udp).await }
+    };
+    let tell = move |targets| inbox.post(letter(targets));
+    tokio::spawn(resolving::watch(name, Arc::clone(lost), look, tell));
 }
 
 /// What to register where, now that it is known where that is.
@@ -115,8 +101,7 @@ pub fn registrar(
     name: &Arc<str>,
     joining: &Joining,
     secret: [u64; 2],
-    addresses: Vec<SocketAddr>,
-    sockets: &mut Sockets,
+    paths: Vec<sip::Path>,
 ) -> sip::Registrar {
     let proxy = joining.proxy.as_ref().map(|proxy| format!("sip:{proxy};lr"));
     sip::Registrar {
@@ -125,7 +110,7 @@ pub fn registrar(
         user: joining.user.clone(),
         domain: joining.domain.clone(),
         proxy: proxy.and_then(|proxy| sip::Uri::parse(&proxy).ok()),
-        paths: addresses.into_iter().filter_map(|address| sockets.path_to(address)).collect(),
+        paths,
         contact_user: sip::contact_user(secret, name),
         expires: EXPIRES,
         keep_alive: Some(KEEP_ALIVE),

@@ -4,6 +4,7 @@
 //!
 //! Invariant: nothing here waits.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -51,33 +52,57 @@ impl Control {
         true
     }
 
-    pub(super) fn register(&mut self, trunk: &Arc<str>, addresses: Vec<SocketAddr>) {
-        let Some(joining) = self.joining.get(trunk) else { return };
-        for address in &addresses {
-            self.registrars.insert(address.ip().to_canonical(), Arc::clone(trunk));
+    pub(super) fn register(&mut self, trunk: &Arc<str>, targets: &sip::Targets<SocketAddr>) {
+        let Some(joining) = self.joining.get(trunk).cloned() else { return };
+        for place in targets.iter() {
+            self.registrars.insert(place.ip().to_canonical(), Arc::clone(trunk));
         }
-        let registrar =
-            registering::registrar(trunk, joining, self.contact_secret, addresses, &mut self.sockets);
+        let paths = self.paths_to(trunk, joining.next_hop(), targets);
+        let chance = RandomState::new();
+        let mut drawn = 0_u64;
+        let order = paths.in_order(|most| {
+            drawn += 1;
+            u32::try_from(chance.hash_one(drawn) % (u64::from(most) + 1)).unwrap_or(0)
+        });
+        let registrar = registering::registrar(trunk, &joining, self.contact_secret, order);
         self.order_sip(sip::Order::Register(Box::new(registrar)));
     }
 
-    pub(super) fn reach_people(&mut self, trunk: &Arc<str>, addresses: &[SocketAddr]) {
-        let Some(reaching) = self.reaching.get(trunk) else { return };
-        let Some(path) = addresses.iter().find_map(|remote| self.sockets.path_to(*remote)) else {
-            let host = &reaching.domain;
-            return tracing::warn!(%trunk, %host, "No [sip] listen address reaches the trunk's outbound_proxy, so nobody is rung over it");
-        };
-        let Reaching { domain, account } = reaching.clone();
-        self.exchange.reach_people(trunk, line::Outbound { path, domain, account });
+    pub(super) fn reach_people(&mut self, trunk: &Arc<str>, targets: &sip::Targets<SocketAddr>) {
+        let Some(Reaching { domain, account }) = self.reaching.get(trunk).cloned() else { return };
+        let paths = self.paths_to(trunk, &domain, targets);
+        if paths.is_empty() {
+            return tracing::warn!(%trunk, "So nobody is rung over the trunk");
+        }
+        self.exchange.reach_people(trunk, line::Outbound { paths, domain, account });
     }
 
-    pub(super) fn reach_address(&mut self, trunk: &str, address: &str, addresses: &[SocketAddr]) {
-        match addresses.iter().find_map(|remote| self.sockets.path_to(*remote)) {
-            Some(path) => self.exchange.reach_address(trunk, address, path),
-            None => {
-                tracing::warn!(%trunk, hosts = ?addresses, "No [sip] listen address reaches a person's SIP address, so they are not rung there")
-            }
+    pub(super) fn reach_address(&mut self, trunk: &str, address: &str, targets: &sip::Targets<SocketAddr>) {
+        let paths = self.paths_to(trunk, "a person's SIP address", targets);
+        if !paths.is_empty() {
+            self.exchange.reach_address(trunk, address, paths);
         }
+    }
+
+    /// The ways from our sockets to where a host was found. What none of them reaches is left out, and told.
+    fn paths_to(
+        &mut self,
+        trunk: &str,
+        host: impl std::fmt::Display,
+        targets: &sip::Targets<SocketAddr>,
+    ) -> sip::Targets<sip::Path> {
+        let mut left_out = Vec::new();
+        let paths = targets.filter_map(|remote| {
+            let path = self.sockets.path_to(remote);
+            if path.is_none() {
+                left_out.push(remote);
+            }
+            path
+        });
+        if !left_out.is_empty() {
+            tracing::warn!(%trunk, %host, ?left_out, "No [sip] listen address reaches these addresses, so they are left out; listen on one of their kind (IPv4 or IPv6)");
+        }
+        paths
     }
 
     /// Our contacts are taken back everywhere, for good.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use desk::hours::Openness;
 use jiff::Timestamp;
@@ -11,6 +11,7 @@ use line::Exchange;
 use crate::config::Config;
 use crate::shell::clock::Clock;
 use crate::shell::keeping::Keeper;
+use crate::shell::resolving::Lost;
 use crate::web::{Line, OpenNow, Registration, Standing, StoreHealth, Trunk};
 
 /// What changes from call to call.
@@ -24,6 +25,7 @@ pub struct Board {
     unreadable_packets: AtomicU64,
     sound_is_late: AtomicBool,
     registrations: Mutex<BTreeMap<String, Registration>>,
+    lost: Arc<Lost>,
     store: Mutex<StoreHealth>,
 }
 
@@ -34,6 +36,11 @@ impl Board {
         let joining = config.trunks.iter().filter(|trunk| trunk.joining.is_some());
         let registrations = joining.map(|trunk| (trunk.name.clone(), Registration::not_yet())).collect();
         Board { channels_up, registrations: Mutex::new(registrations), ..Board::default() }
+    }
+
+    /// Where hosts that cannot be found are told.
+    pub fn lost(&self) -> Arc<Lost> {
+        Arc::clone(&self.lost)
     }
 
     /// A registration stands otherwise than before, or a try has failed.
@@ -98,6 +105,7 @@ pub fn standing(config: &Config, clock: Clock, started: Timestamp, board: &Board
             "sound leaves late: this machine is short of processor time, callers hear gaps".to_string(),
         );
     }
+    troubles.extend(board.lost.troubles());
     let registrations = board.registrations.lock().unwrap_or_else(PoisonError::into_inner).clone();
     for (trunk, registration) in &registrations {
         if registration.state == "interrupted" || registration.state == "refused" {

@@ -8,6 +8,7 @@
 //! its method or status.
 
 use std::fmt::{self, Debug, Display, Write as _};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use desk::record::{CallId, Record};
@@ -53,6 +54,18 @@ pub fn kind(datagram: &[u8]) -> &str {
     match std::str::from_utf8(word) {
         Ok(word) if is_method || is_status => word,
         Ok(_) | Err(_) => "unreadable",
+    }
+}
+
+/// One line for a target of a trunk's host that does not take calls: said once, until it serves again.
+pub fn target_failed(trunk: &str, remote: SocketAddr, status: Option<u16>) {
+    match status {
+        Some(status) => {
+            tracing::warn!(trunk, %remote, status, "A target of the trunk's host refuses calls for now, others are called first");
+        }
+        None => {
+            tracing::warn!(trunk, %remote, "A target of the trunk's host does not answer calls, others are called first; check the network and the firewall if it stays so");
+        }
     }
 }
 

@@ -111,8 +111,9 @@ impl Exchange {
         self.by_id.insert(id.clone(), call);
         self.by_sip.insert(caller.sip, (call, Leg::Caller));
         self.by_sound.insert(caller.sound, (call, Leg::Caller));
-        let (sound, bind) = (caller.sound, caller.path.local.ip());
-        self.out.push_back(Action::OpenSound { sound, bind, beside: None });
+        let (sound, path) = (caller.sound, caller.path);
+        let (bind, toward) = (path.local.ip(), path.remote.ip());
+        self.out.push_back(Action::OpenSound { sound, bind, toward, beside: None });
         let plan = line.plan.clone();
         let office = line.office.clone();
         let desk = desk::call::Call::new(Arc::clone(&self.setup.business), line, arrival.clone(), now);

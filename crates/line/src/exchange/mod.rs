@@ -5,6 +5,7 @@
 
 mod arriving;
 mod errands;
+mod failover;
 mod orders;
 mod reports;
 
@@ -21,6 +22,7 @@ use crate::contract::{Action, Event, SoundId};
 use crate::legs::{Legs, PersonState};
 use crate::live::{Live, What};
 use crate::setup::{Outbound, Setup};
+use failover::Luck;
 
 /// Names a call inside the exchange.
 pub(crate) type CallNumber = u64;
@@ -44,6 +46,9 @@ pub struct Exchange {
     counted: u64,
     placed: u64,
     sounds: u64,
+    /// Targets that failed lately, of every trunk.
+    penalties: sip::Penalties,
+    luck: Luck,
     closing: bool,
 }
 
@@ -52,6 +57,7 @@ impl Exchange {
     pub fn new(mut setup: Setup) -> Self {
         let diaries = std::mem::take(&mut setup.diaries);
         let board = Switchboard::new(&setup.business.channels, diaries);
+        let luck = Luck(setup.salt);
         Exchange {
             setup,
             board,
@@ -67,6 +73,8 @@ impl Exchange {
             counted: 0,
             placed: 0,
             sounds: 0,
+            penalties: sip::Penalties::default(),
+            luck,
             closing: false,
         }
     }
@@ -156,9 +164,9 @@ impl Exchange {
     }
 
     /// From now on a person whose SIP address this is, reached by this trunk, is called there without the trunk.
-    pub fn reach_address(&mut self, trunk: &str, address: &str, path: sip::Path) {
+    pub fn reach_address(&mut self, trunk: &str, address: &str, paths: sip::Targets<sip::Path>) {
         if let Some(trunk) = self.setup.trunks.get_mut(trunk) {
-            trunk.addresses.insert(address.to_string(), Some(path));
+            trunk.addresses.insert(address.to_string(), Some(paths));
         }
     }
 

@@ -10,6 +10,7 @@ use desk::private::Private;
 use desk::record::Tried;
 use sip::{LegId, Refusal, sdp};
 
+use super::failover::NO_WORD;
 use super::{CallNumber, Exchange};
 use crate::contract::{Action, Keep, Opening, SoundOrder};
 use crate::legs::{CallerState, Confirmed, PersonLeg, PersonState};
@@ -135,8 +136,9 @@ impl Exchange {
 
     fn ring(&mut self, call: CallNumber, person: u16, reach: Reach, ring_for: Duration, now: Moment) {
         let way = self.setup.way_to(&reach);
-        let bind = way.as_ref().map(|way| way.path().local.ip());
-        let (channel, failed) = match way {
+        let paths = way.as_ref().map(|way| self.paths_by(way, now)).unwrap_or_default();
+        let ends = paths.front().map(|path| (path.local.ip(), path.remote.ip()));
+        let (channel, failed) = match way.filter(|_| ends.is_some()) {
             None => (None, Some(Tried::Unreachable)),
             Some(Way::Straight(_)) => (None, None),
             Some(Way::Over(_)) => match self.board.take(&reach.via) {
@@ -149,7 +151,9 @@ impl Exchange {
         let sip = LegId::placed(self.placed);
         let to = Private::new(reach.to.clone());
         let state = PersonState::Opening;
-        let leg = PersonLeg { sip, sound, channel, offer: None, address: None, state, reach, ring_for };
+        let ring_until = now.mono + ring_for;
+        let leg =
+            PersonLeg { sip, sound, channel, offer: None, address: None, state, reach, paths, ring_until };
         let Some(legs) = self.calls.get_mut(&call) else { return };
         let beside = legs.caller.sound;
         legs.people.insert(person, leg);
@@ -160,8 +164,8 @@ impl Exchange {
         }
         self.by_sip.insert(sip, (call, Leg::Person(person)));
         self.by_sound.insert(sound, (call, Leg::Person(person)));
-        if let Some(bind) = bind {
-            self.out.push_back(Action::OpenSound { sound, bind, beside: Some(beside) });
+        if let Some((bind, toward)) = ends {
+            self.out.push_back(Action::OpenSound { sound, bind, toward, beside: Some(beside) });
         }
         self.show(call, What::Rings { to }, now);
     }
@@ -187,7 +191,9 @@ impl Exchange {
         let Some(leg) = legs.people.get_mut(&person).filter(|leg| leg.state == PersonState::Opening) else {
             return;
         };
-        let Some((way, target)) = self.setup.way_and_target(&leg.reach) else {
+        let path = leg.paths.front().copied();
+        let way = self.setup.way_and_target(&leg.reach);
+        let Some((path, (way, target))) = path.zip(way) else {
             return self.person_failed(call, person, Tried::Unreachable, now);
         };
         let codecs = self.setup.codecs(&leg.reach.via);
@@ -197,14 +203,19 @@ impl Exchange {
         leg.offer = Some(offered);
         leg.address = Some(address);
         let (from, extra) = self.setup.identity(&leg.reach.via, &from, &way);
-        let placed =
-            sip::Call { leg: leg.sip, target, path: way.path(), from, extra, sdp, ring_for: leg.ring_for };
-        let call = Box::new(placed);
+        let ring_for = leg.ring_until.saturating_sub(now.mono);
+        let sip = leg.sip;
+        let others = leg.paths.len() > 1;
+        let call = Box::new(sip::Call { leg: sip, target, path, from, extra, sdp, ring_for });
         let order = match way {
             Way::Over(Outbound { account: Some(account), .. }) => sip::Order::CallOver { account, call },
             Way::Over(Outbound { account: None, .. }) | Way::Straight(_) => sip::Order::Call(call),
         };
         self.out.push_back(Action::Sip(order));
+        if others {
+            let order = sip::Order::ExpectReply { leg: sip, within: NO_WORD };
+            self.out.push_back(Action::Sip(order));
+        }
     }
 
     fn connect(&mut self, call: CallNumber, person: u16, now: Moment) {

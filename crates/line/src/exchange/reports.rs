@@ -9,11 +9,11 @@ use desk::record::{CallId, Tried};
 use sip::{Notice, sdp};
 
 use super::Exchange;
+use super::failover::NotTaken;
 use crate::contract::{Action, Opening, SoundEvent, SoundId, SoundOrder};
 use crate::legs::{CallerState, Confirmed, PersonState};
 use crate::live::What;
 use crate::sound;
-use crate::wording;
 
 impl Exchange {
     pub(super) fn sip(&mut self, notice: Notice, now: Moment) {
@@ -33,9 +33,10 @@ impl Exchange {
             (Notice::Answered { sdp, .. }, Leg::Person(person)) => {
                 self.person_answered(call, person, &sdp, now)
             }
-            (Notice::Refused { why, .. }, Leg::Person(person)) => {
-                self.person_failed(call, person, wording::tried(why), now);
+            (Notice::Refused { status, why, retry_after, .. }, Leg::Person(person)) => {
+                self.person_refused(call, person, NotTaken { status, why, retry_after }, now);
             }
+            (Notice::Ringing { .. }, Leg::Person(person)) => self.target_serves(call, person),
             (Notice::Ended { .. }, Leg::Person(person)) => self.person_left(call, person, now),
             (Notice::Offered { leg, sdp }, side) => self.offered(call, side, leg, sdp, now),
             (Notice::Digit { digit, .. }, side) => {
@@ -105,12 +106,11 @@ impl Exchange {
             return self.person_failed(call, person, Tried::Unreachable, now);
         };
         leg.state = PersonState::Answered;
-        let trunk = self.setup.trunks.get(&leg.reach.via).and_then(|trunk| trunk.outbound.as_ref());
-        let outbound = trunk.map(|outbound| outbound.path.remote.ip());
-        let signalled_by = outbound.unwrap_or_else(|| agreed.remote.ip());
+        let signalled_by = leg.paths.front().map_or(agreed.remote.ip(), |path| path.remote.ip());
         let order = SoundOrder::Connect { agreed, signalled_by, opening: Opening::NobodySpeaks };
         self.out.push_back(Action::Sound { sound, order });
         self.out.push_back(Action::Sound { sound, order: SoundOrder::Confirmed });
+        self.target_serves(call, person);
         self.tell(call, DeskEvent::PersonAnswered { leg: person }, now);
     }
 
