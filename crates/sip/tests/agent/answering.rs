@@ -442,6 +442,28 @@ fn nobody_is_told_to_call_back_at_a_wildcard_address() {
 }
 
 #[test]
+fn behind_a_router_we_are_called_back_at_its_address() {
+    let public = "198.51.100.200:5062";
+    let advertised = vec![(address(HERE), address(public))];
+    let mut desk = Desk::with(sip::Setup { advertised, ..setup() });
+    let leg = desk.invited("a");
+    desk.order(Order::Answer { leg, sdp: ANSWER.into() });
+    let answer = desk.sent().pop().unwrap();
+    assert_eq!(header(&answer, "Contact"), format!("<sip:{public}>"));
+    desk.hear(&inside("ACK", "a", 1, &tag(&answer, "To"), ""));
+    desk.order(Order::Offer { leg, sdp: ANSWER.into() });
+    desk.order(Order::HangUp { leg, reason: String::new() });
+    desk.order(Order::Call(Box::new(call(sip::LegId::placed(1)))));
+    for text in desk.sent() {
+        let via = header(&text, "Via");
+        assert!(via.starts_with(&format!("SIP/2.0/UDP {public};branch=")), "{text}");
+        if text.starts_with("INVITE") {
+            assert_eq!(header(&text, "Contact"), format!("<sip:{public}>"));
+        }
+    }
+}
+
+#[test]
 fn keys_pressed_are_told_once_each() {
     let mut desk = Desk::new();
     let (leg, tag) = desk.talking("a");

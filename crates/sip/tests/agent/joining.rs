@@ -113,6 +113,36 @@ fn the_desk_registers_renews_and_leaves() {
     assert_eq!(desk.agent.counts(), Default::default());
 }
 
+#[test]
+fn edge_proxies_may_stand_between() {
+    let mut desk = Desk::new();
+    let request = register(&mut desk, registrar());
+    assert_eq!(header(&request, "Supported"), "path");
+    let path = "Path: <sip:edge1.carrier.example;lr>, <sip:edge2.carrier.example;lr>";
+    hear(&mut desk, &answers(&request, 200, &[&format!("{}\r\n{path}", contact_line(&request))]));
+    assert_eq!(told(&mut desk).state, State::Registered);
+    let (_, renewed) = next(&mut desk, seconds(3_600.0)).expect("renewed");
+    assert_eq!(header(&renewed, "Route"), "", "a Path is how others reach us, not how we reach them");
+}
+
+fn contact_line(request: &str) -> String {
+    format!("Contact: {}", header(request, "Contact"))
+}
+
+#[test]
+fn user_domain_registrar_and_proxy_are_each_their_own() {
+    let mut desk = Desk::new();
+    accounts(&mut desk);
+    let proxy = Some("sip:edge.carrier.example:5090".parse().expect("a URI"));
+    let request = register(&mut desk, Registrar { proxy, ..registrar() });
+    assert!(request.starts_with("REGISTER sip:sip.carrier.example SIP/2.0\r\n"), "the registrar: {request}");
+    assert_eq!(header(&request, "To"), "<sip:100@carrier.example>", "user and domain");
+    assert_eq!(header(&request, "Route"), "<sip:edge.carrier.example:5090;lr>", "the proxy");
+    hear(&mut desk, &asks(&request, "n1", ""));
+    let proved = desk.sent().pop().expect("at once");
+    assert!(header(&proved, "Authorization").contains("username=\"auth-100\""), "who proves it");
+}
+
 /// What comes back, what becomes of it, and between which times the next REGISTER goes out.
 #[test]
 fn each_answer_leads_to_its_state_and_to_the_next_try_in_its_time() {

@@ -1,6 +1,7 @@
 //! One agent against a far end that says exactly what the test says, in virtual time.
 
 mod answering;
+mod conformance;
 mod connections;
 mod early;
 mod guards;

@@ -168,6 +168,32 @@ fn a_shed_or_broken_request_gets_the_same_answer_each_time() {
 }
 
 #[test]
+fn what_is_refused_says_what_would_be_right() {
+    let calls = invite("odd", OFFER);
+    for (text, status, name, value) in [
+        (with("Require: a, 100rel, b"), "420", "Unsupported", "a, b"),
+        (options().replace("OPTIONS", "REFER"), "405", "Allow", sent_allow()),
+        (options().replace("OPTIONS", "NEWMETHOD"), "501", "Allow", sent_allow()),
+        (calls.replace("application/sdp", "text/plain"), "415", "Accept", "application/sdp"),
+        (
+            calls.replace("Max-Forwards", "Content-Encoding: gzip\r\nMax-Forwards"),
+            "415",
+            "Accept-Encoding",
+            "identity",
+        ),
+    ] {
+        let mut desk = Desk::new();
+        desk.hear(&text);
+        let refused = desk.sent().pop().expect("a refusal");
+        assert_eq!((refused.get(8..11), header(&refused, name).as_str()), (Some(status), value), "{refused}");
+    }
+}
+
+fn sent_allow() -> &'static str {
+    "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE"
+}
+
+#[test]
 fn every_prefix_of_a_call_is_survived() {
     let mut desk = Desk::new();
     for text in legal().into_iter().chain(broken()).map(|odd| odd.text).chain([invite("p", OFFER)]) {

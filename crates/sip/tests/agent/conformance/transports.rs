@@ -1,0 +1,104 @@
+//! Transports: UDP, TCP, TLS, both kinds of address, and what we call ourselves.
+
+use super::{Clause, clause, elsewhere, here, not_yet};
+
+const STREAM: &str = "crates/sip/src/stream.rs";
+
+pub const CLAUSES: &[Clause] = &[
+    clause(
+        "Calls come and go over UDP, resent until they are answered",
+        "RFC 3261 section 17 and 18",
+        &[
+            here("answering::a_call_is_answered_and_ended_and_leaves_nothing_behind"),
+            here("placing::a_person_is_called_answers_and_is_hung_up_on"),
+            here("lossy::three_hundred_calls_end_once_each_on_a_bad_network"),
+        ],
+    ),
+    clause(
+        "Calls come and go over TCP, along the connection they came by, said once",
+        "RFC 3261 section 18",
+        &[
+            here("connections::a_caller_is_answered_along_the_connection_it_came_by"),
+            here("connections::a_request_over_a_connection_goes_out_once"),
+            here("connections::a_reply_whose_connection_has_ended_goes_to_where_its_asker_listens"),
+            elsewhere(STREAM, "messages_are_the_same_however_the_stream_is_cut"),
+        ],
+    ),
+    clause(
+        "The desk listens on TCP and TLS sockets and opens connections",
+        "RFC 3261 section 18",
+        &[not_yet("the machine speaks them; the shell opens UDP sockets only")],
+    ),
+    clause(
+        "A request too long for a datagram goes over TCP",
+        "RFC 3261 section 18.1.1",
+        &[here("connections::a_request_too_long_for_a_datagram_goes_over_a_connection_where_we_have_any")],
+    ),
+    clause(
+        "Over TLS, a far end is trusted by public roots, a file or a pin, and checked against the SIP domain",
+        "RFC 5922 section 7",
+        &[not_yet("no TLS socket is opened")],
+    ),
+    clause(
+        "Over TLS, we show a certificate to those who ask for one",
+        "RFC 8446 section 4.4.2",
+        &[not_yet("no TLS socket is opened")],
+    ),
+    clause(
+        "Certificate files are read anew without dropping a connection",
+        "our own rule",
+        &[not_yet("no TLS socket is opened")],
+    ),
+    clause(
+        "IPv4 and IPv6 are spoken alike, in SIP and in descriptions",
+        "RFC 3261 section 19.1, RFC 4566 section 5.7, RFC 5118",
+        &[
+            here("connections::an_address_of_the_new_kind_is_written_with_its_brackets"),
+            elsewhere("crates/sip/src/sdp/negotiate.rs", "the_newer_address_family_is_spoken_as_well"),
+            elsewhere(
+                "torture/tests/messages.rs",
+                "every_message_of_rfc_5118_meets_the_fate_that_was_meant_for_it",
+            ),
+        ],
+    ),
+    clause(
+        "We are advertised by our public address, as configured or as a registrar sees us, and never by a wildcard",
+        "RFC 3261 section 8.1.1.8, RFC 3581",
+        &[
+            elsewhere("crates/sip/src/peer.rs", "a_wildcard_address_is_never_advertised"),
+            here("joining::the_registrar_tells_us_where_it_sees_us"),
+            here("answering::nobody_is_told_to_call_back_at_a_wildcard_address"),
+        ],
+    ),
+    clause("A public address that nobody names is asked of a STUN server", "RFC 8489", &[not_yet("no STUN")]),
+    clause(
+        "Via and Contact of everything we send name the advertised address",
+        "RFC 3261 section 8.1.1.7 and 8.1.1.8",
+        &[here("answering::behind_a_router_we_are_called_back_at_its_address")],
+    ),
+    clause(
+        "The session description names the same address as Contact",
+        "RFC 4566 section 5.7",
+        &[not_yet("no test compares both on the wire")],
+    ),
+    clause(
+        "No password is proved to a realm that is not the trunk's, nor to whom the call did not go to",
+        "RFC 3261 section 22",
+        &[
+            here("login::another_realm_gets_no_answer_and_the_operator_a_sentence"),
+            here("login::whom_the_call_did_not_go_to_is_given_nothing_to_guess_from"),
+            here("login::a_call_without_an_account_is_never_proved"),
+        ],
+    ),
+    clause(
+        "Nobody but registered and accepted peers gets state or an answer",
+        "our own rule",
+        &[
+            here("answering::strangers_get_no_answer_no_state_and_one_line_a_minute"),
+            here("answering::right_ids_from_a_wrong_source_end_no_call"),
+            here("placing::whom_we_call_may_not_call_us"),
+            here("connections::nobody_but_who_may_speak_is_let_in_and_a_connection_shut_unread_is_counted"),
+            elsewhere("crates/firstring/tests/faults.rs", "strangers_get_no_answer_and_leave_no_call"),
+        ],
+    ),
+];
