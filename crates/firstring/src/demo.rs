@@ -126,7 +126,7 @@ fn config(directory: &Path, phone: &Phone) -> anyhow::Result<Config> {
     for trunk in &mut config.trunks {
         trunk.accept_from = vec![HOME.into()];
         trunk.outbound_proxy =
-            Some(Target { host: phone.address.ip().to_string(), port: phone.address.port() });
+            Some(Target { host: phone.address.ip().to_string(), port: Some(phone.address.port()) });
     }
     // Whoever is on call has the one telephone there is.
     for person in Arc::make_mut(&mut config.business).people.values_mut() {

@@ -50,7 +50,7 @@ fn a_name_not_found_and_a_closed_port_may_pass_and_say_what_to_check() {
     let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (code, found) = check(&[calling("nowhere.invalid"), calling(&closed.to_string())], &[]);
     let weak = |says: String| ("weak".to_string(), says);
-    let says = "nowhere.invalid:5060 is not found, so no call goes there now".to_string();
+    let says = "nowhere.invalid is not found, so no call goes there now".to_string();
     assert!(said(&found, "trunk t0").contains(&weak(says)), "{found:?}");
     let says = format!("the machine at {closed} says that nothing listens there now");
     assert!(said(&found, "trunk t1").contains(&weak(says)), "{found:?}");
@@ -61,10 +61,8 @@ fn a_name_not_found_and_a_closed_port_may_pass_and_say_what_to_check() {
 fn nobody_is_asked_offline_and_that_is_said_once() {
     let carrier = Carrier::silent();
     let (code, found) = check(&[registering(carrier.address), calling("nowhere.invalid")], &["--offline"]);
-    let says = format!(
-        "not asked whether they answer, because of --offline: {}, nowhere.invalid:5060",
-        carrier.address
-    );
+    let says =
+        format!("not asked whether they answer, because of --offline: {}, nowhere.invalid", carrier.address);
     assert_eq!(said(&found, "carriers"), [("weak".to_string(), says)]);
     assert_eq!((code, carrier.got.try_iter().count()), (Some(0), 0));
 }

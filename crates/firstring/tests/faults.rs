@@ -39,7 +39,7 @@ fn a_desk_that_starts_while_names_cannot_be_looked_up_answers_all_the_same() {
     let record = place.record(CALLER);
     assert_eq!(record["steps"][1]["tried"], serde_json::json!([["Marigold", "unreachable"]]), "{record}");
     assert!(record["callback"].is_string(), "nobody is forgotten: {record}");
-    assert!(desk.logged().contains("A trunk's host is not found"), "{}", desk.logged());
+    assert!(desk.logged().contains("A host is not found"), "{}", desk.logged());
 }
 
 #[test]

@@ -293,8 +293,8 @@ impl Trial {
         };
         trial.reach_people(&config);
         for (name, joining) in super::joining(&config) {
-            let found = vec![carrier];
-            let registrar = registering::registrar(&name, &joining, [1, 2], found, &mut sockets);
+            let paths = vec![sockets.path_to(carrier).expect("a way to the carrier")];
+            let registrar = registering::registrar(&name, &joining, [1, 2], paths);
             trial.order(sip::Order::Register(Box::new(registrar)));
             trial.register();
         }
@@ -304,8 +304,8 @@ impl Trial {
     /// As the desk does once it knows where its carrier is.
     fn reach_people(&mut self, config: &Config) {
         for (name, reaching) in registering::reaching(config) {
-            let path = sip::Path::udp(self.ours, self.carrier);
-            let outbound = line::Outbound { path, domain: reaching.domain, account: reaching.account };
+            let paths = sip::Targets::only(sip::Path::udp(self.ours, self.carrier));
+            let outbound = line::Outbound { paths, domain: reaching.domain, account: reaching.account };
             self.exchange.reach_people(&name, outbound);
         }
     }

@@ -34,10 +34,9 @@ const MOST_RECORDS: usize = 64;
 pub async fn ask(servers: &[SocketAddr], question: &Question) -> Option<Answer> {
     for patience in PATIENCE {
         for server in servers.iter().take(MOST_SERVERS) {
-            match timeout(patience, ask_one(*server, question)).await {
-                Ok(Ok(Some(answer))) => return Some(answer),
-                // It failed, said that it cannot say, or said nothing: the next may know.
-                Ok(Ok(None) | Err(_)) | Err(_) => {}
+            // One that failed, said that it cannot say, or said nothing: the next may know.
+            if let Ok(Ok(Some(answer))) = timeout(patience, ask_one(*server, question)).await {
+                return Some(answer);
             }
         }
     }

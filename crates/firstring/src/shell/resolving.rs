@@ -55,15 +55,6 @@ impl Resolver {
         self.as_this_machine_does(&host.host, port, found).await
     }
 
-    /// The addresses of a host, whatever services it has.
-    pub async fn addresses(&self, host: &str) -> Found {
-        let found = self.search(Search::addresses(host)).await;
-        if !found.targets.is_empty() || !self.servers.is_empty() {
-            return found;
-        }
-        self.as_this_machine_does(host, sip::Transport::Udp.default_port(), found).await
-    }
-
     async fn search(&self, mut search: Search) -> Found {
         let (servers, known) = (self.servers(), self.known());
         while !search.questions().is_empty() {
