@@ -11,6 +11,9 @@ use sip::{Invitation, Path, Targets, Uri};
 
 use crate::habits::Habits;
 
+/// Targets that one call may be sent on to.
+const FOLLOWED: usize = 32;
+
 /// Everything given at start.
 #[derive(Debug)]
 pub struct Setup {
@@ -87,6 +90,20 @@ impl Setup {
             Way::Over(_) | Way::Straight(_) => Uri::parse(&reach.to).ok()?,
         };
         Some((way, target))
+    }
+
+    /// Where whoever is called there may send the call on to (302): where people of ours are called anyway over the same
+    /// trunk, and where picking up counts for as much. Nobody else's forwarding is worth our money, or our caller.
+    pub(crate) fn may_follow(&self, reach: &Reach) -> Vec<Uri> {
+        let everywhere = self.business.people.values().flat_map(|person| &person.reach);
+        everywhere
+            .filter(|other| other.via == reach.via && other.accept == reach.accept && other.to != reach.to)
+            .filter_map(|other| match self.way_and_target(other)? {
+                (Way::Over(_), target) => Some(target),
+                (Way::Straight(_), _) => None,
+            })
+            .take(FOLLOWED)
+            .collect()
     }
 
     /// A number as the trunk wants it, an extension as it is.

@@ -38,6 +38,7 @@ struct Switchroom {
     refused: Vec<(LegId, Refusal)>,
     because: Vec<String>,
     placed: Vec<sip::Call>,
+    followed: Vec<String>,
     records: Vec<Record>,
     arrived: u64,
 }
@@ -77,6 +78,7 @@ impl Switchroom {
             refused: Vec::new(),
             because: Vec::new(),
             placed: Vec::new(),
+            followed: Vec::new(),
             records: Vec::new(),
             arrived: 0,
         }
@@ -113,6 +115,9 @@ impl Switchroom {
                 Action::Store { keep: Keep::Record(record), .. } => self.records.push(*record),
                 Action::Sip(Order::Refuse { leg, refusal }) => self.refused.push((leg, refusal)),
                 Action::Sip(Order::Call(call) | Order::CallOver { call, .. }) => self.placed.push(*call),
+                Action::Sip(Order::MayFollow { targets, .. }) => {
+                    self.followed.extend(targets.iter().map(ToString::to_string));
+                }
                 Action::Refused(refused) => self.because.push(refused.because),
                 _ => {}
             }
@@ -437,6 +442,22 @@ fn an_extension_is_called_without_any_prefix() {
     let mut room = Switchroom::of(habits, "101", 4);
     room.call(|_| {});
     assert_eq!(room.placed[0].target.to_string(), "sip:101@sip.example.com:5080");
+}
+
+#[test]
+fn a_phone_may_send_its_call_on_to_people_of_ours_and_to_nobody_else() {
+    let mut business = business(&[LINE], "101", 4);
+    let reach = |to: &str, via: &str, accept| Reach { to: to.to_string(), via: via.to_string(), accept };
+    let lee = vec![
+        reach("102", "main", Accept::PickUp),
+        reach("+13125550178", "main", Accept::PressOne),
+        reach("103", "other", Accept::PickUp),
+    ];
+    business.people.insert("Lee".to_string(), Person { office: "main".to_string(), reach: lee });
+    let mut room = Switchroom::answering(business, Habits::default());
+    room.call(|_| {});
+    // A cell whose voicemail may pick up stays one that must press 1, and a line of ours is nobody's phone.
+    assert_eq!(room.followed, ["sip:102@sip.example.com:5080"]);
 }
 
 /// A call that comes back while Dana's cell rings for the first one; gives how it was refused, if it was.

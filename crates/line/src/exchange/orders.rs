@@ -206,12 +206,19 @@ impl Exchange {
         let ring_for = leg.ring_until.saturating_sub(now.mono);
         let sip = leg.sip;
         let others = leg.paths.len() > 1;
+        let followed = match way {
+            Way::Over(_) => self.setup.may_follow(&leg.reach),
+            Way::Straight(_) => Vec::new(),
+        };
         let call = Box::new(sip::Call { leg: sip, target, path, from, extra, sdp, ring_for });
         let order = match way {
             Way::Over(Outbound { account: Some(account), .. }) => sip::Order::CallOver { account, call },
             Way::Over(Outbound { account: None, .. }) | Way::Straight(_) => sip::Order::Call(call),
         };
         self.out.push_back(Action::Sip(order));
+        if !followed.is_empty() {
+            self.out.push_back(Action::Sip(sip::Order::MayFollow { leg: sip, targets: followed }));
+        }
         if others {
             let order = sip::Order::ExpectReply { leg: sip, within: NO_WORD };
             self.out.push_back(Action::Sip(order));

@@ -5,6 +5,7 @@
 //!
 //! Invariant: each target is followed once, in our own spelling; nothing of the far end's is copied into the request.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::leg::Stage;
@@ -35,7 +36,8 @@ impl Agent {
         let Some((leg, id)) = client.leg.and_then(|id| Some((self.legs.get_mut(&id)?, id))) else {
             return false;
         };
-        let Some(target) = chosen(message, &mut leg.may_follow) else { return false };
+        let from = leg.dialog.path.remote.ip();
+        let Some(target) = chosen(message, &mut leg.may_follow, from) else { return false };
         let Some(draft) = client.draft.take() else { return false };
         leg.dialog.target = target.to_string();
         self.forget_phones(id);
@@ -44,8 +46,8 @@ impl Agent {
     }
 }
 
-/// The allowed target that the far end likes best; it is taken out.
-fn chosen(message: &Message, allowed: &mut Vec<Uri>) -> Option<Uri> {
+/// The allowed target that the far end (`from`) likes best; it is taken out.
+fn chosen(message: &Message, allowed: &mut Vec<Uri>, from: IpAddr) -> Option<Uri> {
     let mut wishes: Vec<(u32, Uri)> = message
         .entries(Name::Contact)
         .take(CONTACTS)
@@ -54,7 +56,7 @@ fn chosen(message: &Message, allowed: &mut Vec<Uri>) -> Option<Uri> {
         .collect();
     wishes.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
     let place =
-        wishes.iter().find_map(|(_, wish)| allowed.iter().position(|target| is_same(wish, target)))?;
+        wishes.iter().find_map(|(_, wish)| allowed.iter().position(|target| is_same(wish, target, from)))?;
     Some(allowed.remove(place))
 }
 
@@ -64,14 +66,14 @@ fn rank(address: &Address<'_>) -> u32 {
     (q.unwrap_or(1.0).clamp(0.0, 1.0) * 1_000.0) as u32
 }
 
-/// True if both name one target: the number where one of them is a `tel:` URI, else user, host and port.
-fn is_same(one: &Uri, other: &Uri) -> bool {
-    if one.user_text() != other.user_text() || one.user_text().is_empty() {
+/// True if the far end wishes for this target: by its number or extension where it writes a `tel:` URI or its own address, as
+/// telephone systems do for what is behind them, else by user, host and port.
+fn is_same(wish: &Uri, target: &Uri, from: IpAddr) -> bool {
+    if wish.user_text() != target.user_text() || wish.user_text().is_empty() {
         return false;
     }
-    let tel = one.scheme == Scheme::Tel || other.scheme == Scheme::Tel;
+    let own = wish.address().is_some_and(|address| address.ip().to_canonical() == from.to_canonical());
     let port = |uri: &Uri| uri.port.unwrap_or(5060);
-    tel || (one.scheme == other.scheme
-        && one.host.eq_ignore_ascii_case(&other.host)
-        && port(one) == port(other))
+    let host = wish.host.eq_ignore_ascii_case(&target.host) && port(wish) == port(target);
+    wish.scheme == Scheme::Tel || (wish.scheme == target.scheme && (own || host))
 }

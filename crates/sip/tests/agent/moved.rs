@@ -94,6 +94,35 @@ fn a_call_that_was_followed_is_answered_and_hung_up_like_any_other() {
 }
 
 #[test]
+fn a_telephone_system_may_name_its_own_address_for_what_is_behind_it() {
+    for (contact, follows) in [
+        ("<sip:102@198.51.100.20>", true),
+        ("<sip:102@198.51.100.20:5062;transport=udp>", true),
+        ("<sip:102@pbx.example.com>", true),
+        ("<sip:102@203.0.113.9>", false),
+        ("<sips:102@198.51.100.20>", false),
+        ("<sip:103@198.51.100.20>", false),
+        ("<sip:198.51.100.20>", false),
+        ("<mailto:102@pbx.example.com>", false),
+        ("*", false),
+    ] {
+        let mut desk = Desk::new();
+        let (leg, invite) = desk.calls();
+        desk.order(Order::MayFollow {
+            leg,
+            targets: vec!["sip:102@pbx.example.com".parse().expect("a URI")],
+        });
+        desk.hear_from(PHONE, &moves(&invite, 302, contact));
+        let next = desk.sent().pop().unwrap();
+        assert_eq!(
+            next.starts_with("INVITE sip:102@pbx.example.com SIP/2.0\r\n"),
+            follows,
+            "{contact}: {next}"
+        );
+    }
+}
+
+#[test]
 fn a_call_given_up_is_not_followed() {
     let mut desk = Desk::new();
     let (leg, invite) = desk.calls();

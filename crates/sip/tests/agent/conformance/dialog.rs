@@ -221,7 +221,12 @@ pub const CLAUSES: &[Clause] = &[
         &[
             here("moved::a_call_that_is_sent_elsewhere_is_refused_unless_we_said_where_it_may_go"),
             here("moved::a_call_is_placed_anew_where_it_may_go_and_in_our_own_words"),
+            here("moved::a_telephone_system_may_name_its_own_address_for_what_is_behind_it"),
             here("moved::a_call_given_up_is_not_followed"),
+            elsewhere(
+                "crates/line/tests/arriving.rs",
+                "a_phone_may_send_its_call_on_to_people_of_ours_and_to_nobody_else",
+            ),
         ],
     ),
     clause(
