@@ -244,7 +244,7 @@ mod tests {
         assert_eq!(misfits(trunk).len(), 0);
         let trunk = &desk("carrier = \"telnyx\"").trunks[0];
         assert_eq!(trunk.accept_from.len(), 8);
-        assert_eq!(trunk.target().map(Target::to_string).as_deref(), Some("sip.telnyx.com:5060"));
+        assert_eq!(trunk.target().map(Target::to_string).as_deref(), Some("sip.telnyx.com"));
         let trunk = &desk("carrier = \"telnyx\"\naccept_from = [\"192.0.2.10\"]").trunks[0];
         assert_eq!(trunk.accept_from.len(), 1, "what is written wins");
     }
@@ -254,13 +254,13 @@ mod tests {
         let trunk = &desk(&format!("carrier = \"telnyx\"\n{ACCOUNT}")).trunks[0];
         assert_eq!(trunk.accept_from, []);
         let joining = trunk.joining.as_ref().unwrap();
-        assert_eq!((joining.registrar.to_string().as_str(), &joining.proxy), ("sip.telnyx.com:5060", &None));
-        assert_eq!(trunk.called_at().as_deref(), Some("sip.telnyx.com:5060"));
+        assert_eq!((joining.registrar.to_string().as_str(), &joining.proxy), ("sip.telnyx.com", &None));
+        assert_eq!(trunk.called_at().as_deref(), Some("sip.telnyx.com"));
         let trunk = &desk(&format!("carrier = \"ringcentral\"\n{ACCOUNT}")).trunks[0];
         let joining = trunk.joining.as_ref().unwrap();
         assert_eq!(joining.domain, "sip.ringcentral.com");
         assert_eq!(joining.next_hop().to_string(), "sip20.ringcentral.com:5090");
-        assert_eq!(trunk.called_at().as_deref(), Some("sip.ringcentral.com:5060"));
+        assert_eq!(trunk.called_at().as_deref(), Some("sip.ringcentral.com"));
         assert_eq!(trunk.target().map(Target::to_string).as_deref(), Some("sip20.ringcentral.com:5090"));
     }
 

@@ -38,7 +38,7 @@ const PROMISES: [Promise; 12] = [
         from: Some("+13125550143"),
         diverted: Some(("+13125550199", Diverted::NoAnswer)),
         verification: Some(Verification::PassedA),
-        called: ("sip:+13125550177@rivera-plumbing.pstn.twilio.com:5060", "+13125550100", None),
+        called: ("sip:+13125550177@rivera-plumbing.pstn.twilio.com", "+13125550100", None),
         full: 503,
     },
     Promise {
@@ -47,7 +47,7 @@ const PROMISES: [Promise; 12] = [
         from: Some("+13125550143"),
         diverted: None,
         verification: Some(Verification::Passed),
-        called: ("sip:+13125550177@192.0.2.10:5060", "+13125550100", None),
+        called: ("sip:+13125550177@192.0.2.10", "+13125550100", None),
         full: 503,
     },
     Promise {
@@ -56,7 +56,7 @@ const PROMISES: [Promise; 12] = [
         from: Some("+13125550143"),
         diverted: None,
         verification: Some(Verification::Passed),
-        called: ("sip:+13125550177@sip.telnyx.com:5060", "+13125550100", None),
+        called: ("sip:+13125550177@sip.telnyx.com", "+13125550100", None),
         full: 503,
     },
     Promise {
@@ -65,7 +65,7 @@ const PROMISES: [Promise; 12] = [
         from: Some("+13125550143"),
         diverted: None,
         verification: None,
-        called: ("sip:+13125550177@rivera-plumbing.sip.signalwire.com:5060", "rivera", Some("+13125550100")),
+        called: ("sip:+13125550177@rivera-plumbing.sip.signalwire.com", "rivera", Some("+13125550100")),
         full: 486,
     },
     Promise {
@@ -74,7 +74,7 @@ const PROMISES: [Promise; 12] = [
         from: Some("+13125550143"),
         diverted: None,
         verification: None,
-        called: ("sip:13125550177@chicago1.voip.ms:5060", "123456_desk", Some("13125550100")),
+        called: ("sip:13125550177@chicago1.voip.ms", "123456_desk", Some("13125550100")),
         full: 486,
     },
     Promise {
@@ -83,7 +83,7 @@ const PROMISES: [Promise; 12] = [
         from: Some("+13125550143"),
         diverted: None,
         verification: None,
-        called: ("sip:13125550177@us-west-or.sip.flowroute.com:5060", "13125550100", None),
+        called: ("sip:13125550177@us-west-or.sip.flowroute.com", "13125550100", None),
         full: 503,
     },
     Promise {
@@ -92,7 +92,7 @@ const PROMISES: [Promise; 12] = [
         from: Some("+13125550143"),
         diverted: Some(("101", Diverted::NoAnswer)),
         verification: None,
-        called: ("sip:13125550177@192.0.2.50:5060", "13125550100", None),
+        called: ("sip:13125550177@192.0.2.50", "13125550100", None),
         full: 486,
     },
     Promise {
@@ -101,7 +101,7 @@ const PROMISES: [Promise; 12] = [
         from: Some("+13125550143"),
         diverted: Some(("+13125550100", Diverted::Always)),
         verification: None,
-        called: ("sip:13125550177@pbx.example.com:5060", "300", Some("13125550100")),
+        called: ("sip:13125550177@pbx.example.com", "300", Some("13125550100")),
         full: 486,
     },
     Promise {
@@ -110,7 +110,7 @@ const PROMISES: [Promise; 12] = [
         from: Some("+13125550143"),
         diverted: None,
         verification: None,
-        called: ("sip:+13125550177@sip.ringcentral.com:5060", "13125550100", Some("+13125550100")),
+        called: ("sip:+13125550177@sip.ringcentral.com", "13125550100", Some("+13125550100")),
         full: 486,
     },
     Promise {
@@ -119,7 +119,7 @@ const PROMISES: [Promise; 12] = [
         from: Some("+13125550143"),
         diverted: Some(("101", Diverted::NoAnswer)),
         verification: None,
-        called: ("sip:13125550177@192.0.2.80:5060", "13125550100", None),
+        called: ("sip:13125550177@192.0.2.80", "13125550100", None),
         full: 486,
     },
     Promise {
@@ -128,7 +128,7 @@ const PROMISES: [Promise; 12] = [
         from: Some("+13125550143"),
         diverted: Some(("+13125550100", Diverted::Always)),
         verification: None,
-        called: ("sip:13125550177@192.0.2.90:5060", "300", Some("13125550100")),
+        called: ("sip:13125550177@192.0.2.90", "300", Some("13125550100")),
         full: 486,
     },
     Promise {
@@ -137,7 +137,7 @@ const PROMISES: [Promise; 12] = [
         from: None,
         diverted: None,
         verification: None,
-        called: ("sip:+13125550177@sip.example.com:5060", "+13125550100", None),
+        called: ("sip:+13125550177@sip.example.com", "+13125550100", None),
         full: 486,
     },
 ];
