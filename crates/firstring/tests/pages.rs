@@ -21,3 +21,27 @@ fn the_configuration_on_the_front_page_is_accepted() {
     assert_ne!(checked.status.code(), Some(2), "{}", String::from_utf8_lossy(&checked.stderr));
     assert!(String::from_utf8_lossy(&checked.stdout).contains("plan overflow: every step can be taken"));
 }
+
+#[test]
+fn every_link_from_page_to_page_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut pages = vec![root.join("README.md")];
+    for folder in ["docs", "docs/trunks"] {
+        let entries = fs::read_dir(root.join(folder)).expect("the folder can be read");
+        let paths = entries.map(|entry| entry.expect("the folder can be read").path());
+        pages.extend(paths.filter(|path| path.extension().is_some_and(|end| end == "md")));
+    }
+    let mut astray = Vec::new();
+    for page in &pages {
+        let text = fs::read_to_string(page).expect("the page can be read");
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = target.split('#').next().unwrap_or_default();
+            let elsewhere = path.is_empty() || target.contains("://");
+            if !elsewhere && !page.with_file_name("").join(path).exists() {
+                astray.push(format!("{} leads to {target}", page.display()));
+            }
+        }
+    }
+    assert!(pages.len() > 12, "{pages:?}");
+    assert_eq!(astray, Vec::<String>::new());
+}
