@@ -19,6 +19,8 @@ use crate::name::{Method, Name};
 use crate::notice::{LegId, Notice};
 use crate::vet::{Request, description};
 
+/// Reliable replies that are acknowledged for one INVITE, of all its phones.
+const PRACKS: u32 = 100;
 const GONE_CALL: &str = "Call/Transaction Does Not Exist";
 
 /// One phone that rings for a placed call.
@@ -109,6 +111,9 @@ impl Agent {
         let phone = self.legs.get_mut(&id).and_then(|leg| leg.phone_mut(tag));
         let Some(dialog) = phone.map(|phone| phone.dialog.clone()) else { return };
         let Some(invite) = self.clients.get_mut(key) else { return };
+        if invite.numbered - invite.sent.cseq >= PRACKS {
+            return;
+        }
         invite.numbered += 1;
         let (cseq, invited) = (invite.numbered, invite.sent.cseq);
         let Some(way) = self.way(&dialog, cseq) else { return };

@@ -87,15 +87,18 @@ impl Agent {
     ) -> bool {
         let Some(client) = self.clients.get(key) else { return false };
         let (kind, leg, owner) = (client.kind, client.leg, client.owner.clone());
-        let sent = (*client.sent).clone();
+        let sent = Sent { cseq: client.numbered + 1, ..(*client.sent).clone() };
         let Some(here) = self.setup.advertised(sent.path.local) else { return false };
         if kind.is_invite() {
             self.acknowledge_refusal(key, message);
         }
         self.bury_client(key);
+        if let Some(id) = leg.filter(|_| kind == Kind::Call) {
+            self.forget_phones(id);
+        }
         let (branch, via) = self.fresh_via(sent.path.transport, here);
         let uri = uri.unwrap_or(sent.uri);
-        let sent = Sent { via, uri, cseq: sent.cseq + 1, ..sent };
+        let sent = Sent { via, uri, ..sent };
         let cseq = sent.cseq;
         self.renumber(leg, kind, &branch, cseq);
         self.submit(kind, leg, (branch.clone(), sent), draft);

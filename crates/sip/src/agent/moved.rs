@@ -33,14 +33,11 @@ impl Agent {
             return false;
         }
         let Some(client) = self.clients.get_mut(key) else { return false };
-        let Some((leg, id)) = client.leg.and_then(|id| Some((self.legs.get_mut(&id)?, id))) else {
-            return false;
-        };
+        let Some(leg) = client.leg.and_then(|id| self.legs.get_mut(&id)) else { return false };
         let from = leg.dialog.path.remote.ip();
         let Some(target) = chosen(message, &mut leg.may_follow, from) else { return false };
         let Some(draft) = client.draft.take() else { return false };
         leg.dialog.target = target.to_string();
-        self.forget_phones(id);
         let draft = Draft { attempt: Attempt::default(), ..*draft };
         self.go_out_again(key, message, draft, Some(target.to_string()))
     }

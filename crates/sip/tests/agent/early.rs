@@ -127,6 +127,37 @@ fn more_phones_than_we_follow_are_not_remembered() {
 }
 
 #[test]
+fn ringing_without_end_is_acknowledged_no_further_than_stated() {
+    let mut desk = Desk::new();
+    let (_, invite) = desk.calls();
+    for number in 1..500 {
+        hear(&mut desk, &rings(&invite, 180, "p1", number, ""));
+    }
+    assert_eq!(desk.said().len(), 100);
+    hear(&mut desk, &reply(&invite, 486, "p1", ""));
+    desk.pass(seconds(65.0));
+    assert_eq!(desk.agent.counts(), Default::default());
+}
+
+#[test]
+fn a_call_placed_again_after_ringing_starts_its_numbers_anew() {
+    let mut desk = Desk::new();
+    let (leg, invite) = desk.calls();
+    desk.order(Order::MayFollow { leg, targets: vec!["sip:lee@198.51.100.20".parse().expect("a URI")] });
+    hear(&mut desk, &rings(&invite, 180, "p1", 7, ""));
+    desk.sent();
+    let moved =
+        reply(&invite, 302, "p1", "").replace("<sip:dana@198.51.100.20:5062>", "<sip:lee@198.51.100.20>");
+    hear(&mut desk, &moved);
+    let again = desk.sent().pop().expect("the next INVITE");
+    assert_eq!(header(&again, "CSeq"), "3 INVITE", "2 was the PRACK's");
+    hear(&mut desk, &rings(&again, 180, "p1", 3, ""));
+    let prack = desk.sent().pop().expect("the PRACK");
+    assert_eq!((header(&prack, "RAck").as_str(), header(&prack, "CSeq").as_str()), ("3 3 INVITE", "4 PRACK"));
+    assert_eq!(desk.agent.counts().dialogs, 1);
+}
+
+#[test]
 fn an_answer_that_overtakes_the_ringing_needs_no_acknowledgement_of_it() {
     let mut desk = Desk::new();
     let (leg, invite) = desk.calls();
