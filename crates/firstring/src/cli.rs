@@ -27,6 +27,8 @@ pub enum Command {
     Run(Run),
     /// Look a configuration over: what is wrong with it, and what on this machine would keep it from working.
     Check(Check),
+    /// Prove what a carrier does with a call when this machine is gone.
+    Drill(Drill),
     /// Call a number and measure: answer time, first word, gaps, silence.
     TestCall(TestCall),
     /// Talk to the desk in text.
@@ -54,6 +56,55 @@ pub struct Demo {
     /// End after the first call: exit code 0 if it was booked.
     #[arg(long)]
     pub once: bool,
+}
+
+/// Options of `drill`.
+#[derive(Clone, Debug, Args)]
+pub struct Drill {
+    /// What is tried.
+    #[command(subcommand)]
+    pub what: DrillKind,
+}
+
+/// What can be tried.
+#[derive(Clone, Debug, Subcommand)]
+pub enum DrillKind {
+    /// The running desk plays dead toward a trunk for a while, a call is placed over it, and the fallback should ring. Calls
+    /// that are up go on; afterwards the desk answers again, whatever happens here.
+    Outage(Outage),
+}
+
+/// Options of `drill outage`.
+#[derive(Clone, Debug, Args)]
+pub struct Outage {
+    /// The configuration of the running desk.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// Only this trunk; without it every trunk that brings a line, one after the other.
+    #[arg(long, value_name = "NAME")]
+    pub trunk: Option<String>,
+    /// How the desk is gone.
+    #[arg(long, value_enum, default_value_t = How::Silent)]
+    pub how: How,
+    /// How long to wait for the fallback, in seconds. Carriers take up to 32 until they give a silent machine up.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=120))]
+    pub wait: u64,
+    /// Do not place a call: somebody calls the line by telephone.
+    #[arg(long)]
+    pub by_hand: bool,
+}
+
+/// How the desk is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum How {
+    /// Nothing answers, as without power or network.
+    Silent,
+    /// New calls are answered 486.
+    Busy,
+    /// New calls and OPTIONS are answered 503.
+    Unavailable,
+    /// Our contact at the registrar is taken back.
+    Unregistered,
 }
 
 /// The configuration a command works with.
@@ -223,6 +274,8 @@ mod tests {
             "firstring check -c desk.toml",
             "firstring check -c desk.toml --offline",
             "firstring test-call sip:+13125550100@127.0.0.1:5060 --from +13125550143 --say yes --say no --codec pcma --record heard.wav",
+            "firstring drill outage -c desk.toml",
+            "firstring drill outage -c desk.toml --trunk main --how unavailable --wait 40 --by-hand --json",
             "firstring chat -c desk.toml --line +13125550100 --now 2026-01-17T23:40:00-06:00",
             "firstring calls",
             "firstring bookings b-1 -c desk.toml",

@@ -168,6 +168,7 @@ async fn show_call(desk: &Desk, config: &Config, json: bool) -> anyhow::Result<O
         target: sip::Uri::sip(Some(LINE), &address.ip().to_string(), Some(address.port())),
         remote: address,
         from: FROM.to_owned(),
+        login: None,
         codec: sip::sdp::Codec::Pcmu,
         lines: caller::render(&script, &speaker).await?,
         script,

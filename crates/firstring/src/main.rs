@@ -7,6 +7,7 @@ mod chat;
 mod cli;
 mod config;
 mod demo;
+mod drill;
 mod lists;
 mod media_thread;
 mod progress;
@@ -93,6 +94,9 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Messages(stored) => lists::messages(&stored, cli.json),
         Command::Callbacks(stored) => lists::callbacks(&stored, cli.json),
         Command::Explain(explain) => lists::explain(&explain, cli.json),
+        Command::Drill(cli::Drill { what: cli::DrillKind::Outage(outage) }) => {
+            drill::outage(&outage, cli.json)
+        }
         Command::TestCall(call) => caller::command::test_call(&call, cli.json),
         Command::Demo(demo) => demo::demo(&demo, cli.json),
         Command::Chat(chat) => chat_in_text(&chat, cli.json),

@@ -95,6 +95,8 @@ impl Desk {
         let media = media_threads(config, clock, &inbox)?;
         let live = broadcast::channel(WATCHED).0;
         let board = Arc::new(Board::new(config));
+        let changed = inbox.clone();
+        let drills = web::Drills::new(move || changed.post(Letter::Drill));
         let (refusals, metrics) = (Arc::<Refusals>::default(), Arc::<Metrics>::default());
         let runtime = Handle::current();
         calendars::watch(config, &inbox);
@@ -123,6 +125,9 @@ impl Desk {
             reaching: registering::reaching(config),
             joining: joining(config),
             registrars: BTreeMap::new(),
+            registrars_at: BTreeMap::new(),
+            drills: drills.clone(),
+            absent: None,
             contact_secret: registering::secret(&config.data_directory, seed()),
             end_by: None,
             over_by: None,
@@ -134,9 +139,10 @@ impl Desk {
         let listening = control.sockets.listening().collect();
         let control = std::thread::Builder::new().name("control".to_string()).spawn(move || control.run())?;
         let (end_of_web, ended) = oneshot::channel();
-        let standing = standing(config, clock, board);
+        let standing = standing(config, clock, board, drills.clone());
         let directory = config.data_directory.clone();
-        let view = web::View { directory, live: web::Feed::of(live.clone()), standing, refusals, metrics };
+        let view =
+            web::View { directory, live: web::Feed::of(live.clone()), standing, drills, refusals, metrics };
         tokio::spawn(show_console(listener, view, access, ended));
         Ok(Desk { live, console, listening, inbox, control: Some(control), end_of_web })
     }
@@ -207,9 +213,10 @@ fn standing(
     config: &Config,
     clock: Clock,
     board: Arc<Board>,
+    drills: web::Drills,
 ) -> Arc<dyn Fn() -> web::Standing + Send + Sync> {
     let (config, started) = (config.clone(), clock.now().wall);
-    Arc::new(move || standing::standing(&config, clock, started, &board))
+    Arc::new(move || standing::standing(&config, clock, started, &board, &drills))
 }
 
 /// Renders every prompt, and makes ready to hear. Without a model the keypad leads.

@@ -11,6 +11,7 @@
 //! Errors outside a dialog are answered without state, with a tag computed from the request, so that broken or shed
 //! requests cost no memory. A leg is told to have ended exactly once, and released exactly once.
 
+mod absence;
 mod client;
 mod connections;
 mod early;
@@ -47,7 +48,7 @@ use crate::limits::GONE;
 use crate::message::{self, Message};
 use crate::name::Method;
 use crate::notice::{Action, LegId, Notice};
-use crate::order::{Event, Order, Path, PeerName};
+use crate::order::{Absence, Event, Order, Path, PeerName};
 use crate::peer::Setup;
 use crate::timers::{Deadline, Ticket, Timers, Why};
 use crate::tokens::Tokens;
@@ -81,6 +82,8 @@ pub struct Agent {
     accounts: BTreeMap<PeerName, Login>,
     joinings: BTreeMap<PeerName, Joining>,
     guards: BTreeMap<PeerName, Guarded>,
+    /// Trunks for which we play dead.
+    absences: BTreeMap<PeerName, Absence>,
     /// Far ends that took no connection, and until when they are not asked to again.
     connectionless: BTreeMap<SocketAddr, Duration>,
     unreadable: u64,
@@ -151,6 +154,7 @@ impl Agent {
             accounts: BTreeMap::new(),
             joinings: BTreeMap::new(),
             guards: BTreeMap::new(),
+            absences: BTreeMap::new(),
             connectionless: BTreeMap::new(),
             unreadable: 0,
         }
@@ -234,6 +238,7 @@ impl Agent {
             Order::StopAccepting { retry_after } => self.closed = Some(retry_after),
             Order::ReplaceAccounts(accounts) => self.replace_accounts(accounts),
             Order::ReplaceGuards(guards) => self.replace_guards(guards),
+            Order::PlayDead { trunk, how } => self.play_dead(trunk, how),
             Order::ReplacePeers(peers) => self.setup.peers = peers,
         }
     }
@@ -287,6 +292,9 @@ impl Agent {
         }
         if let Err(rebuff) = vet::admit(&request) {
             return self.rebuff(message, arrival, &rebuff);
+        }
+        if leg.is_none() && self.is_turned_away(&request, arrival) {
+            return;
         }
         match request.method {
             Method::Cancel => self.cancelled(&request, arrival),

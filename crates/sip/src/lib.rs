@@ -46,7 +46,7 @@ pub use locate::{Answer, Found, Penalties, Question, Record, RecordKind, Search,
 pub use message::Message;
 pub use name::{Method, Name};
 pub use notice::{Action, DivertedBy, DivertedWhy, EndedBy, Invitation, LegId, Notice, Party, Unanswered};
-pub use order::{Account, Call, Event, Extra, Identity, Order, Path, Refusal, Transport};
+pub use order::{Absence, Account, Call, Event, Extra, Identity, Order, Path, Refusal, Transport};
 pub use peer::{Network, NetworkError, Peer, Setup};
 pub use registration::{Registrar, Registration, RegistrationState, contact_user};
 pub use timers::{Deadline, Why};

@@ -167,6 +167,11 @@ pub enum Notice {
         /// Where it called from.
         source: SocketAddr,
     },
+    /// A new call met nobody, because [`Order::PlayDead`](crate::Order::PlayDead) wants it so; told each time it is sent.
+    Missed {
+        /// The trunk it came over.
+        trunk: Arc<str>,
+    },
     /// Packets of a source that is no peer were dropped. Told for the first packet of a source, and at the end of
     /// the minute if more came.
     Stranger {
@@ -197,6 +202,7 @@ impl Notice {
             Notice::Registration(_)
             | Notice::Probed { .. }
             | Notice::Unproved { .. }
+            | Notice::Missed { .. }
             | Notice::Stranger { .. } => None,
         }
     }

@@ -236,8 +236,27 @@ pub enum Order {
     /// peer without one need not. Realms that are left open are `firstring`. A wrong password is told, at most once a minute
     /// for each name, by [`Notice::Unproved`](crate::Notice::Unproved).
     ReplaceGuards(Vec<Account>),
+    /// From now on new calls of a trunk, and its questions whether we are there, meet what they would meet without us; each
+    /// such call is told by [`Notice::Missed`](crate::Notice::Missed). `None` ends it. Calls that are up go on.
+    PlayDead {
+        /// The name of a peer or a registration.
+        trunk: Arc<str>,
+        /// What is met instead of us.
+        how: Option<Absence>,
+    },
     /// Other sources are let in from now on. Calls that are up keep their source.
     ReplacePeers(Vec<Peer>),
+}
+
+/// How somebody is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absence {
+    /// Nothing answers: no power, no network.
+    Silent,
+    /// 486 to new calls.
+    Busy,
+    /// 503 to new calls and to OPTIONS.
+    Unavailable,
 }
 
 /// Who we are toward one trunk.

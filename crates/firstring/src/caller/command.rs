@@ -48,6 +48,7 @@ pub fn test_call(typed: &TestCall, json: bool) -> anyhow::Result<ExitCode> {
         target,
         remote,
         from: typed.from.clone().unwrap_or_default(),
+        login: None,
         codec: match typed.codec {
             Codec::Pcmu => sip::sdp::Codec::Pcmu,
             Codec::Pcma => sip::sdp::Codec::Pcma,

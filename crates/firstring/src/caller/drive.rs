@@ -5,6 +5,7 @@
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -158,7 +159,19 @@ impl<'a> Call<'a> {
             sdp: sdp::offer(&self.ours, sdp::Direction::SendRecv),
             ring_for: self.plan.ring_for,
         };
-        self.order(sip::Order::Call(Box::new(call)));
+        let call = Box::new(call);
+        let Some((username, password)) = &self.plan.login else { return self.order(sip::Order::Call(call)) };
+        let account: Arc<str> = "caller".into();
+        let credentials = sip::Credentials {
+            username: username.clone(),
+            password: sip::Password::new(password.reveal().clone()),
+            realm: None,
+        };
+        self.order(sip::Order::ReplaceAccounts(vec![sip::Account {
+            name: Arc::clone(&account),
+            credentials,
+        }]));
+        self.order(sip::Order::CallOver { account, call });
     }
 
     fn run(&mut self) -> std::io::Result<()> {

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use desk::private::Private;
 pub use drive::place;
 pub use phone::{Phone, PhonePlan};
 pub use report::{Happening, Report};
@@ -43,6 +44,8 @@ pub struct Plan {
     pub remote: SocketAddr,
     /// The number shown; empty for none.
     pub from: String,
+    /// Account and password, for whoever asks for one.
+    pub login: Option<(String, Private<String>)>,
     /// The only codec offered.
     pub codec: sip::sdp::Codec,
     /// What is said and when.

@@ -338,6 +338,7 @@ mod tests {
             target: sip::Uri::sip(Some("dana"), &address.ip().to_string(), Some(address.port())),
             remote: address,
             from: "+13125550143".into(),
+            login: None,
             codec: sdp::Codec::Pcma,
             script: Script::parse(script).unwrap(),
             lines,

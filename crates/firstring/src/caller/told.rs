@@ -221,6 +221,7 @@ mod tests {
             target: sip::Uri::parse("sip:+13125550100@127.0.0.1").unwrap(),
             remote,
             from: String::new(),
+            login: None,
             codec: sip::sdp::Codec::Pcmu,
             script: Script::default(),
             lines: Lines::default(),

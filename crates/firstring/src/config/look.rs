@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use desk::business::{Person, Step};
 
 use super::{Config, Way, values};
+use crate::drill::{Proof, proofs};
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -67,7 +68,8 @@ pub fn look(config: &Config) -> Vec<Finding> {
     found.push(web_port(config.web.listen));
     found.push(sound_ports(config));
     found.extend(disk(&config.data_directory));
-    found.extend(config.trunks.iter().flat_map(trunk));
+    let proofs = proofs(&config.data_directory);
+    found.extend(config.trunks.iter().flat_map(|one| trunk(one, proofs.get(&one.name))));
     found.extend(people(config));
     found.extend(plans(config));
     found.extend(visits(config));
@@ -156,7 +158,7 @@ fn writable(directory: &Path) -> std::io::Result<()> {
     written.and(removed)
 }
 
-fn trunk(trunk: &super::TrunkSettings) -> Vec<Finding> {
+fn trunk(trunk: &super::TrunkSettings, proof: Option<&Proof>) -> Vec<Finding> {
     let about = format!("trunk {}", trunk.name);
     let registers = trunk.joining.as_ref().map(|joining| {
         let says = format!(
@@ -166,16 +168,30 @@ fn trunk(trunk: &super::TrunkSettings) -> Vec<Finding> {
         Finding::fine(about.clone(), says)
     });
     let misfits = super::carrier::misfits(trunk);
-    registers.into_iter().chain(misfits).chain([without_us(trunk, about)]).collect()
+    registers.into_iter().chain(misfits).chain([without_us(trunk, proof, about)]).collect()
 }
 
-fn without_us(trunk: &super::TrunkSettings, about: String) -> Finding {
-    match &trunk.without_us {
-        Some(words) => Finding::fine(about, format!("without this machine the carrier {words}")),
-        None => Finding::weak(
+/// A fallback that nobody has heard ring for so long may have gone meanwhile.
+const PROVED_LATELY: jiff::SignedDuration = jiff::SignedDuration::from_hours(24 * 180);
+
+fn without_us(trunk: &super::TrunkSettings, proof: Option<&Proof>, about: String) -> Finding {
+    let Some(words) = &trunk.without_us else {
+        return Finding::weak(
             about,
             "nobody wrote down what the carrier does when this machine is gone",
             "set up a fallback at the carrier, and write it into without_us",
+        );
+    };
+    let proved = proof.filter(|proof| jiff::Timestamp::now().duration_since(proof.at) < PROVED_LATELY);
+    match proved {
+        Some(proof) => {
+            let on = proof.at.strftime("%Y-%m-%d");
+            Finding::fine(about, format!("without this machine the carrier {words}, as was heard on {on}"))
+        }
+        None => Finding::weak(
+            about,
+            format!("without this machine the carrier {words}, but nobody has heard it lately"),
+            format!("while the desk runs: firstring drill outage --trunk {:?} -c FILE", trunk.name),
         ),
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
@@ -21,6 +21,7 @@ use crate::config::Joining;
 use crate::media_thread::{MediaThreads, Pulse, RingTap};
 use crate::shell::addresses::Sockets;
 use crate::shell::clock::Clock;
+use crate::shell::drilling::Absent;
 use crate::shell::hearing::{Ears, TAP};
 use crate::shell::inbox::{Inbox, Letter};
 use crate::shell::keeping::Keeper;
@@ -30,6 +31,7 @@ use crate::shell::saying::Sayings;
 use crate::shell::signalling::connection;
 use crate::shell::standing::Board;
 use crate::shell::telling::{self, Name};
+use crate::web::Drills;
 use crate::web::metrics::Metrics;
 use crate::web::refusals::Refusals;
 
@@ -94,6 +96,12 @@ pub struct Control {
     pub joining: BTreeMap<Arc<str>, Joining>,
     /// Where registrars were found, now or earlier, each with its trunk: packets from there are no stranger's.
     pub registrars: BTreeMap<IpAddr, Arc<str>>,
+    /// Where each trunk's registrar was found last.
+    pub registrars_at: BTreeMap<Arc<str>, sip::Targets<SocketAddr>>,
+    /// The drill that goes on, as the console knows it, and as this thread carries it out.
+    pub drills: Drills,
+    /// What is done about it.
+    pub absent: Option<Absent>,
     /// What makes our contacts unguessable.
     pub contact_secret: [u64; 2],
     /// When people who still talk are cut off, once the desk is to stop.
@@ -155,7 +163,8 @@ impl Control {
     fn next_wake(&self) -> Option<Duration> {
         let calls = self.exchange.poll_deadline().map(|deadline| deadline.at);
         let agent = self.agent.poll_deadline().map(|deadline| deadline.at);
-        calls.into_iter().chain(agent).chain(self.end_by).chain(self.over_by).min()
+        let drill = self.absent.as_ref().map(|absent| absent.until);
+        calls.into_iter().chain(agent).chain(self.end_by).chain(self.over_by).chain(drill).min()
     }
 
     pub(super) fn read_letters(&mut self) {
@@ -168,6 +177,7 @@ impl Control {
                     self.play();
                 }
                 Letter::Stop => self.stop(),
+                Letter::Drill => self.drill_changed(),
                 Letter::ProxyFound { trunk, targets } => self.reach_people(&trunk, &targets),
                 Letter::PersonFound { trunk, address, targets } => {
                     self.reach_address(&trunk, &address, &targets)
@@ -188,6 +198,9 @@ impl Control {
         if self.end_by.is_some_and(|at| at <= now.mono) {
             self.end_by = None;
             self.tell(Event::Closing(Closing::AtOnce));
+        }
+        if self.absent.as_ref().is_some_and(|absent| absent.until <= now.mono) {
+            self.end_drill();
         }
         if self.agent.poll_deadline().is_some_and(|deadline| deadline.at <= now.mono) {
             self.agent.handle_deadline(now.mono);

@@ -17,6 +17,8 @@ pub enum Letter {
     Rendered(crate::shell::saying::Rendered),
     /// The desk is to stop.
     Stop,
+    /// A drill was asked for, or ended.
+    Drill,
     /// Where a trunk's registrar is, for the first time or anew.
     RegistrarFound {
         /// The trunk.

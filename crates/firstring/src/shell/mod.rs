@@ -8,6 +8,7 @@ pub mod asking;
 pub mod calendars;
 pub mod clock;
 pub mod control;
+pub mod drilling;
 pub mod hearing;
 pub mod inbox;
 pub mod keeping;

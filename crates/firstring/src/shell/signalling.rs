@@ -53,6 +53,7 @@ impl Control {
     }
 
     pub(super) fn register(&mut self, trunk: &Arc<str>, targets: &sip::Targets<SocketAddr>) {
+        self.registrars_at.insert(Arc::clone(trunk), targets.clone());
         let Some(joining) = self.joining.get(trunk).cloned() else { return };
         for place in targets.iter() {
             self.registrars.insert(place.ip().to_canonical(), Arc::clone(trunk));
@@ -66,6 +67,13 @@ impl Control {
         });
         let registrar = registering::registrar(trunk, &joining, self.contact_secret, order);
         self.order_sip(sip::Order::Register(Box::new(registrar)));
+    }
+
+    /// After a while without: where the registrar was found last.
+    pub(super) fn register_again(&mut self, trunk: &Arc<str>) {
+        if let Some(targets) = self.registrars_at.get(trunk).cloned() {
+            self.register(trunk, &targets);
+        }
     }
 
     pub(super) fn reach_people(&mut self, trunk: &Arc<str>, targets: &sip::Targets<SocketAddr>) {
@@ -112,7 +120,7 @@ impl Control {
         }
     }
 
-    fn order_sip(&mut self, order: sip::Order) {
+    pub(super) fn order_sip(&mut self, order: sip::Order) {
         self.agent.handle(sip::Event::Order(order), self.clock.now().mono);
         self.drain();
     }
@@ -128,6 +136,9 @@ impl Control {
                 let trunk = self.registrars.get(&source).map(|trunk| &**trunk);
                 let because = not_let_in(source, trunk);
                 self.refusals.note(self.clock.now().wall, trunk, None, &because);
+            }
+            sip::Action::Tell(sip::Notice::Missed { trunk }) => {
+                self.drills.missed(&trunk, self.clock.now().wall);
             }
             sip::Action::Tell(sip::Notice::Registration(registration)) => {
                 self.board.registered(&registration)

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::shell::clock::Clock;
 use crate::shell::keeping::Keeper;
 use crate::shell::resolving::Lost;
-use crate::web::{Line, OpenNow, Registration, Standing, StoreHealth, Trunk};
+use crate::web::{Drills, Line, OpenNow, Registration, Standing, StoreHealth, Trunk};
 
 /// What changes from call to call.
 #[derive(Debug, Default)]
@@ -90,7 +90,13 @@ impl Board {
 }
 
 /// Everything the console shows of this moment.
-pub fn standing(config: &Config, clock: Clock, started: Timestamp, board: &Board) -> Standing {
+pub fn standing(
+    config: &Config,
+    clock: Clock,
+    started: Timestamp,
+    board: &Board,
+    drills: &Drills,
+) -> Standing {
     let store = board.store.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let mut troubles = Vec::new();
     if let Some(why) = &store.failing {
@@ -115,7 +121,14 @@ pub fn standing(config: &Config, clock: Clock, started: Timestamp, board: &Board
             ));
         }
     }
+    if let Some(drill) = drills.current() {
+        troubles.push(format!(
+            "a drill goes on: calls of trunk {} meet nobody until {}",
+            drill.trunk, drill.until
+        ));
+    }
     Standing {
+        now: clock.now().wall,
         started,
         calls_up: board.calls_up.load(Ordering::Relaxed),
         lines: lines(config, clock.now().wall),

@@ -1,12 +1,13 @@
 //! What the desk shows: calls, visits, messages and how it is doing, for the console and for programs.
 //!
-//! Everything here only looks. What is stored is read from the database beside the one who writes it; what is
+//! Everything here only looks, but for a [`drill`]. What is stored is read from the database beside the one who writes it; what is
 //! going on now comes from the rest of the house through a [`View`]. Nothing here decides anything about a call.
 //!
 //! Invariant: who is not allowed in sees nothing; every error is a problem (RFC 9457); no request waits for the
 //! disk on the threads that serve others.
 
 mod access;
+mod drill;
 mod live;
 pub mod metrics;
 mod now;
@@ -34,6 +35,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use access::Access;
+pub use drill::{Drill, Drills, Gone, Wanted};
 pub use live::Feed;
 pub use now::{Line, OpenNow, Registration, Standing, StoreHealth, Trunk};
 
@@ -61,6 +63,8 @@ pub struct View {
     pub live: Feed,
     /// How the desk stands at this moment; asked for each request, so it must be quick.
     pub standing: Arc<dyn Fn() -> Standing + Send + Sync>,
+    /// The drill that goes on.
+    pub drills: Drills,
     /// Calls that were turned away.
     pub refusals: Arc<Refusals>,
     /// What is counted.
@@ -134,8 +138,8 @@ fn router(view: View, access: Access, stopping: watch::Receiver<bool>) -> Router
 fn api() -> (Router<Desk>, utoipa::openapi::OpenApi) {
     let mut info = Info::new("Firstring", env!("CARGO_PKG_VERSION"));
     info.description = Some(
-        "What the desk knows about calls. Times are RFC 3339, numbers E.164, errors RFC 9457. Everything here only \
-         reads."
+        "What the desk knows about calls. Times are RFC 3339, numbers E.164, errors RFC 9457. Everything but a \
+         drill only reads."
             .to_string(),
     );
     let mut license = License::new("MIT OR Apache-2.0");
@@ -152,6 +156,7 @@ fn api() -> (Router<Desk>, utoipa::openapi::OpenApi) {
         .routes(routes!(now::trunks))
         .routes(routes!(now::refusals))
         .routes(routes!(now::health))
+        .routes(routes!(drill::drill, drill::begin_drill, drill::end_drill))
         .routes(routes!(live::events));
     let document = utoipa::openapi::OpenApiBuilder::new().info(info).build();
     OpenApiRouter::with_openapi(document)

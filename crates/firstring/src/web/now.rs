@@ -14,6 +14,8 @@ use super::refusals::Refusal;
 /// How the desk stands, as the rest of the house tells it.
 #[derive(Clone, Debug)]
 pub struct Standing {
+    /// When this was.
+    pub now: Timestamp,
     /// When the desk started.
     pub started: Timestamp,
     /// Calls at this moment.

@@ -119,6 +119,7 @@ fn message() -> Message {
 
 fn standing() -> Standing {
     Standing {
+        now: at(60),
         started: at(0),
         calls_up: 1,
         lines: vec![Line {
@@ -193,6 +194,7 @@ impl House {
             directory: self.home.path().to_path_buf(),
             live: Feed::of(self.live.clone()),
             standing: Arc::new(move || standing.clone()),
+            drills: Drills::new(|| {}),
             refusals: Arc::clone(&self.refusals),
             metrics: Arc::new(Metrics::default()),
         }
@@ -514,6 +516,7 @@ async fn the_description_names_every_page_and_every_page_answers() {
             "/api/v1/callbacks",
             "/api/v1/calls",
             "/api/v1/calls/{id}",
+            "/api/v1/drill",
             "/api/v1/events",
             "/api/v1/health",
             "/api/v1/lines",
@@ -563,4 +566,39 @@ async fn a_desk_that_stops_lets_go_of_its_port() {
     stop.send(()).unwrap();
     served.await.unwrap().unwrap();
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_drill_is_asked_for_once_and_ended_by_anybody_who_may_look() {
+    let (house, drills) = (House::new(), Drills::new(|| {}));
+    let access = || Access::decide("127.0.0.1:1".parse().unwrap(), None).unwrap();
+    let view = View { drills: drills.clone(), ..house.view() };
+    let ask = async |method: &str, body: &str| {
+        let (stop, stopping) = watch::channel(false);
+        let request =
+            Request::builder().method(method).uri("/api/v1/drill").header(header::HOST, "localhost");
+        let request =
+            request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body.to_string()));
+        let response = router(view.clone(), access(), stopping).oneshot(request.unwrap()).await.unwrap();
+        drop(stop);
+        (response.status().as_u16(), response.into_body().collect().await.unwrap().to_bytes())
+    };
+    let wanted = r#"{"trunk": "ma\"in", "how": "silent", "seconds": 60}"#;
+    for (method, body, status) in [
+        ("POST", "{}", 400),
+        ("POST", r#"{"trunk": "other", "how": "silent", "seconds": 60}"#, 404),
+        ("POST", r#"{"trunk": "ma\"in", "how": "silent", "seconds": 0}"#, 400),
+        ("POST", r#"{"trunk": "ma\"in", "how": "silent", "seconds": 181}"#, 400),
+        ("POST", r#"{"trunk": "ma\"in", "how": "unregistered", "seconds": 60}"#, 400),
+        ("POST", wanted, 200),
+        ("POST", wanted, 409),
+        ("GET", "", 200),
+        ("DELETE", "", 204),
+        ("DELETE", "", 204),
+        ("GET", "", 200),
+    ] {
+        let (got, answer) = ask(method, body).await;
+        assert_eq!(got, status, "{method} {body}: {answer:?}");
+    }
+    assert_eq!(drills.current(), None);
 }

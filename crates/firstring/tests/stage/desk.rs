@@ -73,6 +73,11 @@ impl Desk {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// As a power cut does it.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

@@ -103,9 +103,24 @@ impl Phone {
         (status, tag)
     }
 
+    /// Rings.
+    pub fn ring(&self, invite: &str, to_tag: &str) {
+        let text = self.reply("180 Ringing", invite, to_tag);
+        self.socket.send_to(format!("{text}Content-Length: 0\r\n\r\n").as_bytes(), self.desk).unwrap();
+    }
+
     /// Answers a request of the desk's.
     pub fn answer(&self, request: &str, to_tag: &str) {
-        let mut text = "SIP/2.0 200 OK\r\n".to_owned();
+        let text = self.reply("200 OK", request, to_tag);
+        let body = if request.starts_with("INVITE") { self.offer() } else { String::new() };
+        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        let text = format!("{text}{kind}Content-Length: {}\r\n\r\n{body}", body.len());
+        self.socket.send_to(text.as_bytes(), self.desk).unwrap();
+    }
+
+    /// A reply up to what tells of its body.
+    fn reply(&self, status: &str, request: &str, to_tag: &str) -> String {
+        let mut text = format!("SIP/2.0 {status}\r\n");
         for line in request.lines() {
             if ["Via:", "Record-Route:", "From:", "Call-ID:", "CSeq:"]
                 .iter()
@@ -116,11 +131,9 @@ impl Phone {
                 text += &format!("{line}{to_tag}\r\n");
             }
         }
-        let body = if request.starts_with("INVITE") { self.offer() } else { String::new() };
-        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
         let us = self.socket.local_addr().unwrap();
-        text += &format!("Contact: <sip:{us}>\r\n{kind}Content-Length: {}\r\n\r\n{body}", body.len());
-        self.socket.send_to(text.as_bytes(), self.desk).unwrap();
+        text += &format!("Contact: <sip:{us}>\r\n");
+        text
     }
 }
 

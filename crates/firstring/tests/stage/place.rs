@@ -92,6 +92,16 @@ impl Place {
         fs::write(self.file(), without).unwrap();
     }
 
+    /// Every call out goes through this port.
+    pub fn calls_through(&self, port: u16) {
+        let text = fs::read_to_string(self.file()).unwrap();
+        let proxied = text.replace(
+            &format!("outbound_proxy = \"127.0.0.1:{}\"", self.person),
+            &format!("outbound_proxy = \"127.0.0.1:{port}\""),
+        );
+        fs::write(self.file(), proxied).unwrap();
+    }
+
     /// People are called through a host whose name nobody knows.
     pub fn loses_its_proxy(&self) {
         let text = fs::read_to_string(self.file()).unwrap();

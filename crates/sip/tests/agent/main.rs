@@ -1,5 +1,6 @@
 //! One agent against a far end that says exactly what the test says, in virtual time.
 
+mod absence;
 mod answering;
 mod conformance;
 mod connections;

@@ -1,0 +1,229 @@
+//! What callers meet when the desk is gone: a carrier that fails over, the drill that proves it, and the drill's own manners.
+//!
+//! Kamailio is the carrier; it gives a silent machine up after two seconds and then calls a fallback phone. The seconds
+//! until that phone rings stand in `docs/operating.md`.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod stage;
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use stage::desk::{Desk, TOKEN, signal};
+use stage::office::TOKEN_IS_IN;
+use stage::phone::Phone;
+use stage::place::{Place, json_lines};
+use stage::waiting::{free_port, wait_until};
+use stage::{CALLER, FIRSTRING, LINE};
+
+const CONFIGURATION: &str = include_str!("scripts/dispatcher.cfg");
+const PASSWORD: &str = "correct horse";
+/// Where Debian puts kamailio's modules, whatever the processor.
+const MODULES: [&str; 3] = [
+    "/usr/lib/x86_64-linux-gnu/kamailio/modules/",
+    "/usr/lib/aarch64-linux-gnu/kamailio/modules/",
+    "/usr/lib/kamailio/modules/",
+];
+
+#[test]
+fn the_drill_proves_that_a_fallback_rings_and_the_desk_is_back_afterwards() {
+    let Some(carrier) = Carrier::of_addresses() else { return };
+    let desk = carrier.place.open();
+    for (how, at_least) in [("busy", 0.0), ("unavailable", 0.0), ("silent", 1.0)] {
+        let shown = carrier.drill(how);
+        assert!(shown["proved"] == true, "{shown}");
+        let (missed, rang) = (shown["missed_s"].as_f64().unwrap(), shown["rang_s"].as_f64().unwrap());
+        assert!(rang >= missed && rang >= at_least, "{shown}");
+        eprintln!("| {how} | {rang:.2} s |");
+        assert_eq!(desk.json("/api/v1/health")["status"], "well", "the drill is over");
+        carrier.is_answered_by_the_desk();
+    }
+    let proofs: Value =
+        serde_json::from_slice(&fs::read(carrier.place.data().join("drills.json")).unwrap()).unwrap();
+    assert_eq!(proofs["main"]["how"], "silent", "{proofs}");
+}
+
+#[test]
+fn a_contact_taken_back_for_the_drill_is_there_again_afterwards() {
+    let Some(carrier) = Carrier::of_accounts() else { return };
+    let desk = carrier.place.open();
+    stands(&desk, "registered");
+    let shown = carrier.drill("unregistered");
+    assert!(shown["proved"] == true && shown["missed_s"].is_null(), "{shown}");
+    eprintln!("| unregistered | {:.2} s |", shown["rang_s"].as_f64().unwrap());
+    stands(&desk, "registered");
+    carrier.is_answered_by_the_desk();
+}
+
+#[test]
+fn a_desk_that_is_killed_or_hangs_leaves_its_callers_to_the_fallback() {
+    let Some(carrier) = Carrier::of_addresses() else { return };
+    let desk = carrier.place.open();
+    carrier.is_answered_by_the_desk();
+    signal("STOP", desk.pid());
+    let hung = carrier.is_answered_by_the_fallback();
+    signal("CONT", desk.pid());
+    desk.kill();
+    let killed = carrier.is_answered_by_the_fallback();
+    eprintln!("| stopped | {hung:.2} s |\n| kill -9 | {killed:.2} s |");
+}
+
+#[test]
+fn a_drill_without_a_fallback_says_that_callers_reach_nobody() {
+    let Some(mut carrier) = Carrier::of_addresses() else { return };
+    let _desk = carrier.place.open();
+    carrier.fallback = None;
+    let output = carrier.drilled("busy", "6");
+    let told = json_lines(&output);
+    assert_eq!(output.status.code(), Some(1), "{told:?}");
+    assert_eq!((&told[0]["proved"], &told[1]["proved"]), (&Value::Bool(false), &Value::Bool(false)));
+    let says = told[0]["says"].as_str().unwrap();
+    assert!(
+        says.starts_with("nothing rang within 6 s, so callers reach nobody when this machine is gone"),
+        "{says}"
+    );
+}
+
+#[test]
+fn a_drill_of_a_desk_that_does_not_run_says_so() {
+    let Some(carrier) = Carrier::of_addresses() else { return };
+    let output = carrier.drilled("silent", "5");
+    assert_eq!(output.status.code(), Some(3));
+    let says = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(says.contains("no desk runs with this configuration"), "{says}");
+}
+
+/// Kamailio before the desk and a fallback phone. It ends when dropped.
+struct Carrier {
+    place: Place,
+    port: u16,
+    child: Child,
+    /// The phone that rings when the desk is gone; somebody picks it up.
+    fallback: Option<u16>,
+}
+
+impl Carrier {
+    /// One that knows the desk by its address.
+    fn of_addresses() -> Option<Carrier> {
+        Carrier::open(0, |_, _| {})
+    }
+
+    /// One at which the desk registers.
+    fn of_accounts() -> Option<Carrier> {
+        Carrier::open(1, |place, port| place.registers(port, PASSWORD))
+    }
+
+    /// Says so and gives nothing on a machine without kamailio.
+    fn open(registers: u8, prepare: impl Fn(&Place, u16)) -> Option<Carrier> {
+        let found = MODULES.into_iter().find(|path| Path::new(path).join("dispatcher.so").exists());
+        let Some(modules) = found else {
+            eprintln!("skipped: no kamailio; apt install kamailio");
+            return None;
+        };
+        let (place, port, fallback) = (Place::new(), free_port(), free_port());
+        prepare(&place, port);
+        place.calls_through(port);
+        place.bring_prompts();
+        let file = |name: &str| place.folder().join(name);
+        let targets = format!("1 sip:127.0.0.1:{} 0 10\n1 sip:127.0.0.1:{fallback} 0 5\n", place.sip);
+        fs::write(file("targets"), targets).unwrap();
+        let filled = CONFIGURATION
+            .replace("PORT", &port.to_string())
+            .replace("LINE", LINE)
+            .replace("FALLBACK", &fallback.to_string())
+            .replace("REGISTERS", &registers.to_string())
+            .replace("TARGETS", file("targets").to_str().unwrap())
+            .replace("MODULES", modules)
+            .replace("CONTROL", file("control").to_str().unwrap());
+        fs::write(file("dispatcher.cfg"), filled).unwrap();
+        let child = Command::new("kamailio")
+            .args(["-DD", "-E", "-m", "32", "-M", "4", "-f"])
+            .arg(file("dispatcher.cfg"))
+            .arg("-Y")
+            .arg(place.folder())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(file("dispatcher.log")).unwrap())
+            .spawn()
+            .unwrap();
+        wait_until("kamailio is up", Duration::from_secs(20), || is_up(&file("control")).then_some(()));
+        Some(Carrier { place, port, child, fallback: Some(fallback) })
+    }
+
+    /// What the drill shows of the one trunk, while somebody picks the fallback phone up.
+    fn drill(&self, how: &str) -> Value {
+        let output = self.drilled(how, "20");
+        let told = json_lines(&output);
+        assert!(output.status.success(), "{told:?} {}", String::from_utf8_lossy(&output.stderr));
+        told[0].clone()
+    }
+
+    fn drilled(&self, how: &str, wait: &str) -> Output {
+        let picks_up = self.fallback.map(|port| self.picks_up(port));
+        let output = Command::new(FIRSTRING)
+            .args(["--json", "drill", "outage", "--how", how, "--wait", wait, "-c"])
+            .arg(self.place.file())
+            .env(TOKEN_IS_IN, TOKEN)
+            .output()
+            .unwrap();
+        if let Some(person) = picks_up.filter(|_| output.status.success()) {
+            person.join().unwrap();
+        }
+        output
+    }
+
+    /// The fallback phone rings, is picked up, and put down again.
+    fn picks_up(&self, port: u16) -> std::thread::JoinHandle<()> {
+        let mut phone = Phone::at([127, 0, 0, 1], port, &self.place).behind(self.port);
+        std::thread::spawn(move || {
+            let within = Duration::from_secs(30);
+            let Some(invite) = phone.receives(within, |message| message.starts_with("INVITE")) else {
+                return;
+            };
+            phone.ring(&invite, ";tag=fallback");
+            phone.answer(&invite, ";tag=fallback");
+            if let Some(bye) = phone.receives(within, |message| message.starts_with("BYE")) {
+                phone.answer(&bye, "");
+            }
+        })
+    }
+
+    fn is_answered_by_the_desk(&self) {
+        let heard = self.place.call_over(self.port, CALLER, "wait 300ms\nhang up").result();
+        assert!(heard["answer_ms"].as_f64().unwrap() < 1_500.0, "{heard}");
+    }
+
+    /// Seconds from the caller's INVITE until the fallback answered.
+    fn is_answered_by_the_fallback(&self) -> f64 {
+        let person = self.picks_up(self.fallback.unwrap());
+        let heard = self.place.call_over(self.port, CALLER, "wait 300ms\nhang up").result();
+        person.join().unwrap();
+        let seconds = heard["answer_ms"].as_f64().unwrap() / 1_000.0;
+        assert!(seconds >= 1.5, "the desk was not tried: {heard}");
+        seconds
+    }
+}
+
+fn is_up(control: &Path) -> bool {
+    let socket = format!("unix:{}", control.display());
+    Command::new("kamcmd").args(["-s", &socket, "core.uptime"]).output().unwrap().status.success()
+}
+
+/// Waits until the one trunk's registration stands like this.
+fn stands(desk: &Desk, wanted: &str) {
+    wait_until(&format!("the trunk is {wanted}"), Duration::from_secs(40), || {
+        (desk.json("/api/v1/trunks")["items"][0]["registration"]["state"] == wanted).then_some(())
+    });
+}
+
+impl Drop for Carrier {
+    fn drop(&mut self) {
+        // Its children end with it when it is asked to, and not when it is killed.
+        signal("TERM", self.child.id());
+        let _ = self.child.wait();
+    }
+}
