@@ -28,7 +28,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
 use crate::caller::{self, Happening, Phone, PhonePlan, Plan, Report, Script};
-use crate::config::{Advertise, Config, Target};
+use crate::config::{Advertise, Config, Listen, Target};
 use crate::progress;
 use crate::run::{self, Desk};
 use crate::shell::clock::Clock;
@@ -125,8 +125,11 @@ fn config(directory: &Path, phone: &Phone) -> anyhow::Result<Config> {
     config.data_directory = directory.join("data");
     for trunk in &mut config.trunks {
         trunk.accept_from = vec![HOME.into()];
-        trunk.outbound_proxy =
-            Some(Target { host: phone.address.ip().to_string(), port: Some(phone.address.port()) });
+        trunk.outbound_proxy = Some(Target {
+            host: phone.address.ip().to_string(),
+            port: Some(phone.address.port()),
+            transport: sip::Transport::Udp,
+        });
     }
     // Whoever is on call has the one telephone there is.
     for person in Arc::make_mut(&mut config.business).people.values_mut() {
@@ -138,8 +141,8 @@ fn config(directory: &Path, phone: &Phone) -> anyhow::Result<Config> {
     Ok(config)
 }
 
-fn free_port() -> io::Result<SocketAddr> {
-    UdpSocket::bind((HOME, 0))?.local_addr()
+fn free_port() -> io::Result<Listen> {
+    Ok(Listen { transport: sip::Transport::Udp, address: UdpSocket::bind((HOME, 0))?.local_addr()? })
 }
 
 async fn person(place: &Place) -> anyhow::Result<Phone> {
@@ -161,7 +164,7 @@ struct Seen {
 
 /// Places the call and shows it while it happens. `None` if it was stopped before the desk had it.
 async fn show_call(desk: &Desk, config: &Config, json: bool) -> anyhow::Result<Option<Seen>> {
-    let address = *desk.listening.first().context("the desk listens nowhere")?;
+    let address = desk.listening.first().context("the desk listens nowhere")?.address;
     let script = Script::parse(CALL)?;
     let speaker = LocalSpeaker::start(WorkerCommand::this_program()?);
     let plan = Plan {
@@ -340,7 +343,7 @@ fn record_gaps(record: &Record) -> Vec<u64> {
 
 /// Stays up for whoever dials, and shows their calls.
 async fn stay(desk: &Desk, json: bool) -> anyhow::Result<()> {
-    let address = *desk.listening.first().context("the desk listens nowhere")?;
+    let address = desk.listening.first().context("the desk listens nowhere")?.address;
     let console = desk.console;
     if json {
         let uri = format!("sip:{LINE}@{address}");
@@ -383,7 +386,7 @@ mod tests {
         let config = config(Path::new("/nowhere"), &phone).unwrap();
         assert_eq!(config.business.name, "Rivera Plumbing");
         assert!(config.business.lines.keys().any(|line| line.to_string() == LINE));
-        assert!(config.sip.listen.iter().all(|listen| listen.ip() == HOME));
+        assert!(config.sip.listen.iter().all(|listen| listen.address.ip() == HOME));
         assert!(config.trunks.iter().all(|trunk| trunk.accept_from == [HOME.into()]));
         assert!(config.data_directory.starts_with("/nowhere"));
     }

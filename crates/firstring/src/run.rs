@@ -33,11 +33,12 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, oneshot};
 
-use crate::config::{Advertise, Config, Joining, TrunkSettings};
+use crate::config::{Advertise, Config, Joining, Listen, TrunkSettings};
 use crate::media_thread::{self, MediaThreads};
 use crate::shell::addresses::Sockets;
 use crate::shell::calendars;
 use crate::shell::clock::Clock;
+use crate::shell::connections::Connections;
 use crate::shell::control::{Control, WAKER};
 use crate::shell::hearing::Ears;
 use crate::shell::inbox::{Inbox, Letter};
@@ -62,7 +63,7 @@ pub struct Desk {
     /// Where the console is shown.
     pub console: SocketAddr,
     /// Where SIP is received.
-    pub listening: Vec<SocketAddr>,
+    pub listening: Vec<Listen>,
     inbox: Inbox,
     control: Option<JoinHandle<io::Result<()>>>,
     end_of_web: oneshot::Sender<()>,
@@ -86,7 +87,12 @@ impl Desk {
             Advertise::Auto => None,
             Advertise::Address(address) => Some(address),
         };
-        let sockets = Sockets::bind(&config.sip.listen, public, poll.registry())?;
+        let mut sockets = Sockets::bind(&config.sip.listen, public, poll.registry())?;
+        let runtime = Handle::current();
+        let first = sockets.len();
+        let connections =
+            Connections::bind(&config.sip.listen, first, poll.registry(), runtime.clone(), inbox.clone())?;
+        sockets.know(connections.listening());
         let listener = bind_console(config.web.listen).await?;
         let console = listener.local_addr()?;
         let keeper = open_store(&config.data_directory, clock, &inbox)?;
@@ -98,7 +104,6 @@ impl Desk {
         let changed = inbox.clone();
         let drills = web::Drills::new(move || changed.post(Letter::Drill));
         let (refusals, metrics) = (Arc::<Refusals>::default(), Arc::<Metrics>::default());
-        let runtime = Handle::current();
         calendars::watch(config, &inbox);
         calendars::forget_old(config, clock, &inbox);
         registering::watch(config, &inbox, &board.lost());
@@ -135,6 +140,7 @@ impl Desk {
             sound_is_late: false,
             opening: BTreeMap::new(),
             sockets,
+            connections,
         };
         let listening = control.sockets.listening().collect();
         let control = std::thread::Builder::new().name("control".to_string()).spawn(move || control.run())?;
@@ -399,7 +405,7 @@ fn agent_setup(config: &Config, sockets: &Sockets) -> anyhow::Result<sip::Setup>
         peers,
         limits: sip::Limits::default(),
         advertised: sockets.advertised(),
-        tcp: Vec::new(),
+        tcp: sockets.tcp(),
     })
 }
 

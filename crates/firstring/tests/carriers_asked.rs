@@ -1,8 +1,9 @@
-//! What `check` says of carriers: real datagrams on loopback, and what the carrier got to read.
+//! What `check` says of carriers: real datagrams and connections on loopback, and what the carrier got to read.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::net::{SocketAddr, UdpSocket};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -55,6 +56,37 @@ fn a_name_not_found_and_a_closed_port_may_pass_and_say_what_to_check() {
     let says = format!("the machine at {closed} says that nothing listens there now");
     assert!(said(&found, "trunk t1").contains(&weak(says)), "{found:?}");
     assert_eq!(code, Some(0), "a desk answers meanwhile, and goes on looking");
+}
+
+#[test]
+fn a_carrier_is_asked_over_the_transport_of_its_trunk() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let carrier = listener.local_addr().unwrap();
+    let asked = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let (mut request, mut buffer) = (String::new(), [0; 4_096]);
+        while !request.ends_with("\r\n\r\n") {
+            let length = stream.read(&mut buffer).unwrap();
+            request += std::str::from_utf8(&buffer[..length]).unwrap();
+        }
+        // Its answer comes in two parts, and after a line end.
+        let answer = format!("\r\n{}", answer(&request, "200 OK"));
+        for part in answer.as_bytes().chunks(60) {
+            stream.write_all(part).unwrap();
+        }
+        request
+    });
+    let trunk = format!("transport = \"tcp\"\n{}", calling(&carrier.to_string()));
+    let (code, found) = check(&[trunk], &[]);
+    let (weight, says) = said(&found, "trunk t0").pop().unwrap();
+    assert!(weight == "fine" && says.starts_with(&format!("{carrier} answers, 200 after ")), "{says}");
+    assert_eq!(code, Some(0));
+    let request = asked.join().unwrap();
+    assert!(request.contains("\r\nVia: SIP/2.0/TCP 127.0.0.1:"), "{request}");
+
+    let (_, found) = check(&[format!("transport = \"tcp\"\n{}", calling(&carrier.to_string()))], &[]);
+    let says = format!("the machine at {carrier} says that nothing listens there now");
+    assert_eq!(said(&found, "trunk t0").pop().unwrap(), ("weak".to_string(), says));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What comes out of an agent: datagrams and notices.
+//! What comes out of an agent: messages and notices.
 
 mod diversion;
 

@@ -33,8 +33,8 @@ pub(super) fn accept_from(form: &TrunkForm, at: &At, reading: &mut Reading<'_>) 
 }
 
 /// Where the carrier takes calls, if it is the same host for everybody.
-pub(super) fn host(carrier: Carrier) -> Option<Target> {
-    values::target(carrier.preset().host?).ok()
+pub(super) fn host(carrier: Carrier, transport: sip::Transport) -> Option<Target> {
+    values::target_over(carrier.preset().host?, transport).ok()
 }
 
 /// How calls over the trunk are written and refused.

@@ -111,9 +111,10 @@ impl Trade {
     "tls": "SIP over TLS is not available yet; listen on udp: works",
 }))]
 pub struct SipForm {
-    /// Where SIP is received: `udp:ADDRESS:PORT`, at most 8. The trunk must send its calls there.
+    /// Where SIP is received: `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`, at most 8. The trunk must send its calls there. An
+    /// IPv6 address like `udp:[::]:5060` takes no IPv4. With `tcp:`, requests too long for one datagram go over TCP.
     #[serde(default = "sip_listen")]
-    #[schemars(example = ["udp:0.0.0.0:5060"])]
+    #[schemars(example = ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"])]
     pub listen: Vec<String>,
     /// The address other machines are told to send sound to: `auto` for this machine's own, or the public address in
     /// front of it. A wrong one means callers hear nothing.
@@ -183,7 +184,6 @@ impl Default for DataForm {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("x-later" = {
-    "transport": "only udp is available yet; leave this out",
     "media": "encrypted sound is not available yet; leave this out",
 }))]
 pub struct TrunkForm {
@@ -217,6 +217,11 @@ pub struct TrunkForm {
     #[serde(default = "four")]
     #[schemars(range(min = 1, max = 10_000), example = 4)]
     pub channels: u32,
+    /// How registration, and calls to people, travel to this trunk: `udp` or `tcp`. Calls of the trunk come by whatever it
+    /// uses and `sip.listen` names.
+    #[serde(default)]
+    #[schemars(example = &"udp")]
+    pub transport: TransportForm,
     /// Where all calls to people are sent, and registration goes through: `HOST` or `HOST:PORT`. Without it numbers and
     /// extensions are called at the registrar or where the carrier takes calls, and SIP addresses at their own hosts.
     #[schemars(example = &"sip.example.com:5060")]
@@ -233,6 +238,27 @@ pub struct TrunkForm {
     /// What the carrier does when this machine is gone, in your words; shown with every check.
     #[schemars(example = &"forwards to +13125550143")]
     pub without_us: Option<String>,
+}
+
+/// How requests travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(extend("x-later" = ["tls"]))]
+pub enum TransportForm {
+    /// Datagrams.
+    #[default]
+    Udp,
+    /// A connection.
+    Tcp,
+}
+
+impl From<TransportForm> for sip::Transport {
+    fn from(form: TransportForm) -> sip::Transport {
+        match form {
+            TransportForm::Udp => sip::Transport::Udp,
+            TransportForm::Tcp => sip::Transport::Tcp,
+        }
+    }
 }
 
 /// A carrier or telephone system whose ways are known.

@@ -100,10 +100,11 @@ pub(super) fn joining(form: &TrunkForm, at: &At, reading: &mut Reading<'_>) -> O
             return None;
         }
     };
-    let registrar = reading.taken(values::target(host), &at.key(key))?;
+    let over = |host| values::target_over(host, form.transport.into());
+    let registrar = reading.taken(over(host), &at.key(key))?;
     let proxy = match form.outbound_proxy.as_deref().or(preset.proxy) {
         // What is wrong with it is told where calls to people are read.
-        Some(proxy) => Some(values::target(proxy).ok()?).filter(|proxy| *proxy != registrar),
+        Some(proxy) => Some(over(proxy).ok()?).filter(|proxy| *proxy != registrar),
         None => None,
     };
     let domain = match &form.domain {

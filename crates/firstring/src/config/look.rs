@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 
 use desk::business::{Person, Step};
 
-use super::{Config, Way, values};
+use sip::Transport;
+
+use super::{Config, Listen, Way, values};
 use crate::drill::{Proof, proofs};
 
 /// How much a finding matters.
@@ -64,7 +66,7 @@ impl Finding {
 /// writes and removes one small file in the data directory.
 pub fn look(config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
-    found.extend(config.sip.listen.iter().map(|address| sip_port(*address)));
+    found.extend(config.sip.listen.iter().map(|listen| sip_port(*listen)));
     found.push(web_port(config.web.listen));
     found.push(sound_ports(config));
     found.extend(disk(&config.data_directory));
@@ -77,10 +79,14 @@ pub fn look(config: &Config) -> Vec<Finding> {
     found
 }
 
-fn sip_port(address: SocketAddr) -> Finding {
-    let about = format!("udp:{address}");
-    match UdpSocket::bind(address) {
-        Ok(_) => Finding::fine(about, "calls can be received here"),
+fn sip_port(Listen { transport, address }: Listen) -> Finding {
+    let about = format!("{transport}:{address}");
+    let bound = match transport {
+        Transport::Udp => UdpSocket::bind(address).map(drop),
+        Transport::Tcp | Transport::Tls => TcpListener::bind(address).map(drop),
+    };
+    match bound {
+        Ok(()) => Finding::fine(about, "calls can be received here"),
         Err(error) => Finding::broken(
             about,
             format!("no call can be received here: {}", values::plain(&error)),

@@ -224,7 +224,8 @@ impl Reading<'_> {
     fn trunk(&mut self, form: &TrunkForm, at: &At) -> TrunkSettings {
         let login = joining::login(form, at, self);
         let joining = joining::joining(form, at, self);
-        let target = form.outbound_proxy.as_deref().map(values::target);
+        let over = |host| values::target_over(host, form.transport.into());
+        let target = form.outbound_proxy.as_deref().map(over);
         let target = target.and_then(|read| self.taken(read, &at.key("outbound_proxy")));
         TrunkSettings {
             name: form.name.clone(),
@@ -232,7 +233,7 @@ impl Reading<'_> {
             accept_from: carrier::accept_from(form, at, self),
             channels: form.channels,
             outbound_proxy: target,
-            host: carrier::host(form.carrier),
+            host: carrier::host(form.carrier, form.transport.into()),
             habits: carrier::habits(form, at, self),
             login,
             joining,

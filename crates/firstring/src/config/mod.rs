@@ -51,7 +51,7 @@ pub use reach::{hosts, reach, unasked};
 pub use reference::{example, reference, schema};
 pub use refusal::{Refusal, Refusals};
 use values::Secrets;
-pub use values::{Advertise, Target};
+pub use values::{Advertise, Listen, Target};
 pub use way::Way;
 
 /// Everything one configuration file says, read and held against each other.
@@ -78,8 +78,8 @@ pub struct Config {
 /// Where calls arrive on this machine.
 #[derive(Clone, Debug)]
 pub struct SipSettings {
-    /// UDP addresses SIP is received on; at least one.
-    pub listen: Vec<SocketAddr>,
+    /// Where SIP is received; at least one.
+    pub listen: Vec<Listen>,
     /// What other machines are told.
     pub advertise: Advertise,
     /// UDP ports for sound; at least two.

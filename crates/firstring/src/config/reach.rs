@@ -1,8 +1,8 @@
 //! The part of `check` that asks carriers whether they are there, by OPTIONS (RFC 3261 section 11).
 //!
 //! Asked are the hosts a desk of this configuration sends to: the outbound proxy of each trunk, its registrar where
-//! no proxy stands before it, and people at SIP addresses of their own. It asks from the address the desk would use, and from another port, because the desk's own
-//! may be in use. Whether a password is right shows only when the desk runs.
+//! no proxy stands before it, and people at SIP addresses of their own. It asks from the address and over the transport the desk would use, and from another port, because
+//! the desk's own may be in use. Whether a password is right shows only when the desk runs.
 //!
 //! Invariant: nothing but OPTIONS is sent, and no account is known here, so no password can be.
 
@@ -13,10 +13,13 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
-use tokio::net::UdpSocket;
+use sip::Transport;
+use sip::stream::{Piece, READ_AT_ONCE, Stream};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::time::timeout;
 
-use super::{Config, Finding, Target, TrunkSettings, values};
+use super::{Config, Finding, Listen, Target, TrunkSettings, values};
 use crate::run::seed;
 use crate::shell::resolving::Resolver;
 
@@ -89,7 +92,7 @@ pub fn unasked(config: &Config) -> Option<Finding> {
     })
 }
 
-async fn ask(about: String, host: Target, listen: &[SocketAddr], resolver: &Resolver) -> Finding {
+async fn ask(about: String, host: Target, listen: &[Listen], resolver: &Resolver) -> Finding {
     let began = Instant::now();
     let Some(found) = look_up(&host, resolver).await else {
         // It may be found later: a desk goes on looking, and answers meanwhile.
@@ -119,8 +122,8 @@ async fn look_up(host: &Target, resolver: &Resolver) -> Option<Vec<SocketAddr>> 
 }
 
 /// Our side of the way there, as the desk chooses it: the first listening address of the same family.
-fn facing(listen: &[SocketAddr], remote: SocketAddr) -> Option<IpAddr> {
-    listen.iter().find(|ours| ours.is_ipv4() == remote.is_ipv4()).map(SocketAddr::ip)
+fn facing(listen: &[Listen], remote: SocketAddr) -> Option<IpAddr> {
+    listen.iter().map(|ours| ours.address.ip()).find(|ours| ours.is_ipv4() == remote.is_ipv4())
 }
 
 /// Asks every address at once; the first answer counts, else what tells most.
@@ -151,24 +154,22 @@ async fn best_of(host: &Target, paths: Vec<(IpAddr, SocketAddr)>, patience: Dura
 
 /// Asks one address until it answers. Errors are those of the socket; a closed port is `ConnectionRefused`.
 async fn question(host: &Target, ours: IpAddr, remote: SocketAddr) -> io::Result<Reply> {
-    let socket = UdpSocket::bind((ours, 0)).await?;
-    socket.connect(remote).await?;
-    let path = sip::Path::udp(socket.local_addr()?, remote);
+    let began = Instant::now();
+    let (mut way, local) = Way::to(host.transport, ours, remote).await?;
+    let path = sip::Path::over(host.transport, local, remote);
     let target = sip::Uri::parse(&format!("sip:{host}")).map_err(io::Error::other)?;
     let product = concat!("Firstring/", env!("CARGO_PKG_VERSION")).to_string();
     let mut agent = sip::Agent::new(sip::Setup { product, ..sip::Setup::default() }, seed());
-    let began = Instant::now();
     let probe = sip::Order::Probe { name: "check".into(), target, path };
     agent.handle(sip::Event::Order(probe), Duration::ZERO);
-    let mut buffer = vec![0; LONGEST];
     loop {
-        if let Some(status) = carry_out(&mut agent, &socket).await? {
+        if let Some(status) = carry_out(&mut agent, &mut way).await? {
             return Ok(status.map_or(Reply::Silent, |status| Reply::Answered(status, began.elapsed())));
         }
         let due = agent.poll_deadline().map_or(PATIENCE, |deadline| deadline.at);
-        match timeout(due.saturating_sub(began.elapsed()), socket.recv(&mut buffer)).await {
-            Ok(length) => {
-                let bytes = buffer[..length?].to_vec();
+        match timeout(due.saturating_sub(began.elapsed()), way.receive()).await {
+            Ok(bytes) => {
+                let bytes = bytes?;
                 agent.handle(sip::Event::Received { path, bytes }, began.elapsed());
             }
             Err(_) => agent.handle_deadline(began.elapsed()),
@@ -177,16 +178,68 @@ async fn question(host: &Target, ours: IpAddr, remote: SocketAddr) -> io::Result
 }
 
 /// Does what the agent wants; gives what it was told once that is known.
-async fn carry_out(agent: &mut sip::Agent, socket: &UdpSocket) -> io::Result<Option<Option<u16>>> {
+async fn carry_out(agent: &mut sip::Agent, way: &mut Way) -> io::Result<Option<Option<u16>>> {
     while let Some(action) = agent.poll_action() {
         match action {
-            sip::Action::Send { path: _, bytes } => drop(socket.send(&bytes).await?),
+            sip::Action::Send { path: _, bytes } => way.send(&bytes).await?,
             sip::Action::Tell(sip::Notice::Probed { name: _, status }) => return Ok(Some(status)),
             // Nobody is let in here, and nothing else was ordered.
             sip::Action::Tell(_) => {}
         }
     }
     Ok(None)
+}
+
+/// The way to one address and back.
+enum Way {
+    Datagrams(UdpSocket, Vec<u8>),
+    Connection(TcpStream, Stream, Vec<u8>),
+}
+
+impl Way {
+    /// Opens it, and says where it begins.
+    async fn to(transport: Transport, ours: IpAddr, remote: SocketAddr) -> io::Result<(Way, SocketAddr)> {
+        if transport == Transport::Udp {
+            let socket = UdpSocket::bind((ours, 0)).await?;
+            socket.connect(remote).await?;
+            let local = socket.local_addr()?;
+            return Ok((Way::Datagrams(socket, vec![0; LONGEST]), local));
+        }
+        let socket = if remote.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.bind((ours, 0).into())?;
+        let stream = socket.connect(remote).await?;
+        let local = stream.local_addr()?;
+        Ok((Way::Connection(stream, Stream::new(), vec![0; READ_AT_ONCE]), local))
+    }
+
+    async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Way::Datagrams(socket, _) => socket.send(bytes).await.map(drop),
+            Way::Connection(stream, ..) => stream.write_all(bytes).await,
+        }
+    }
+
+    /// The next message. Waiting for it may be broken off.
+    async fn receive(&mut self) -> io::Result<Vec<u8>> {
+        match self {
+            Way::Datagrams(socket, buffer) => {
+                let length = socket.recv(buffer).await?;
+                Ok(buffer[..length].to_vec())
+            }
+            Way::Connection(stream, said, buffer) => loop {
+                while let Some(piece) = said.poll().map_err(io::Error::other)? {
+                    if let Piece::Message(bytes) = piece {
+                        return Ok(bytes);
+                    }
+                }
+                let length = stream.read(buffer).await?;
+                if length == 0 {
+                    return Err(io::ErrorKind::ConnectionReset.into());
+                }
+                said.put(&buffer[..length]);
+            },
+        }
+    }
 }
 
 fn told(about: String, host: &Target, reply: Reply) -> Finding {
@@ -200,13 +253,23 @@ fn told(about: String, host: &Target, reply: Reply) -> Finding {
                 "{host} did not answer within {} s; some carriers do not answer OPTIONS from a port they do not know",
                 PATIENCE.as_secs()
             ),
-            "check its name and port, and that the firewall lets UDP out and its answers in",
+            match host.transport {
+                Transport::Udp => {
+                    "check its name and port, and that the firewall lets UDP out and its answers in"
+                }
+                Transport::Tcp | Transport::Tls => {
+                    "check its name and port, and that the firewall lets connections out"
+                }
+            },
         ),
         // A far program that is down for now is no fault of this configuration.
         Reply::Closed => Finding::weak(
             about,
             format!("the machine at {host} says that nothing listens there now"),
-            "check its name and port, and that it takes SIP over UDP",
+            format!(
+                "check its name and port, and that it takes SIP over {}",
+                host.transport.to_string().to_uppercase()
+            ),
         ),
         Reply::Unsendable(ours, error) => Finding::broken(
             about,
@@ -236,10 +299,11 @@ mod tests {
 
     #[test]
     fn a_carrier_is_asked_from_an_address_of_its_own_family() {
-        let listen: Vec<SocketAddr> = ["0.0.0.0:5060", "[::1]:5060"].map(|one| one.parse().unwrap()).into();
+        let listen: Vec<Listen> =
+            ["udp:0.0.0.0:5060", "tcp:[::1]:5060"].map(|one| values::sip_listen(one).unwrap()).into();
         let far = |text: &str| text.parse::<SocketAddr>().unwrap();
-        assert_eq!(facing(&listen, far("192.0.2.10:5060")), Some(listen[0].ip()));
-        assert_eq!(facing(&listen, far("[2001:db8::1]:5060")), Some(listen[1].ip()));
+        assert_eq!(facing(&listen, far("192.0.2.10:5060")), Some(listen[0].address.ip()));
+        assert_eq!(facing(&listen, far("[2001:db8::1]:5060")), Some(listen[1].address.ip()));
         assert_eq!(facing(&listen[..1], far("[2001:db8::1]:5060")), None);
     }
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use sip::Transport;
 
 /// What is wrong with a value, and what would be right.
 pub(super) type Says = String;
@@ -59,18 +60,38 @@ pub(super) fn duration_within(text: &str, least: &str, most: &str) -> Result<Dur
     }
 }
 
+/// A place where SIP is received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// How.
+    pub transport: Transport,
+    /// The address and port; IPv6 addresses take no IPv4.
+    pub address: SocketAddr,
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.transport, self.address)
+    }
+}
+
 /// Where SIP is received: `udp:0.0.0.0:5060`.
-pub(super) fn sip_listen(text: &str) -> Result<SocketAddr, Says> {
+pub(super) fn sip_listen(text: &str) -> Result<Listen, Says> {
     let Some((transport, address)) = text.split_once(':') else {
         return Err(format!("{text:?} is no place to listen; write it like \"udp:0.0.0.0:5060\""));
     };
-    match transport {
-        "udp" => socket_address(address, "udp:0.0.0.0:5060"),
-        "tcp" | "tls" | "ws" | "wss" => {
-            Err(format!("{transport} is not available yet; udp works, like \"udp:0.0.0.0:5060\""))
+    let transport = match transport {
+        "udp" => Transport::Udp,
+        "tcp" => Transport::Tcp,
+        "tls" | "ws" | "wss" => {
+            return Err(format!(
+                "{transport} is not available yet; udp and tcp work, like \"udp:0.0.0.0:5060\""
+            ));
         }
-        _ => Err(format!("{text:?} is no place to listen; write it like \"udp:0.0.0.0:5060\"")),
-    }
+        _ => return Err(format!("{text:?} is no place to listen; write it like \"udp:0.0.0.0:5060\"")),
+    };
+    let address = socket_address(address, &format!("{transport}:0.0.0.0:{}", transport.default_port()))?;
+    Ok(Listen { transport, address })
 }
 
 /// An address with its port.
@@ -159,6 +180,8 @@ pub struct Target {
     pub host: String,
     /// The port, if one is written: then the host is asked for no services (RFC 3263 section 4.2).
     pub port: Option<u16>,
+    /// How it is reached.
+    pub transport: Transport,
 }
 
 impl fmt::Display for Target {
@@ -171,16 +194,21 @@ impl fmt::Display for Target {
     }
 }
 
-/// `HOST` or `HOST:PORT`.
+/// `HOST` or `HOST:PORT`, reached over UDP.
 pub(super) fn target(text: &str) -> Result<Target, Says> {
+    target_over(text, Transport::Udp)
+}
+
+/// `HOST` or `HOST:PORT`.
+pub(super) fn target_over(text: &str, transport: Transport) -> Result<Target, Says> {
     let wrong = || format!("{text:?} is no host; write it like \"sip.example.com\" or \"192.0.2.10:5060\"");
     let text = text.strip_prefix("sip:").unwrap_or(text);
     let text = text.strip_suffix(";lr").unwrap_or(text);
     if let Ok(address) = text.parse::<SocketAddr>() {
-        return Ok(Target { host: address.ip().to_string(), port: Some(address.port()) });
+        return Ok(Target { host: address.ip().to_string(), port: Some(address.port()), transport });
     }
     if let Ok(address) = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
-        return Ok(Target { host: address.to_string(), port: None });
+        return Ok(Target { host: address.to_string(), port: None, transport });
     }
     let (host, port) = match text.split_once(':') {
         Some((host, port)) => (host, Some(port.parse().map_err(|_| wrong())?)),
@@ -195,7 +223,7 @@ pub(super) fn target(text: &str) -> Result<Target, Says> {
     let ends_in_number =
         host.rsplit('.').next().is_some_and(|label| label.bytes().all(|sign| sign.is_ascii_digit()));
     match is_name && !ends_in_number && port != Some(0) {
-        true => Ok(Target { host: host.to_string(), port }),
+        true => Ok(Target { host: host.to_string(), port, transport }),
         false => Err(wrong()),
     }
 }

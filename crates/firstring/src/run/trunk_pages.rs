@@ -275,9 +275,10 @@ impl Trial {
         let config = configured(page, &block(&text, "toml"), steps);
         let clock = Clock::start_at("2026-06-02T15:00:00Z".parse().unwrap());
         let poll = mio::Poll::new().unwrap();
-        let listen: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let address = "127.0.0.1:0".parse().unwrap();
+        let listen = crate::config::Listen { transport: sip::Transport::Udp, address };
         let mut sockets = Sockets::bind(&[listen], None, poll.registry()).unwrap();
-        let ours = sockets.listening().next().unwrap();
+        let ours = sockets.listening().next().unwrap().address;
         let carrier = SocketAddr::new(carrier.parse::<IpAddr>().unwrap(), 5060);
         let mut trial = Trial {
             agent: super::agent(&config, &sockets, clock).unwrap(),
@@ -293,7 +294,7 @@ impl Trial {
         };
         trial.reach_people(&config);
         for (name, joining) in super::joining(&config) {
-            let paths = vec![sockets.path_to(carrier).expect("a way to the carrier")];
+            let paths = vec![sockets.path_over(sip::Transport::Udp, carrier).expect("a way to the carrier")];
             let registrar = registering::registrar(&name, &joining, [1, 2], paths);
             trial.order(sip::Order::Register(Box::new(registrar)));
             trial.register();

@@ -1,4 +1,4 @@
-//! The SIP sockets, and how others reach this machine through them.
+//! The SIP sockets for datagrams, and how others reach this machine, over whatever transport.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -6,6 +6,9 @@ use std::net::{IpAddr, SocketAddr, UdpSocket as StdSocket};
 
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
+use sip::Transport;
+
+use crate::config::Listen;
 
 /// Routes remembered; there are as many far ends as trunks, but strangers knock as well.
 const ROUTES: usize = 1_024;
@@ -16,23 +19,30 @@ const BURST: usize = 4 << 20;
 #[derive(Debug)]
 pub struct Sockets {
     sockets: Vec<(UdpSocket, SocketAddr)>,
+    /// Where connections come in.
+    beside: Vec<Listen>,
     public: Option<IpAddr>,
     routes: BTreeMap<IpAddr, IpAddr>,
 }
 
 impl Sockets {
-    /// Binds and registers every address; `public` is what others are told, if it is not this machine's own.
-    pub fn bind(listen: &[SocketAddr], public: Option<IpAddr>, registry: &Registry) -> io::Result<Sockets> {
+    /// Binds and registers every address for datagrams; `public` is what others are told, if it is not this machine's own.
+    pub fn bind(listen: &[Listen], public: Option<IpAddr>, registry: &Registry) -> io::Result<Sockets> {
         let mut sockets = Vec::with_capacity(listen.len());
-        for (index, address) in listen.iter().enumerate() {
+        for Listen { transport: _, address } in listen.iter().filter(|one| !one.transport.is_reliable()) {
             let mut socket = bind(*address).map_err(|why| {
                 io::Error::new(why.kind(), format!("SIP cannot listen on udp:{address}; change [sip] listen, or end what listens there: {why}"))
             })?;
-            registry.register(&mut socket, Token(index), Interest::READABLE)?;
+            registry.register(&mut socket, Token(sockets.len()), Interest::READABLE)?;
             let local = socket.local_addr()?;
             sockets.push((socket, local));
         }
-        Ok(Sockets { sockets, public, routes: BTreeMap::new() })
+        Ok(Sockets { sockets, beside: Vec::new(), public, routes: BTreeMap::new() })
+    }
+
+    /// Others reach this machine here as well.
+    pub fn know(&mut self, connections: impl Iterator<Item = Listen>) {
+        self.beside.extend(connections);
     }
 
     /// How many there are.
@@ -40,15 +50,24 @@ impl Sockets {
         self.sockets.len()
     }
 
-    /// Where each listens, with the port the system chose.
-    pub fn listening(&self) -> impl Iterator<Item = SocketAddr> {
-        self.sockets.iter().map(|(_, local)| *local)
+    /// Where this machine listens, connections included, with the ports the system chose.
+    pub fn listening(&self) -> impl Iterator<Item = Listen> {
+        let datagrams =
+            self.sockets.iter().map(|(_, local)| Listen { transport: Transport::Udp, address: *local });
+        datagrams.chain(self.beside.iter().copied())
     }
 
     /// The addresses the user agent is told to advertise.
     pub fn advertised(&self) -> Vec<(SocketAddr, SocketAddr)> {
         let Some(public) = self.public else { return Vec::new() };
-        self.listening().map(|local| (local, SocketAddr::new(public, local.port()))).collect()
+        let ours = self.listening().map(|one| one.address).filter(|ours| ours.is_ipv4() == public.is_ipv4());
+        ours.map(|local| (local, SocketAddr::new(public, local.port()))).collect()
+    }
+
+    /// Where requests too long for a datagram may go out.
+    pub fn tcp(&self) -> Vec<SocketAddr> {
+        let tcp = self.beside.iter().filter(|one| one.transport == Transport::Tcp);
+        tcp.map(|one| one.address).collect()
     }
 
     /// One datagram, with the path it came by. The local end is the address it was sent to, as far as routes tell.
@@ -56,14 +75,17 @@ impl Sockets {
         let (socket, local) = &self.sockets[index];
         let (length, remote) = socket.recv_from(buffer)?;
         let local = *local;
-        Ok((length, self.path(local, remote)))
+        Ok((length, self.path(Transport::Udp, local, remote)))
     }
 
-    /// The path from the socket that suits `remote` best.
-    pub fn path_to(&mut self, remote: SocketAddr) -> Option<sip::Path> {
-        let same_family = |local: &SocketAddr| local.is_ipv4() == remote.is_ipv4();
-        let local = self.listening().find(same_family)?;
-        Some(self.path(local, remote))
+    /// The path from the socket that suits `remote` best. Where connections go out and none come in, the port is that of
+    /// another transport: nobody listens there, but whoever knows the connection knows it by that.
+    pub fn path_over(&mut self, transport: Transport, remote: SocketAddr) -> Option<sip::Path> {
+        let same_family = |one: &Listen| one.address.is_ipv4() == remote.is_ipv4();
+        let same = self.listening().filter(same_family).find(|one| one.transport == transport);
+        let any = || self.listening().find(same_family).filter(|_| transport.is_reliable());
+        let local = same.or_else(any)?.address;
+        Some(self.path(transport, local, remote))
     }
 
     /// Sends one datagram. One that is lost here is sent again like one lost on the way.
@@ -80,16 +102,17 @@ impl Sockets {
 
     /// A local address for sound, as the far end is to use it.
     pub fn as_others_see(&self, address: SocketAddr) -> SocketAddr {
-        SocketAddr::new(self.public.unwrap_or(address.ip()), address.port())
+        let public = self.public.filter(|public| public.is_ipv4() == address.is_ipv4());
+        SocketAddr::new(public.unwrap_or(address.ip()), address.port())
     }
 
-    fn path(&mut self, local: SocketAddr, remote: SocketAddr) -> sip::Path {
+    fn path(&mut self, transport: Transport, local: SocketAddr, remote: SocketAddr) -> sip::Path {
         if !local.ip().is_unspecified() {
-            return sip::Path::udp(local, remote);
+            return sip::Path::over(transport, local, remote);
         }
         let known = self.routes.get(&remote.ip()).copied();
         let ours = known.or_else(|| self.learn_route(remote)).unwrap_or(local.ip());
-        sip::Path::udp(SocketAddr::new(ours, local.port()), remote)
+        sip::Path::over(transport, SocketAddr::new(ours, local.port()), remote)
     }
 
     /// Asks the system which of our addresses faces `remote`; nothing is sent.
@@ -112,6 +135,10 @@ impl Sockets {
 fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     let kind = socket2::Type::DGRAM.nonblocking();
     let socket = socket2::Socket::new(socket2::Domain::for_address(address), kind, None)?;
+    if address.is_ipv6() {
+        // An IPv4 address in the dress of an IPv6 one could be written nowhere, so IPv4 has sockets of its own.
+        socket.set_only_v6(true)?;
+    }
     // More than the system allows is cut to what it allows, without an error.
     socket.set_recv_buffer_size(BURST)?;
     socket.bind(&address.into())?;

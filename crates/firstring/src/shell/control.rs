@@ -21,6 +21,7 @@ use crate::config::Joining;
 use crate::media_thread::{MediaThreads, Pulse, RingTap};
 use crate::shell::addresses::Sockets;
 use crate::shell::clock::Clock;
+use crate::shell::connections::Connections;
 use crate::shell::drilling::Absent;
 use crate::shell::hearing::{Ears, TAP};
 use crate::shell::inbox::{Inbox, Letter};
@@ -58,6 +59,8 @@ pub struct Control {
     pub poll: Poll,
     /// SIP sockets.
     pub sockets: Sockets,
+    /// SIP connections.
+    pub connections: Connections,
     /// The user agent.
     pub agent: sip::Agent,
     /// Every call.
@@ -172,6 +175,7 @@ impl Control {
             match letter {
                 Letter::Line(event) => self.tell(event),
                 Letter::Media(sound, event) => self.media_reports(sound, event),
+                Letter::Wire { number, report } => self.wired(number, report),
                 Letter::Rendered(rendered) => {
                     self.sayings.rendered(rendered);
                     self.play();

@@ -6,6 +6,8 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use mio::Waker;
 
+use crate::shell::wire::Report;
+
 /// What the control thread is told by other threads.
 #[derive(Debug)]
 pub enum Letter {
@@ -13,6 +15,13 @@ pub enum Letter {
     Line(line::Event),
     /// From the media thread, to be told apart by leg.
     Media(line::SoundId, media::Event),
+    /// From a SIP connection.
+    Wire {
+        /// Which of those that lead there; 0 for one that was not even tried.
+        number: u64,
+        /// What became of it.
+        report: Report,
+    },
     /// Sentences that were rendered.
     Rendered(crate::shell::saying::Rendered),
     /// The desk is to stop.
@@ -61,7 +70,7 @@ const LETTERS: usize = 65_536;
 
 /// Sends to the control thread. Never waits: what does not fit is dropped and counted, and the deadline of
 /// whoever waits for it puts it right.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Inbox {
     sender: SyncSender<Letter>,
     waker: Arc<Waker>,
@@ -78,6 +87,11 @@ impl Inbox {
     /// Tells the exchange something.
     pub fn send(&self, event: line::Event) {
         self.post(Letter::Line(event));
+    }
+
+    /// Tells what became of a SIP connection.
+    pub fn post_wire(&self, number: u64, report: Report) {
+        self.post(Letter::Wire { number, report });
     }
 
     /// Sends any letter, and wakes the control thread.

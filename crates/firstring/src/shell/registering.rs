@@ -40,6 +40,8 @@ pub fn accounts(config: &Config) -> Vec<sip::Account> {
 pub struct Reaching {
     /// The host part of whom is called.
     pub domain: String,
+    /// How calls travel there.
+    pub transport: sip::Transport,
     /// The user agent's account, if the trunk asks for a password.
     pub account: Option<Arc<str>>,
 }
@@ -49,7 +51,8 @@ pub fn reaching(config: &Config) -> BTreeMap<Arc<str>, Reaching> {
     let one = |trunk: &TrunkSettings| {
         let name: Arc<str> = trunk.name.as_str().into();
         let account = trunk.login.as_ref().map(|_| Arc::clone(&name));
-        Some((name, Reaching { domain: trunk.called_at()?, account }))
+        let transport = trunk.target().map_or(sip::Transport::Udp, |target| target.transport);
+        Some((name, Reaching { domain: trunk.called_at()?, transport, account }))
     };
     config.trunks.iter().filter_map(one).collect()
 }
@@ -90,7 +93,7 @@ fn look_for(
     let (name, resolver, inbox) = (host.to_string(), resolver.clone(), inbox.clone());
     let look = move || {
         let (host, resolver) = (host.clone(), resolver.clone());
-        async move { resolver.find(&host, sip::Transport::Udp).await }
+        async move { resolver.find(&host, host.transport).await }
     };
     let tell = move |targets| inbox.post(letter(targets));
     tokio::spawn(resolving::watch(name, Arc::clone(lost), look, tell));
@@ -103,7 +106,8 @@ pub fn registrar(
     secret: [u64; 2],
     paths: Vec<sip::Path>,
 ) -> sip::Registrar {
-    let proxy = joining.proxy.as_ref().map(|proxy| format!("sip:{proxy};lr"));
+    let transport = joining.next_hop().transport;
+    let proxy = joining.proxy.as_ref().map(|proxy| format!("sip:{proxy}{};lr", transport.in_uri()));
     sip::Registrar {
         name: Arc::clone(name),
         registrar: joining.registrar.to_string(),

@@ -1,4 +1,4 @@
-//! The SIP side of the control thread: datagrams in and out, orders to the user agent, and what it has to tell.
+//! The SIP side of the control thread: messages in and out, orders to the user agent, and what it has to tell.
 //!
 //! What a notice means for a call is decided in the exchange; names are looked up beside the thread.
 //!
@@ -16,6 +16,7 @@ use media::{Connect, DigitTypes};
 use crate::shell::control::Control;
 use crate::shell::registering::{self, Reaching};
 use crate::shell::telling::{self, Name};
+use crate::shell::wire::Report;
 
 /// Datagrams read from one socket before the calls are looked after.
 const BATCH: usize = 64;
@@ -29,9 +30,43 @@ impl Control {
             for index in 0..self.sockets.len() {
                 more |= self.read_socket(index, buffer);
             }
+            more |= self.let_in();
             self.read_letters();
             self.meet_deadlines();
         }
+    }
+
+    /// Lets connections in from those who may call. True if more may be waiting.
+    fn let_in(&mut self) -> bool {
+        let mut strangers = Vec::new();
+        let more = self.connections.accept(|ip| self.agent.lets_in(ip), |source| strangers.push(source));
+        for source in strangers {
+            self.happens(sip::Event::Shut { source });
+        }
+        more
+    }
+
+    /// A connection reports.
+    pub(super) fn wired(&mut self, number: u64, report: Report) {
+        match report {
+            Report::Heard(path, bytes, _leave_to_read_on) => {
+                tracing::trace!(target: "firstring::sip", from = %path.remote, transport = %path.transport, kind = telling::kind(&bytes), length = bytes.len(), "Message in");
+                self.happens(sip::Event::Received { path, bytes });
+            }
+            Report::Ended(path) if self.connections.has_ended(number, path) => {
+                self.happens(sip::Event::Ended { path });
+            }
+            Report::Unreached(path) if number == 0 || self.connections.has_ended(number, path) => {
+                self.happens(sip::Event::Unreached { path });
+            }
+            // Another connection leads there by now.
+            Report::Ended(_) | Report::Unreached(_) => {}
+        }
+    }
+
+    fn happens(&mut self, event: sip::Event) {
+        self.agent.handle(event, self.clock.now().mono);
+        self.drain();
     }
 
     /// True if the socket may hold more than was read.
@@ -41,8 +76,7 @@ impl Control {
                 Ok((length, path)) => {
                     let bytes = buffer[..length].to_vec();
                     tracing::trace!(target: "firstring::sip", from = %path.remote, kind = telling::kind(&bytes), length, "Datagram in");
-                    self.agent.handle(sip::Event::Received { path, bytes }, self.clock.now().mono);
-                    self.drain();
+                    self.happens(sip::Event::Received { path, bytes });
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 // An ICMP error for something sent earlier; the socket itself is well.
@@ -58,7 +92,8 @@ impl Control {
         for place in targets.iter() {
             self.registrars.insert(place.ip().to_canonical(), Arc::clone(trunk));
         }
-        let paths = self.paths_to(trunk, joining.next_hop(), targets);
+        let hop = joining.next_hop();
+        let paths = self.paths_to(trunk, hop, hop.transport, targets);
         let chance = RandomState::new();
         let mut drawn = 0_u64;
         let order = paths.in_order(|most| {
@@ -77,8 +112,9 @@ impl Control {
     }
 
     pub(super) fn reach_people(&mut self, trunk: &Arc<str>, targets: &sip::Targets<SocketAddr>) {
-        let Some(Reaching { domain, account }) = self.reaching.get(trunk).cloned() else { return };
-        let paths = self.paths_to(trunk, &domain, targets);
+        let Some(reaching) = self.reaching.get(trunk).cloned() else { return };
+        let Reaching { domain, transport, account } = reaching;
+        let paths = self.paths_to(trunk, &domain, transport, targets);
         if paths.is_empty() {
             return tracing::warn!(%trunk, "So nobody is rung over the trunk");
         }
@@ -86,7 +122,7 @@ impl Control {
     }
 
     pub(super) fn reach_address(&mut self, trunk: &str, address: &str, targets: &sip::Targets<SocketAddr>) {
-        let paths = self.paths_to(trunk, "a person's SIP address", targets);
+        let paths = self.paths_to(trunk, "a person's SIP address", sip::Transport::Udp, targets);
         if !paths.is_empty() {
             self.exchange.reach_address(trunk, address, paths);
         }
@@ -97,11 +133,12 @@ impl Control {
         &mut self,
         trunk: &str,
         host: impl std::fmt::Display,
+        transport: sip::Transport,
         targets: &sip::Targets<SocketAddr>,
     ) -> sip::Targets<sip::Path> {
         let mut left_out = Vec::new();
         let paths = targets.filter_map(|remote| {
-            let path = self.sockets.path_to(remote);
+            let path = self.sockets.path_over(transport, remote);
             if path.is_none() {
                 left_out.push(remote);
             }
@@ -121,15 +158,17 @@ impl Control {
     }
 
     pub(super) fn order_sip(&mut self, order: sip::Order) {
-        self.agent.handle(sip::Event::Order(order), self.clock.now().mono);
-        self.drain();
+        self.happens(sip::Event::Order(order));
     }
 
     pub(super) fn perform_sip(&mut self, action: sip::Action) {
         match action {
             sip::Action::Send { path, bytes } => {
-                tracing::trace!(target: "firstring::sip", to = %path.remote, kind = telling::kind(&bytes), length = bytes.len(), "Datagram out");
-                self.sockets.send(path, &bytes);
+                tracing::trace!(target: "firstring::sip", to = %path.remote, transport = %path.transport, kind = telling::kind(&bytes), length = bytes.len(), "Message out");
+                match path.transport {
+                    sip::Transport::Udp => self.sockets.send(path, &bytes),
+                    sip::Transport::Tcp | sip::Transport::Tls => self.connections.send(path, bytes),
+                }
             }
             sip::Action::Tell(sip::Notice::Stranger { source, packets: _ }) => {
                 let source = source.ip().to_canonical();

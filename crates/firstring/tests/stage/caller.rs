@@ -34,11 +34,16 @@ impl Place {
 
     /// The same, through whatever listens at this port.
     pub fn call_over(&self, port: u16, from: &str, script: &str) -> Caller {
+        self.call_at(&line_at(port), from, script)
+    }
+
+    /// The same, at this URI.
+    pub fn call_at(&self, uri: &str, from: &str, script: &str) -> Caller {
         let file = |kind: &str| self.folder().join(format!("{}.{kind}", from.trim_start_matches('+')));
         let (told, complained, wave) = (file("out"), file("err"), file("wav"));
         fs::write(file("txt"), script).unwrap();
         let child = Command::new(FIRSTRING)
-            .args(["--json", "test-call", &line_at(port), "--from", from, "--script"])
+            .args(["--json", "test-call", uri, "--from", from, "--script"])
             .arg(file("txt"))
             .arg("--record")
             .arg(&wave)

@@ -2,7 +2,7 @@
 //!
 //! An [`office`] says what a desk is told, a [`place`] keeps that, its ports and its data, and a [`desk`] is one process
 //! in that place: a test may kill, starve or stop it and open the next. A [`caller`] of ours goes by a script; a bare
-//! [`phone`] shows the desk from the wire; [`peers`] are programs of others, with [`sound`] of their own.
+//! [`phone`] shows the desk from the wire; [`peers`] are programs of others, with [`sound`] of their own, and so is the [`carrier`].
 //!
 //! Ports are free ones, data lie in a directory of their own, and every process that was started here ends with the
 //! value that stands for it. Prompts that one desk has rendered are handed to the next: each test would wait for them.
@@ -10,6 +10,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub mod caller;
+pub mod carrier;
 pub mod desk;
 pub mod office;
 pub mod peers;

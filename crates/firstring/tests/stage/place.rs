@@ -84,6 +84,13 @@ impl Place {
         self.has_no_proxy();
     }
 
+    /// Something else stands in the configuration.
+    pub fn says(&self, from: &str, to: &str) {
+        let text = fs::read_to_string(self.file()).unwrap();
+        assert!(text.contains(from), "no {from} in {text}");
+        fs::write(self.file(), text.replace(from, to)).unwrap();
+    }
+
     /// The trunk says nothing of where people are called.
     pub fn has_no_proxy(&self) {
         let text = fs::read_to_string(self.file()).unwrap();

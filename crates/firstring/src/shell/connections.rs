@@ -1,0 +1,230 @@
+//! SIP over connections: which there are, who may open one, and what happens to bytes on their way in and out.
+//!
+//! The control thread accepts and sends; each connection is a task that reads, cuts messages and writes
+//! ([`wire`](super::wire)), and reports by [`Letter::Wire`](super::inbox::Letter::Wire). What a lost connection means
+//! is the user agent's to decide.
+//!
+//! Bounds: 32 connections from one address, 512 in all, and as many that we open. Drop rule: a connection whose far end
+//! does not take what it is sent is closed once its queue is full. Invariant: nothing here waits; a connection from an address
+//! that may not call is closed before a byte of it is read.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::fd::AsRawFd as _;
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use sip::{Path, Transport};
+use tokio::net::TcpStream;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use crate::config::Listen;
+use crate::shell::inbox::Inbox;
+use crate::shell::wire::{self, Report, Wire};
+
+/// Connections that one address may have open to us. A telephone system needs one, or a few.
+const FROM_ONE: usize = 32;
+/// Connections that all may have open to us together.
+const FROM_ALL: usize = 512;
+/// Connections that we open.
+const TO_ALL: usize = 512;
+/// Messages that wait to be written on one connection.
+const QUEUE: usize = 256;
+/// Connections that may wait to be accepted; a burst of 20,000 a second fills this in 6 ms, and the rest tries again.
+const BACKLOG: i32 = 128;
+/// Connections looked at before the calls are looked after.
+const BATCH: usize = 16;
+
+/// Where connections come in, and those that are up or being made.
+#[derive(Debug)]
+pub struct Connections {
+    listeners: Vec<Listener>,
+    open: BTreeMap<(Transport, SocketAddr), Open>,
+    opened: u64,
+    runtime: Handle,
+    inbox: Inbox,
+}
+
+#[derive(Debug)]
+struct Listener {
+    transport: Transport,
+    socket: TcpListener,
+    local: SocketAddr,
+}
+
+#[derive(Debug)]
+struct Open {
+    /// Reports of a connection that was replaced are told apart by this.
+    number: u64,
+    path: Path,
+    /// The far end opened it.
+    from_outside: bool,
+    queue: mpsc::Sender<Vec<u8>>,
+}
+
+/// What became of somebody who knocked.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Knock {
+    /// Nobody is waiting.
+    Nobody,
+    /// Let in, or closed because there are too many.
+    Seen,
+    /// Closed unread: this one may not call.
+    Stranger(SocketAddr),
+}
+
+impl Connections {
+    /// Listens wherever connections are to come in. Tokens count from `first`.
+    pub fn bind(
+        listen: &[Listen],
+        first: usize,
+        registry: &Registry,
+        runtime: Handle,
+        inbox: Inbox,
+    ) -> io::Result<Connections> {
+        let mut listeners = Vec::new();
+        for Listen { transport, address } in listen.iter().filter(|one| one.transport.is_reliable()) {
+            let socket = listen_on(*address).map_err(|why| {
+                let says = format!("SIP cannot listen on {transport}:{address}; change [sip] listen, or end what listens there: {why}");
+                io::Error::new(why.kind(), says)
+            })?;
+            let token = Token(first + listeners.len());
+            registry.register(&mut SourceFd(&socket.as_raw_fd()), token, Interest::READABLE)?;
+            let local = socket.local_addr()?;
+            listeners.push(Listener { transport: *transport, socket, local });
+        }
+        Ok(Connections { listeners, open: BTreeMap::new(), opened: 0, runtime, inbox })
+    }
+
+    /// Where each listens, with the port the system chose.
+    pub fn listening(&self) -> impl Iterator<Item = Listen> {
+        self.listeners.iter().map(|one| Listen { transport: one.transport, address: one.local })
+    }
+
+    /// Lets some of those in who knock, by what `lets_in` says of their address. True if more may be waiting.
+    pub fn accept(&mut self, lets_in: impl Fn(IpAddr) -> bool, mut shut: impl FnMut(SocketAddr)) -> bool {
+        let mut more = false;
+        for index in 0..self.listeners.len() {
+            for _ in 0..BATCH {
+                match self.accept_one(index, &lets_in) {
+                    Ok(Knock::Nobody) => break,
+                    Ok(Knock::Seen) | Err(_) => {}
+                    Ok(Knock::Stranger(source)) => shut(source),
+                }
+                more = true;
+            }
+        }
+        more
+    }
+
+    /// Errors are those of one connection that came to nothing; the listener is well.
+    fn accept_one(&mut self, index: usize, lets_in: impl Fn(IpAddr) -> bool) -> io::Result<Knock> {
+        let listener = &self.listeners[index];
+        let (stream, remote) = match listener.socket.accept() {
+            Ok(accepted) => accepted,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Knock::Nobody),
+            // Without a descriptor to spare the next one fails just so: it waits for the next readiness.
+            Err(error) if is_exhaustion(&error) => return Ok(Knock::Nobody),
+            Err(error) => return Err(error),
+        };
+        if !lets_in(remote.ip()) {
+            return Ok(Knock::Stranger(remote));
+        }
+        let path = Path::over(listener.transport, stream.local_addr()?, remote);
+        if self.is_full_for(path) {
+            tracing::debug!(from = %remote.ip(), "Too many SIP connections, one more is closed");
+            return Ok(Knock::Seen);
+        }
+        stream.set_nonblocking(true)?;
+        let _runtime = self.runtime.enter();
+        let stream = TcpStream::from_std(stream)?;
+        let (wire, queue) = self.wire(path);
+        self.runtime.spawn(wire::answer(stream, wire));
+        self.enter(path, true, queue);
+        Ok(Knock::Seen)
+    }
+
+    fn is_full_for(&self, path: Path) -> bool {
+        let outside = self.open.values().filter(|one| one.from_outside);
+        let (mut all, mut same) = (0, 0);
+        for one in outside {
+            all += 1;
+            same += usize::from(one.path.remote.ip() == path.remote.ip());
+        }
+        all >= FROM_ALL || same >= FROM_ONE || self.open.contains_key(&(path.transport, path.remote))
+    }
+
+    /// Sends one message over the connection that leads there, or over a new one. What is wrong is reported like what goes
+    /// wrong later.
+    pub fn send(&mut self, path: Path, bytes: Vec<u8>) {
+        let key = (path.transport, path.remote);
+        if !self.open.contains_key(&key) && !self.connect(path) {
+            return self.inbox.post_wire(0, Report::Unreached(path));
+        }
+        let Some(open) = self.open.get(&key) else { return };
+        if open.queue.try_send(bytes).is_err() {
+            // Its report that it has ended is on the way, or it takes nothing any more: both times it has ended.
+            let number = open.number;
+            tracing::debug!(to = %path.remote, "A SIP connection takes nothing any more, it is closed");
+            self.inbox.post_wire(number, Report::Ended(path));
+        }
+    }
+
+    /// True if there is room for one more.
+    fn connect(&mut self, path: Path) -> bool {
+        if self.open.values().filter(|one| !one.from_outside).count() >= TO_ALL {
+            return false;
+        }
+        let (wire, queue) = self.wire(path);
+        self.runtime.spawn(wire::connect(wire));
+        self.enter(path, false, queue);
+        true
+    }
+
+    fn wire(&mut self, path: Path) -> (Wire, mpsc::Sender<Vec<u8>>) {
+        self.opened += 1;
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let wire = Wire::new(self.opened, path, waiting, queue.clone().downgrade(), self.inbox.clone());
+        (wire, queue)
+    }
+
+    fn enter(&mut self, path: Path, from_outside: bool, queue: mpsc::Sender<Vec<u8>>) {
+        let open = Open { number: self.opened, path, from_outside, queue };
+        self.open.insert((path.transport, path.remote), open);
+    }
+
+    /// Takes out a connection that reported its end. False if it is not the one that is known now.
+    pub fn has_ended(&mut self, number: u64, path: Path) -> bool {
+        let key = (path.transport, path.remote);
+        let known = self.open.get(&key).is_some_and(|open| open.number == number);
+        if known {
+            self.open.remove(&key);
+        }
+        known
+    }
+}
+
+/// The port is ours alone when it is bound. Afterwards it is opened to our own connections, so that they come from where
+/// we listen: who is to call back along them finds them by the address in our Contact.
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket2::Socket::new(
+        socket2::Domain::for_address(address),
+        socket2::Type::STREAM.nonblocking(),
+        None,
+    )?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_reuse_port(true)?;
+    Ok(socket.into())
+}
+
+fn is_exhaustion(error: &io::Error) -> bool {
+    let code = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
+    code.is_some_and(|code| [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE].contains(&code))
+}
