@@ -142,6 +142,7 @@ fn drain(agent: &mut Agent, now: Duration) {
 fn take(invitation: &sip::Invitation) -> Order {
     let leg = invitation.leg;
     let ours = capabilities();
+    assert!(invitation.diversions().len() <= 16, "those who forwarded are bounded");
     match invitation.offer.as_deref().map(|offer| sdp::answer(offer, &ours, Direction::SendRecv)) {
         Some(Ok(agreed)) => Order::Answer { leg, sdp: agreed.text },
         Some(Err(_)) => Order::Refuse { leg, refusal: Refusal::Busy },

@@ -194,6 +194,10 @@ fn corpus(round: u64, register: &str) -> Vec<Vec<u8>> {
         invite(&format!("parts{round}"), multipart)
             .replace("application/sdp\r\n\r\n--b", "multipart/mixed;boundary=b\r\n\r\n--b"),
         with("diverted", "Diversion: \"x\" <sip:1@h>;reason=busy\r\nP-Asserted-Identity: <tel:+1>"),
+        with(
+            "retargeted",
+            "History-Info: <sip:1@h?Reason=SIP%3Bcause%3D486&Privacy=none>;index=1, <sip:2@h;cause=408>;index=1.1\r\nX-Own: a",
+        ),
         invite(&format!("compact{round}"), OFFER)
             .replace("Via:", "v:")
             .replace("From:", "f:")
@@ -258,7 +262,8 @@ impl Fire {
             let (desk, chance) = (&mut self.desk, self.chance.below(4));
             match (notice, chance) {
                 (Notice::Released { .. }, _) => drop(self.live.remove(&leg)),
-                (Notice::Invited(_), choice) => {
+                (Notice::Invited(invitation), choice) => {
+                    assert!(invitation.diversions().len() <= 16, "those who forwarded are bounded");
                     self.live.insert(leg);
                     desk.order(match choice {
                         0 => Order::Refuse { leg, refusal: sip::Refusal::Busy },
