@@ -7,6 +7,8 @@ const CHALLENGE: &str = "crates/sip/src/digest/challenge.rs";
 const REGISTRATION: &str = "crates/sip/src/registration.rs";
 const LOCATE: &str = "crates/sip/src/locate.rs";
 const WIRE: &str = "crates/firstring/tests/registration.rs";
+const FAILOVER: &str = "crates/line/tests/failover.rs";
+const RESOLVING: &str = "crates/firstring/src/shell/resolving.rs";
 const CARRIER: &str = "crates/firstring/src/config/carrier.rs";
 const ASKED: &str = "crates/firstring/tests/carriers_asked.rs";
 
@@ -176,6 +178,7 @@ pub const CLAUSES: &[Clause] = &[
         &[
             elsewhere(LOCATE, "a_carrier_is_found_by_naptr_then_srv_then_addresses"),
             elsewhere(LOCATE, "calls_are_spread_by_weight_and_never_across_priorities"),
+            elsewhere("crates/firstring/src/shell/asking.rs", "services_and_addresses_are_read"),
             not_yet("no test asks a name server on the wire"),
         ],
     ),
@@ -187,12 +190,27 @@ pub const CLAUSES: &[Clause] = &[
     clause(
         "A placed call goes on to the next target after 503, silence or a refused connection",
         "RFC 3263 section 4.3",
-        &[not_yet("no test holds it yet")],
+        &[
+            elsewhere(
+                FAILOVER,
+                "a_call_that_meets_503_or_silence_goes_on_to_the_next_target_within_its_time",
+            ),
+            elsewhere(FAILOVER, "who_failed_is_called_last_for_a_while_and_first_again_when_it_serves"),
+            elsewhere(FAILOVER, "a_person_is_unreachable_when_every_target_fails_and_each_was_called_once"),
+            elsewhere(LOCATE, "who_failed_is_tried_last_until_the_penalty_is_over"),
+        ],
     ),
     clause(
         "What name servers said is used past its time when none of them answers",
         "our own rule",
-        &[not_yet("no test holds it yet")],
+        &[
+            elsewhere(RESOLVING, "what_was_found_last_counts_until_something_else_is_found"),
+            elsewhere(RESOLVING, "records_are_asked_for_again_when_they_end_within_bounds"),
+            elsewhere(
+                "crates/firstring/tests/faults.rs",
+                "a_desk_that_starts_while_names_cannot_be_looked_up_answers_all_the_same",
+            ),
+        ],
     ),
     clause(
         "OPTIONS are answered as long as calls would be, and asked of trunks",

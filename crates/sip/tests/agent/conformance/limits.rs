@@ -83,7 +83,13 @@ pub const CLAUSES: &[Clause] = &[
     clause(
         "Connections are bounded in number and in what they may leave unsaid; slow senders are shut out",
         "our own rule",
-        &[not_yet("what waits in a stream is bounded; nothing counts connections or their time")],
+        &[
+            elsewhere(
+                "crates/firstring/tests/transports.rs",
+                "five_hundred_slow_senders_keep_nobody_waiting_and_are_gone_soon",
+            ),
+            elsewhere("crates/sip/src/stream.rs", "a_stream_that_nobody_reads_does_not_grow"),
+        ],
     ),
     clause(
         "Log lines about strangers are bounded to a few a minute",

@@ -3,6 +3,7 @@
 use super::{Clause, clause, elsewhere, here, not_yet};
 
 const STREAM: &str = "crates/sip/src/stream.rs";
+const WIRE: &str = "crates/firstring/tests/transports.rs";
 
 pub const CLAUSES: &[Clause] = &[
     clause(
@@ -25,10 +26,16 @@ pub const CLAUSES: &[Clause] = &[
         ],
     ),
     clause(
-        "The desk listens on TCP and TLS sockets and opens connections",
-        "RFC 3261 section 18",
-        &[not_yet("the machine speaks them; the shell opens UDP sockets only")],
+        "The desk listens on TCP sockets, opens connections, and registers anew when one is lost",
+        "RFC 3261 section 18, RFC 5626 section 4.5",
+        &[
+            elsewhere(WIRE, "calls_come_and_people_are_rung_over_a_connection_to_the_carrier"),
+            elsewhere(WIRE, "callers_come_over_one_connection_or_over_one_each"),
+            elsewhere(WIRE, "a_desk_that_no_connection_can_be_made_to_is_called_over_its_own"),
+            elsewhere(WIRE, "a_carrier_that_goes_and_comes_back_finds_the_desk_registered_again"),
+        ],
     ),
+    clause("Calls come and go over TLS", "RFC 3261 section 26.3.1", &[not_yet("no TLS socket is opened")]),
     clause(
         "A request too long for a datagram goes over TCP",
         "RFC 3261 section 18.1.1",
@@ -54,6 +61,7 @@ pub const CLAUSES: &[Clause] = &[
         "RFC 3261 section 19.1, RFC 4566 section 5.7, RFC 5118",
         &[
             here("connections::an_address_of_the_new_kind_is_written_with_its_brackets"),
+            elsewhere(WIRE, "ipv6_carries_calls_and_their_sound_over_both_transports"),
             elsewhere("crates/sip/src/sdp/negotiate.rs", "the_newer_address_family_is_spoken_as_well"),
             elsewhere(
                 "torture/tests/messages.rs",
@@ -98,6 +106,7 @@ pub const CLAUSES: &[Clause] = &[
             here("answering::right_ids_from_a_wrong_source_end_no_call"),
             here("placing::whom_we_call_may_not_call_us"),
             here("connections::nobody_but_who_may_speak_is_let_in_and_a_connection_shut_unread_is_counted"),
+            elsewhere(WIRE, "a_stranger_is_closed_unread_and_a_question_is_answered_along_its_connection"),
             elsewhere("crates/firstring/tests/faults.rs", "strangers_get_no_answer_and_leave_no_call"),
         ],
     ),
