@@ -133,6 +133,8 @@ impl Desk {
             registrars_at: BTreeMap::new(),
             drills: drills.clone(),
             absent: None,
+            peers: peers(config)?,
+            callers: BTreeMap::new(),
             contact_secret: registering::secret(&config.data_directory, seed()),
             end_by: None,
             over_by: None,
@@ -390,7 +392,8 @@ fn joining(config: &Config) -> BTreeMap<Arc<str>, Joining> {
     joining.collect()
 }
 
-fn agent_setup(config: &Config, sockets: &Sockets) -> anyhow::Result<sip::Setup> {
+/// Who may send calls, as far as the configuration says it by addresses.
+fn peers(config: &Config) -> anyhow::Result<Vec<sip::Peer>> {
     let mut peers = Vec::new();
     for trunk in &config.trunks {
         let mut accept_from = Vec::new();
@@ -399,6 +402,11 @@ fn agent_setup(config: &Config, sockets: &Sockets) -> anyhow::Result<sip::Setup>
         }
         peers.push(sip::Peer { name: trunk.name.as_str().into(), accept_from });
     }
+    Ok(peers)
+}
+
+fn agent_setup(config: &Config, sockets: &Sockets) -> anyhow::Result<sip::Setup> {
+    let peers = peers(config)?;
     let product = concat!("Firstring/", env!("CARGO_PKG_VERSION")).to_string();
     Ok(sip::Setup {
         product,

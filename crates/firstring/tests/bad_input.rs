@@ -92,7 +92,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("udp:127.0.0.1:0", "udp:here", r#"desk.toml:7: sip.listen: "here" is no address with a port; write it like "udp:0.0.0.0:5060""#),
     ("20000-29999", "29999-20000", r#"desk.toml:8: sip.rtp_ports: "29999-20000" ends before it has two ports; write it like "20000-29999""#),
     ("\"127.0.0.1:0\"", "\"0.0.0.0:8080\"", "desk.toml:11: web.listen: everybody who reaches this address could listen in; add a token, or listen on 127.0.0.1"),
-    ("[\"192.0.2.10\"]", "[\"192.0.2.999\"]", r#"desk.toml:15: trunk.accept_from: "192.0.2.999" is no address or range; write it like "192.0.2.10" or "192.0.2.0/24""#),
+    ("[\"192.0.2.10\"]", "[\"192.0.2.999\"]", r#"desk.toml:15: trunk.accept_from: "192.0.2.999" is no address, range or host; write it like "192.0.2.10", "192.0.2.0/24" or "pbx.example.com""#),
     ("[\"192.0.2.10\"]", "[\"0.0.0.0/0\"]", r#"desk.toml:15: trunk.accept_from: "0.0.0.0/0" lets in too many strangers; name the carrier's addresses, at most a /8"#),
     ("[\"192.0.2.10\"]", "[]", r#"desk.toml:15: trunk.accept_from: nobody may send calls; name the carrier's addresses, like ["192.0.2.10"], or register = true"#),
     ("\"101\"", "\"911\"", "desk.toml:26: person.reach.to: 911 is an emergency service, which this desk never dials; name a person's number"),

@@ -12,10 +12,10 @@ use super::document::At;
 use super::file::{CallerIdForm, Carrier, FullForm, NumbersForm, TrunkForm};
 use super::look::Finding;
 use super::meaning::Reading;
-use super::values::{self, Target};
+use super::values::{self, Source, Target};
 
 /// Who may send calls without registration.
-pub(super) fn accept_from(form: &TrunkForm, at: &At, reading: &mut Reading<'_>) -> Vec<IpNet> {
+pub(super) fn accept_from(form: &TrunkForm, at: &At, reading: &mut Reading<'_>) -> Vec<Source> {
     let at = at.key("accept_from");
     let preset = form.carrier.preset();
     let nobody = form.accept_from.as_ref().is_none_or(Vec::is_empty);
@@ -26,9 +26,9 @@ pub(super) fn accept_from(form: &TrunkForm, at: &At, reading: &mut Reading<'_>) 
         reading.refuse(&at, says.to_string());
     }
     match &form.accept_from {
-        Some(written) => reading.each(written, &at, values::address_range),
+        Some(written) => reading.each(written, &at, values::source),
         None if form.register => Vec::new(),
-        None => preset.ranges.iter().filter_map(|range| values::address_range(range).ok()).collect(),
+        None => preset.ranges.iter().filter_map(|range| values::source(range).ok()).collect(),
     }
 }
 
@@ -121,7 +121,8 @@ fn about(trunk: &TrunkSettings) -> String {
 /// Addresses the carrier is known to call from, and that get no answer.
 fn left_out(trunk: &TrunkSettings) -> Option<Finding> {
     let preset = trunk.carrier.preset();
-    if trunk.joining.is_some() {
+    // Which addresses a name stands for is not known here.
+    if trunk.joining.is_some() || !trunk.accept_names.is_empty() {
         return None;
     }
     let known = preset.ranges.iter().filter_map(|range| values::address_range(range).ok());

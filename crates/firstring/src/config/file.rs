@@ -209,7 +209,8 @@ pub struct TrunkForm {
     pub registrar: Option<String>,
     /// The domain of the account, where it is not the registrar.
     pub domain: Option<String>,
-    /// The addresses or ranges that may send calls without registration. Everybody else gets no answer at all. Without it
+    /// The addresses, ranges or hosts that may send calls without registration. Everybody else gets no answer at all. A host
+    /// is looked up again and again, and only the addresses found (A and AAAA records) are let in. Without it
     /// those that `carrier` is known to call from, or nobody where the trunk registers; with it only those named here.
     #[schemars(example = ["192.0.2.10"])]
     pub accept_from: Option<Vec<String>>,

@@ -224,13 +224,15 @@ impl Reading<'_> {
     fn trunk(&mut self, form: &TrunkForm, at: &At) -> TrunkSettings {
         let login = joining::login(form, at, self);
         let joining = joining::joining(form, at, self);
+        let (accept_from, accept_names) = values::apart(carrier::accept_from(form, at, self));
         let over = |host| values::target_over(host, form.transport.into());
         let target = form.outbound_proxy.as_deref().map(over);
         let target = target.and_then(|read| self.taken(read, &at.key("outbound_proxy")));
         TrunkSettings {
             name: form.name.clone(),
             carrier: form.carrier,
-            accept_from: carrier::accept_from(form, at, self),
+            accept_from,
+            accept_names,
             channels: form.channels,
             outbound_proxy: target,
             host: carrier::host(form.carrier, form.transport.into()),
@@ -250,6 +252,14 @@ impl Reading<'_> {
             if let Some(range) = shared {
                 let says = format!(
                     "{range} may send calls over trunk {:?} too, and then nobody can tell whose they are; make one trunk of both",
+                    other.name
+                );
+                self.refuse(at, says);
+            }
+            let shared = trunk.accept_names.iter().find(|name| other.accept_names.contains(name));
+            if let Some(name) = shared {
+                let says = format!(
+                    "{name} may send calls over trunk {:?} too, and then nobody can tell whose they are; make one trunk of both",
                     other.name
                 );
                 self.refuse(at, says);

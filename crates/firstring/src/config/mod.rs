@@ -106,6 +106,8 @@ pub struct TrunkSettings {
     carrier: file::Carrier,
     /// Who may send calls without registration; no address is in the ranges of two trunks.
     pub accept_from: Vec<IpNet>,
+    /// Hosts whose addresses may do the same; no host is in the list of two trunks.
+    pub accept_names: Vec<String>,
     /// What is answered when the trunk asks for a password.
     pub login: Option<Login>,
     /// Where we register so that calls reach us, if at all.

@@ -11,7 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use futures_util::stream::FuturesUnordered;
 use sip::Transport;
 use sip::stream::{Piece, READ_AT_ONCE, Stream};
@@ -76,7 +76,12 @@ pub async fn reach(config: &Config) -> Vec<Finding> {
     let resolver = Resolver::new(&config.sip.name_servers);
     let ask = |(about, host)| ask(about, host, &config.sip.listen, &resolver);
     let asked = hosts(config).into_iter().map(ask);
-    join_all(asked).await
+    let callers = config.trunks.iter().flat_map(|trunk| {
+        trunk.accept_names.iter().map(|host| let_in(format!("trunk {}", trunk.name), host, &resolver))
+    });
+    let (callers, mut found) = join(join_all(callers), join_all(asked)).await;
+    found.extend(callers);
+    found
 }
 
 /// What is found where nobody is to be asked; nothing if there is nobody to ask.
@@ -90,6 +95,20 @@ pub fn unasked(config: &Config) -> Option<Finding> {
             "run check without --offline",
         )
     })
+}
+
+/// Whether the addresses of a host in `accept_from` are to be found.
+async fn let_in(about: String, host: &str, resolver: &Resolver) -> Finding {
+    let found = timeout(PATIENCE, resolver.addresses(host)).await;
+    let addresses = found.map(|found| found.targets.iter().map(|place| place.ip().to_string()).collect());
+    match addresses.unwrap_or_else(|_| Vec::new()).as_slice() {
+        [] => Finding::weak(
+            about,
+            format!("{host} in accept_from is not found, so its calls get no answer now"),
+            "check its name, or this machine's name server; or write its addresses",
+        ),
+        addresses => Finding::fine(about, format!("{host} in accept_from is {}", addresses.join(", "))),
+    }
 }
 
 async fn ask(about: String, host: Target, listen: &[Listen], resolver: &Resolver) -> Finding {

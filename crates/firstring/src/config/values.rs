@@ -148,12 +148,43 @@ pub(super) fn port_range(text: &str) -> Result<RangeInclusive<u16>, Says> {
     Ok(first..=last)
 }
 
+/// Who may send calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// Everybody in here.
+    Range(IpNet),
+    /// Whoever has an address of this host, in lower case.
+    Name(String),
+}
+
+/// Ranges and names, each for itself.
+pub(super) fn apart(sources: Vec<Source>) -> (Vec<IpNet>, Vec<String>) {
+    let (mut ranges, mut names) = (Vec::new(), Vec::new());
+    for source in sources {
+        match source {
+            Source::Range(range) => ranges.push(range),
+            Source::Name(name) => names.push(name),
+        }
+    }
+    (ranges, names)
+}
+
+/// An address, a range, or the name of a host. One word without a dot is no name here: it would be a slip for something
+/// wider too easily.
+pub(super) fn source(text: &str) -> Result<Source, Says> {
+    let name = target(text).ok().filter(|target| target.port.is_none() && target.host == text);
+    match name.filter(|name| name.host.contains('.') && name.host.parse::<IpAddr>().is_err()) {
+        Some(name) => Ok(Source::Name(name.host.to_ascii_lowercase())),
+        None => address_range(text).map(Source::Range),
+    }
+}
+
 /// An address or a range that may send calls.
 pub(super) fn address_range(text: &str) -> Result<IpNet, Says> {
     let range = match text.parse::<IpAddr>() {
         Ok(address) => IpNet::from(address),
         Err(_) => text.parse::<IpNet>().map_err(|_| {
-            format!("{text:?} is no address or range; write it like \"192.0.2.10\" or \"192.0.2.0/24\"")
+            format!("{text:?} is no address, range or host; write it like \"192.0.2.10\", \"192.0.2.0/24\" or \"pbx.example.com\"")
         })?,
     };
     let least = match range {
@@ -357,6 +388,29 @@ mod tests {
             ("sip.example.com", None),
         ] {
             assert_eq!(address_range(text).ok().map(|range| range.to_string()).as_deref(), range, "{text}");
+        }
+    }
+
+    #[test]
+    fn who_may_send_calls_is_an_address_a_range_or_a_host() {
+        for (text, read) in [
+            ("192.0.2.10", Some("192.0.2.10/32")),
+            ("192.0.2.0/24", Some("192.0.2.0/24")),
+            ("2001:db8::1", Some("2001:db8::1/128")),
+            ("PBX.Example.com", Some("pbx.example.com")),
+            ("pbx.example.com:5060", None),
+            ("sip:pbx.example.com", None),
+            ("all", None),
+            ("*", None),
+            ("*.example.com", None),
+            ("192.0.2.300", None),
+            ("0.0.0.0/0", None),
+        ] {
+            let shown = source(text).ok().map(|source| match source {
+                Source::Range(range) => range.to_string(),
+                Source::Name(name) => name,
+            });
+            assert_eq!(shown.as_deref(), read, "{text}");
         }
     }
 

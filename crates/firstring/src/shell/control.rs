@@ -105,6 +105,10 @@ pub struct Control {
     pub drills: Drills,
     /// What is done about it.
     pub absent: Option<Absent>,
+    /// Who may send calls, by the configuration's addresses and ranges.
+    pub peers: Vec<sip::Peer>,
+    /// What hosts that may send calls have for addresses, by trunk and host.
+    pub callers: BTreeMap<(Arc<str>, Arc<str>), Vec<sip::Network>>,
     /// What makes our contacts unguessable.
     pub contact_secret: [u64; 2],
     /// When people who still talk are cut off, once the desk is to stop.
@@ -187,6 +191,9 @@ impl Control {
                     self.reach_address(&trunk, &address, &targets)
                 }
                 Letter::RegistrarFound { trunk, targets } => self.register(&trunk, &targets),
+                Letter::CallersFound { trunk, host, addresses } => {
+                    self.callers_found(trunk, host, &addresses)
+                }
                 Letter::Forget { before } => self.keeper.forget(before),
                 Letter::Busy { calendar, busy } => {
                     if let Some(diary) = self.exchange.board_mut().diary(&calendar) {

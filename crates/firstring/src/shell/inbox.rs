@@ -51,6 +51,15 @@ pub enum Letter {
         /// Not empty.
         targets: sip::Targets<std::net::SocketAddr>,
     },
+    /// The addresses of a host that may send calls, for the first time or anew.
+    CallersFound {
+        /// The trunk.
+        trunk: Arc<str>,
+        /// The host.
+        host: Arc<str>,
+        /// Not empty.
+        addresses: Vec<std::net::IpAddr>,
+    },
     /// What was kept longer than the owner wants is to be deleted.
     Forget {
         /// The oldest moment that is kept.

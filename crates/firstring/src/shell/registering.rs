@@ -73,6 +73,23 @@ pub fn watch(config: &Config, inbox: &Inbox, lost: &Arc<Lost>) {
             look_for(target.clone(), &resolver, lost, inbox, found);
         }
     }
+    for trunk in &config.trunks {
+        for host in &trunk.accept_names {
+            let (name, resolver, inbox) = (host.clone(), resolver.clone(), inbox.clone());
+            let (trunk, host): (Arc<str>, Arc<str>) = (trunk.name.as_str().into(), host.as_str().into());
+            let look = move || {
+                let (host, resolver) = (name.clone(), resolver.clone());
+                async move { resolver.addresses(&host).await }
+            };
+            let told = Arc::clone(&host);
+            let tell = move |targets: sip::Targets<SocketAddr>| {
+                let addresses = targets.iter().map(|place| place.ip()).collect();
+                let (trunk, host) = (Arc::clone(&trunk), Arc::clone(&host));
+                inbox.post(Letter::CallersFound { trunk, host, addresses });
+            };
+            tokio::spawn(resolving::watch(told.to_string(), Arc::clone(lost), look, tell));
+        }
+    }
     for (_, reach, host) in config.addresses() {
         let (trunk, address): (Arc<str>, Arc<str>) = (reach.via.as_str().into(), reach.to.as_str().into());
         let found = move |targets| {

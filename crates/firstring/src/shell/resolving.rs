@@ -55,6 +55,15 @@ impl Resolver {
         self.as_this_machine_does(&host.host, port, found).await
     }
 
+    /// The addresses of a host, whatever services it has.
+    pub async fn addresses(&self, host: &str) -> Found {
+        let found = self.search(Search::addresses(host)).await;
+        if !found.targets.is_empty() || !self.servers.is_empty() {
+            return found;
+        }
+        self.as_this_machine_does(host, sip::Transport::Udp.default_port(), found).await
+    }
+
     async fn search(&self, mut search: Search) -> Found {
         let (servers, known) = (self.servers(), self.known());
         while !search.questions().is_empty() {
@@ -213,7 +222,11 @@ struct Watching {
 impl Watching {
     /// When it is looked up again; `None`: never.
     fn pause(&self, found: &Found) -> Option<Duration> {
-        let lasts = found.lasts?;
+        // Where nobody had to be asked, nothing changes; where nobody answered, much may.
+        let lasts = match found.lasts {
+            None if found.whole => return None,
+            lasts => lasts.unwrap_or_default(),
+        };
         Some(match (found.targets.is_empty(), self.known.is_empty()) {
             (true, true) => OFTEN,
             (true, false) => AGAIN,
@@ -260,7 +273,7 @@ mod tests {
         assert_eq!(told(&mut watching, found(&["192.0.2.1"], 60, true)).unwrap(), ["192.0.2.1"]);
         assert_eq!(told(&mut watching, found(&["192.0.2.1"], 60, true)), None, "no news");
         assert_eq!(told(&mut watching, found(&[], 60, true)), None, "the name is gone");
-        assert_eq!(told(&mut watching, found(&[], 60, false)), None, "the servers are gone");
+        assert_eq!(told(&mut watching, found(&[], 60, false)), None, "the servers fail");
         assert_eq!(told(&mut watching, found(&["192.0.2.2"], 60, true)).unwrap(), ["192.0.2.2"]);
     }
 
@@ -288,6 +301,9 @@ mod tests {
         assert_eq!(pause(&watching, &found(&[], 86_400, true)), 15);
         assert_eq!(pause(&watching, &found(&["192.0.2.1"], 300, false)), 15);
         assert_eq!(watching.pause(&Search::new("192.0.2.9", None, sip::Transport::Udp).found()), None);
+        let mut unanswered = Search::new("pbx.example", Some(5060), sip::Transport::Udp);
+        unanswered.answered(vec![None, None]);
+        assert_eq!(pause(&watching, &unanswered.found()), 15, "no server answered at all");
     }
 
     #[test]

@@ -128,6 +128,28 @@ impl Control {
         }
     }
 
+    /// A host that may send calls was found: its addresses are let in, and no others.
+    pub(super) fn callers_found(&mut self, trunk: Arc<str>, host: Arc<str>, addresses: &[IpAddr]) {
+        for address in addresses {
+            let holds = |peer: &&sip::Peer| {
+                peer.name != trunk && peer.accept_from.iter().any(|network| network.holds(*address))
+            };
+            if let Some(other) = self.peers.iter().find(holds) {
+                let other = &other.name;
+                tracing::warn!(%trunk, %host, %address, %other, "An address of a host in accept_from is in that of another trunk too, whose its calls are; make one trunk of both");
+            }
+        }
+        let networks = addresses.iter().map(|address| sip::Network::from(*address)).collect();
+        self.callers.insert((trunk, host), networks);
+        let mut peers = self.peers.clone();
+        for ((trunk, _), networks) in &self.callers {
+            if let Some(peer) = peers.iter_mut().find(|peer| peer.name == *trunk) {
+                peer.accept_from.extend(networks);
+            }
+        }
+        self.order_sip(sip::Order::ReplacePeers(peers));
+    }
+
     /// The ways from our sockets to where a host was found. What none of them reaches is left out, and told.
     fn paths_to(
         &mut self,

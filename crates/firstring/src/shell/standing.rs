@@ -161,12 +161,17 @@ fn lines(config: &Config, now: Timestamp) -> Vec<Line> {
     business.lines.iter().map(shown).collect()
 }
 
+/// As it is written: addresses, ranges and hosts.
+fn accept_from(trunk: &crate::config::TrunkSettings) -> Vec<String> {
+    trunk.accept_from.iter().map(ToString::to_string).chain(trunk.accept_names.iter().cloned()).collect()
+}
+
 fn trunks(config: &Config, board: &Board, registrations: &BTreeMap<String, Registration>) -> Vec<Trunk> {
     let shown = |trunk: &crate::config::TrunkSettings| Trunk {
         name: trunk.name.clone(),
         // The configuration refuses every other carrier until its preset exists.
         carrier: "generic".to_string(),
-        accept_from: trunk.accept_from.iter().map(ToString::to_string).collect(),
+        accept_from: accept_from(trunk),
         channels: trunk.channels,
         channels_up: board.channels_up.get(&trunk.name).map_or(0, |up| up.load(Ordering::Relaxed)),
         registration: registrations.get(&trunk.name).cloned(),

@@ -12,6 +12,7 @@
 pub mod caller;
 pub mod carrier;
 pub mod desk;
+pub mod names;
 pub mod office;
 pub mod peers;
 pub mod phone;

@@ -111,8 +111,13 @@ impl Place {
 
     /// People are called through a host whose name nobody knows.
     pub fn loses_its_proxy(&self) {
+        self.proxy_is("nowhere.invalid");
+    }
+
+    /// People are called through this host.
+    pub fn proxy_is(&self, host: &str) {
         let text = fs::read_to_string(self.file()).unwrap();
-        let lost = text.replace(&format!("\"127.0.0.1:{}\"", self.person), "\"nowhere.invalid\"");
+        let lost = text.replace(&format!("\"127.0.0.1:{}\"", self.person), &format!("\"{host}\""));
         assert_ne!(lost, text);
         fs::write(self.file(), lost).unwrap();
     }
