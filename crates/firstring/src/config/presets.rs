@@ -212,7 +212,7 @@ static VOIPMS: Preset = Preset {
     name: "VoIP.ms",
     knows_us: KnowsUs::Either,
     ranges: &[],
-    let_in: "VoIP.ms calls from the server your number is on; write register = true, or that server's address",
+    let_in: "VoIP.ms calls from the server your number is on; write register = true, or that server here, like [\"chicago1.voip.ms\"]",
     host: None,
     proxy: None,
     host_like: "registrar = \"chicago1.voip.ms\", the server your number is on",
