@@ -47,6 +47,7 @@ use crate::shell::recording::Recordings;
 use crate::shell::registering;
 use crate::shell::saying::Sayings;
 use crate::shell::standing::{self, Board};
+use crate::shell::tls::Tls;
 use crate::web;
 use crate::web::metrics::Metrics;
 use crate::web::refusals::Refusals;
@@ -90,8 +91,11 @@ impl Desk {
         let mut sockets = Sockets::bind(&config.sip.listen, public, poll.registry())?;
         let runtime = Handle::current();
         let first = sockets.len();
+        let tls = Arc::new(Tls::load(config)?);
+        tls.watch();
+        let registry = poll.registry();
         let connections =
-            Connections::bind(&config.sip.listen, first, poll.registry(), runtime.clone(), inbox.clone())?;
+            Connections::bind(&config.sip.listen, first, registry, tls, runtime.clone(), inbox.clone())?;
         sockets.know(connections.listening());
         let listener = bind_console(config.web.listen).await?;
         let console = listener.local_addr()?;

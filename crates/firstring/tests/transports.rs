@@ -7,6 +7,8 @@ mod stage;
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpStream, UdpSocket};
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use stage::carrier::{Carrier, PASSWORD, modules, stands};
@@ -112,6 +114,90 @@ fn ipv6_carries_calls_and_their_sound_over_both_transports() {
         // Straight to the desk it is a stranger: the carrier is known by its registration only.
         drop(desk);
     }
+}
+
+/// An authority, and a certificate of its for the host `localhost`, in this folder: `authority.pem`, `host.pem`, `host.key`.
+fn issue_certificates(folder: &Path) {
+    let openssl = |arguments: &str| {
+        let mut openssl = Command::new("openssl");
+        let ran = openssl.args(arguments.split_whitespace()).current_dir(folder).output().unwrap();
+        assert!(ran.status.success(), "{arguments}: {}", String::from_utf8_lossy(&ran.stderr));
+        String::from_utf8(ran.stdout).unwrap()
+    };
+    let new = "req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+    openssl(&format!("{new} -x509 -days 30 -subj /CN=authority -keyout authority.key -out authority.pem"));
+    openssl(&format!("{new} -subj /CN=localhost -keyout host.key -out host.csr"));
+    fs::write(folder.join("host.ext"), "subjectAltName=DNS:localhost\n").unwrap();
+    openssl(
+        "x509 -req -in host.csr -CA authority.pem -CAkey authority.key -CAcreateserial -days 30 -extfile host.ext -out host.pem",
+    );
+    let print = openssl("x509 -noout -fingerprint -sha256 -in host.pem");
+    let print = print.trim().split('=').nth(1).unwrap();
+    fs::write(folder.join("fingerprint"), print).unwrap();
+}
+
+/// A desk that registers by TLS at `host`, believing this, and takes calls by TLS if it listens so.
+fn registers_over_tls(place: &Place, port: u16, host: &str, trust: &str, listens: bool) {
+    place.registers(port, PASSWORD);
+    let trunk = format!("transport = \"tls\"\ntrust = \"{trust}\"\nregistrar = \"{host}:");
+    place.says("registrar = \"127.0.0.1:", &trunk);
+    if listens {
+        let listen = format!("\"udp:127.0.0.1:{0}\"", place.sip);
+        place.says(
+            &format!("listen = [{listen}]"),
+            &format!("listen = [{listen}, \"tls:127.0.0.1:{}\"]", place.sip),
+        );
+        place.says("[web]", "[sip.tls]\ncertificate = \"host.pem\"\nkey = \"host.key\"\n[web]");
+    }
+    place.bring_prompts();
+}
+
+fn tls(place: &Place, port: u16, modules: &str) -> String {
+    let folder = place.folder().display();
+    format!(
+        "enable_tls=yes\ntcp_children=1\nlisten=udp:127.0.0.1:{port}\nlisten=tls:127.0.0.1:{port}\nloadmodule \"{modules}tls.so\"\n\
+         modparam(\"tls\", \"certificate\", \"{folder}/host.pem\")\nmodparam(\"tls\", \"private_key\", \"{folder}/host.key\")\n\
+         modparam(\"tls\", \"tls_method\", \"TLSv1.2+\")"
+    )
+}
+
+fn has_tls(modules: &str) -> bool {
+    let there = Path::new(modules).join("tls.so").exists();
+    if !there {
+        eprintln!("skipped: no kamailio with TLS; apt install kamailio-tls-modules");
+    }
+    there
+}
+
+#[test]
+fn calls_come_over_tls_from_a_carrier_that_an_authority_or_a_fingerprint_vouches_for() {
+    let Some(modules) = modules().filter(|modules| has_tls(modules)) else { return };
+    for (host, pinned, listens) in [("localhost", false, true), ("127.0.0.1", true, false)] {
+        let (place, port) = (Place::new(), free_port());
+        issue_certificates(place.folder());
+        let print = fs::read_to_string(place.folder().join("fingerprint")).unwrap();
+        let trust = if pinned { format!("sha256:{print}") } else { "authority.pem".to_owned() };
+        registers_over_tls(&place, port, host, &trust, listens);
+        let carrier = Carrier::listening(&place, port, modules, &tls(&place, port, modules));
+        let desk = place.open();
+        stands(&desk, "registered");
+        assert!(carrier.told().unwrap().contains(&format!("@127.0.0.1:{};transport=tls", place.sip)));
+        answers_through(&place, &format!("sip:{LINE}@127.0.0.1:{port}"));
+    }
+}
+
+#[test]
+fn nothing_is_said_to_a_carrier_that_shows_the_wrong_certificate() {
+    let Some(modules) = modules().filter(|modules| has_tls(modules)) else { return };
+    let (place, port) = (Place::new(), free_port());
+    issue_certificates(place.folder());
+    registers_over_tls(&place, port, "localhost", &format!("sha256:{}", "ab".repeat(32)), false);
+    let carrier = Carrier::listening(&place, port, modules, &tls(&place, port, modules));
+    let desk = place.open();
+    let trouble = stands(&desk, "interrupted");
+    assert!(trouble["reason"].as_str().unwrap().contains("no connection"), "{trouble}");
+    assert!(desk.logged().contains("check trust"), "{}", desk.logged());
+    assert_eq!(carrier.contacts(), 0);
 }
 
 /// A desk that takes calls over TCP as well.

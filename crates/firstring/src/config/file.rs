@@ -107,12 +107,10 @@ impl Trade {
 /// Where calls arrive on this machine.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("x-later" = {
-    "tls": "SIP over TLS is not available yet; listen on udp: works",
-}))]
 pub struct SipForm {
-    /// Where SIP is received: `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`, at most 8. The trunk must send its calls there. An
-    /// IPv6 address like `udp:[::]:5060` takes no IPv4. With `tcp:`, requests too long for one datagram go over TCP.
+    /// Where SIP is received: `udp:ADDRESS:PORT`, `tcp:ADDRESS:PORT` or `tls:ADDRESS:PORT`, at most 8. The trunk must send
+    /// its calls there. An IPv6 address like `udp:[::]:5060` takes no IPv4. With `tcp:`, requests too long for one datagram
+    /// go over TCP; `tls:` needs the certificate of `[sip.tls]`.
     #[serde(default = "sip_listen")]
     #[schemars(example = ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"])]
     pub listen: Vec<String>,
@@ -130,11 +128,31 @@ pub struct SipForm {
     #[serde(default)]
     #[schemars(example = ["192.0.2.53"])]
     pub name_servers: Vec<String>,
+    /// What this machine shows to whoever connects by TLS.
+    #[serde(default)]
+    pub tls: TlsForm,
+}
+
+/// What this machine shows to whoever connects by TLS.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TlsForm {
+    /// The file of the certificate and its chain, PEM, the certificate first. A new one is taken up within a minute, and no
+    /// call is dropped for it.
+    pub certificate: Option<String>,
+    /// The file of its key, PEM.
+    pub key: Option<String>,
 }
 
 impl Default for SipForm {
     fn default() -> Self {
-        SipForm { listen: sip_listen(), advertise: auto(), rtp_ports: rtp_ports(), name_servers: Vec::new() }
+        SipForm {
+            listen: sip_listen(),
+            advertise: auto(),
+            rtp_ports: rtp_ports(),
+            name_servers: Vec::new(),
+            tls: TlsForm::default(),
+        }
     }
 }
 
@@ -218,11 +236,19 @@ pub struct TrunkForm {
     #[serde(default = "four")]
     #[schemars(range(min = 1, max = 10_000), example = 4)]
     pub channels: u32,
-    /// How registration, and calls to people, travel to this trunk: `udp` or `tcp`. Calls of the trunk come by whatever it
-    /// uses and `sip.listen` names.
+    /// How registration, and calls to people, travel to this trunk. Calls of the trunk come by whatever it uses and
+    /// `sip.listen` names.
     #[serde(default)]
     #[schemars(example = &"udp")]
     pub transport: TransportForm,
+    /// Whom we believe to be the trunk, with `transport = "tls"`: `public`, whoever shows a certificate for its host from an
+    /// authority this machine trusts; the file of an authority of your own; or `sha256:` and the fingerprint of its very
+    /// certificate. To others nothing is said. Without it `public`.
+    pub trust: Option<String>,
+    /// The file of the certificate that we show to the trunk, where it asks for one; PEM, the certificate first.
+    pub client_certificate: Option<String>,
+    /// The file of the key to `client_certificate`.
+    pub client_key: Option<String>,
     /// Where all calls to people are sent, and registration goes through: `HOST` or `HOST:PORT`. Without it numbers and
     /// extensions are called at the registrar or where the carrier takes calls, and SIP addresses at their own hosts.
     #[schemars(example = &"sip.example.com:5060")]
@@ -244,13 +270,14 @@ pub struct TrunkForm {
 /// How requests travel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[schemars(extend("x-later" = ["tls"]))]
 pub enum TransportForm {
     /// Datagrams.
     #[default]
     Udp,
     /// A connection.
     Tcp,
+    /// An encrypted connection.
+    Tls,
 }
 
 impl From<TransportForm> for sip::Transport {
@@ -258,6 +285,7 @@ impl From<TransportForm> for sip::Transport {
         match form {
             TransportForm::Udp => sip::Transport::Udp,
             TransportForm::Tcp => sip::Transport::Tcp,
+            TransportForm::Tls => sip::Transport::Tls,
         }
     }
 }

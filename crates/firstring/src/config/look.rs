@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use desk::business::{Person, Step};
 
@@ -14,6 +15,7 @@ use sip::Transport;
 
 use super::{Config, Listen, Way, values};
 use crate::drill::{Proof, proofs};
+use crate::shell::tls::{self, Tls};
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -67,6 +69,7 @@ impl Finding {
 pub fn look(config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
     found.extend(config.sip.listen.iter().map(|listen| sip_port(*listen)));
+    found.extend(certificates(config));
     found.push(web_port(config.web.listen));
     found.push(sound_ports(config));
     found.extend(disk(&config.data_directory));
@@ -91,6 +94,52 @@ fn sip_port(Listen { transport, address }: Listen) -> Finding {
             about,
             format!("no call can be received here: {}", values::plain(&error)),
             "stop the other program, or change sip.listen",
+        ),
+    }
+}
+
+/// A certificate that ends so soon is renewed now: it takes days at some authorities.
+const ENDS_SOON: Duration = Duration::from_secs(14 * 86_400);
+
+/// What is shown and believed on connections by TLS, and for how long it holds.
+fn certificates(config: &Config) -> Vec<Finding> {
+    let of_trunk = |trunk: &super::TrunkSettings| {
+        let shown = trunk.encryption.as_ref()?.shown.as_ref()?.certificate.clone();
+        Some((format!("trunk {}", trunk.name), shown))
+    };
+    let own = config.sip.tls.iter().map(|own| ("sip.tls".to_string(), own.certificate.clone()));
+    let shown: Vec<_> = own.chain(config.trunks.iter().filter_map(of_trunk)).collect();
+    if let Err(error) = Tls::load(config) {
+        let about = "certificates";
+        return vec![Finding::broken(
+            about,
+            format!("SIP over TLS cannot work: {error}"),
+            "then run check again",
+        )];
+    }
+    shown.into_iter().map(|(about, path)| validity(about, &path, tls::holds_until(&path))).collect()
+}
+
+fn validity(about: String, path: &Path, until: Option<jiff::Timestamp>) -> Finding {
+    let (now, shown) = (jiff::Timestamp::now(), path.display());
+    let Some(until) = until else {
+        let says = format!("until when {shown} holds cannot be told");
+        return Finding::weak(about, says, "look at it with `openssl x509 -noout -enddate -in FILE`");
+    };
+    let day = until.to_zoned(jiff::tz::TimeZone::UTC).date();
+    if until <= now {
+        return Finding::broken(
+            about,
+            format!("{shown} has ended on {day}, so nobody connects by TLS"),
+            "put a new certificate in its place",
+        );
+    }
+    match now + ENDS_SOON < until {
+        true => Finding::fine(about, format!("{shown} holds until {day}")),
+        false => Finding::weak(
+            about,
+            format!("{shown} ends on {day}; from then on nobody connects by TLS"),
+            "renew it; the desk takes up a new one by itself",
         ),
     }
 }

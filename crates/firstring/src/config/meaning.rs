@@ -25,8 +25,8 @@ use super::file::{
 use super::refusal::{Refusal, instead, nearest};
 use super::values::{self, Surroundings};
 use super::{
-    CalendarSettings, Config, SipSettings, TrunkSettings, WebSettings, carrier, greeting, joining, people,
-    plans,
+    CalendarSettings, Config, SipSettings, TrunkSettings, WebSettings, carrier, encryption, greeting,
+    joining, people, plans,
 };
 use crate::shell::asking::MOST_SERVERS;
 
@@ -123,6 +123,11 @@ impl Reading<'_> {
         None
     }
 
+    /// A file as this one names it.
+    pub(super) fn beside(&self, path: &str) -> PathBuf {
+        self.around.directory.join(path)
+    }
+
     /// Names and numbers that stand twice, and names nobody can say.
     fn named_once(&mut self) {
         let file = self.file;
@@ -183,6 +188,7 @@ impl Reading<'_> {
         }
         let name_servers = self.each(name_servers, &at.key("name_servers"), values::name_server);
         SipSettings {
+            tls: encryption::own(&listen, self),
             name_servers,
             listen,
             advertise: advertise.unwrap_or(values::Advertise::Auto),
@@ -229,6 +235,7 @@ impl Reading<'_> {
         let target = form.outbound_proxy.as_deref().map(over);
         let target = target.and_then(|read| self.taken(read, &at.key("outbound_proxy")));
         TrunkSettings {
+            encryption: encryption::toward(form, at, self),
             name: form.name.clone(),
             carrier: form.carrier,
             accept_from,

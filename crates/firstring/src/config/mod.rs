@@ -13,6 +13,7 @@
 mod carrier;
 pub mod commands;
 mod document;
+mod encryption;
 mod file;
 mod greeting;
 mod hearing;
@@ -44,6 +45,7 @@ use ipnet::IpNet;
 use line::Habits;
 use serde::Deserialize;
 
+pub use encryption::{Encryption, Identity, Trust};
 pub use hearing::hearing;
 pub use joining::{Joining, Login};
 pub use look::{Finding, Weight, look};
@@ -51,6 +53,7 @@ pub use reach::{hosts, reach, unasked};
 pub use reference::{example, reference, schema};
 pub use refusal::{Refusal, Refusals};
 use values::Secrets;
+pub(crate) use values::plain;
 pub use values::{Advertise, Listen, Target};
 pub use way::Way;
 
@@ -84,6 +87,8 @@ pub struct SipSettings {
     pub advertise: Advertise,
     /// UDP ports for sound; at least two.
     pub rtp_ports: RangeInclusive<u16>,
+    /// What is shown to whoever connects by TLS; there is one if any place is listened on by it.
+    pub tls: Option<Identity>,
     /// Who is asked where hosts are; empty: this machine.
     pub name_servers: Vec<SocketAddr>,
 }
@@ -114,6 +119,8 @@ pub struct TrunkSettings {
     pub joining: Option<Joining>,
     /// Calls at once.
     pub channels: u32,
+    /// How connections to it are encrypted, if they are.
+    pub encryption: Option<Encryption>,
     /// What every request goes through, if anything.
     pub outbound_proxy: Option<Target>,
     /// Where the carrier takes everybody's calls, if it is one host.

@@ -15,13 +15,14 @@ use futures_util::future::{join, join_all};
 use futures_util::stream::FuturesUnordered;
 use sip::Transport;
 use sip::stream::{Piece, READ_AT_ONCE, Stream};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpSocket, TcpStream, UdpSocket};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, UdpSocket};
 use tokio::time::timeout;
 
 use super::{Config, Finding, Listen, Target, TrunkSettings, values};
 use crate::run::seed;
 use crate::shell::resolving::Resolver;
+use crate::shell::tls::{Tls, Toward};
 
 /// Looking up a name and waiting for an answer take no longer than this together.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -37,6 +38,8 @@ enum Reply {
     Unsendable(IpAddr, io::Error),
     /// The far machine says that no program has this port.
     Closed,
+    /// Somebody is there whom we do not believe, or who does not believe us.
+    Untrusted(io::Error),
     /// Not a word.
     Silent,
     /// A final status: somebody is there.
@@ -49,7 +52,8 @@ impl Reply {
             Reply::Unsendable(..) => 0,
             Reply::Closed => 1,
             Reply::Silent => 2,
-            Reply::Answered(..) => 3,
+            Reply::Untrusted(_) => 3,
+            Reply::Answered(..) => 4,
         }
     }
 }
@@ -74,7 +78,15 @@ fn hosts_of(trunk: &TrunkSettings) -> impl Iterator<Item = &Target> {
 /// One finding for each host, in the order of the trunks. All are asked side by side, for at most 4 seconds.
 pub async fn reach(config: &Config) -> Vec<Finding> {
     let resolver = Resolver::new(&config.sip.name_servers);
-    let ask = |(about, host)| ask(about, host, &config.sip.listen, &resolver);
+    let tls = Tls::load(config).ok();
+    let toward = |host: &Target| {
+        let trunk = config.trunks.iter().find(|trunk| hosts_of(trunk).any(|one| one == host));
+        tls.as_ref().and_then(|tls| tls.toward(trunk.map(|trunk| trunk.name.as_str())))
+    };
+    let ask = |(about, host)| {
+        let secret = toward(&host);
+        ask(about, host, &config.sip.listen, secret, &resolver)
+    };
     let asked = hosts(config).into_iter().map(ask);
     let callers = config.trunks.iter().flat_map(|trunk| {
         trunk.accept_names.iter().map(|host| let_in(format!("trunk {}", trunk.name), host, &resolver))
@@ -111,7 +123,13 @@ async fn let_in(about: String, host: &str, resolver: &Resolver) -> Finding {
     }
 }
 
-async fn ask(about: String, host: Target, listen: &[Listen], resolver: &Resolver) -> Finding {
+async fn ask(
+    about: String,
+    host: Target,
+    listen: &[Listen],
+    toward: Option<Toward>,
+    resolver: &Resolver,
+) -> Finding {
     let began = Instant::now();
     let Some(found) = look_up(&host, resolver).await else {
         // It may be found later: a desk goes on looking, and answers meanwhile.
@@ -131,7 +149,7 @@ async fn ask(about: String, host: Target, listen: &[Listen], resolver: &Resolver
         );
     }
     let left = PATIENCE.saturating_sub(began.elapsed());
-    told(about, &host, best_of(&host, paths, left).await)
+    told(about, &host, best_of(&host, paths, toward, left).await)
 }
 
 async fn look_up(host: &Target, resolver: &Resolver) -> Option<Vec<SocketAddr>> {
@@ -146,14 +164,22 @@ fn facing(listen: &[Listen], remote: SocketAddr) -> Option<IpAddr> {
 }
 
 /// Asks every address at once; the first answer counts, else what tells most.
-async fn best_of(host: &Target, paths: Vec<(IpAddr, SocketAddr)>, patience: Duration) -> Reply {
-    let question = |(ours, remote)| async move {
-        let reply = timeout(patience, question(host, ours, remote)).await;
-        match reply {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => Reply::Closed,
-            Ok(Err(error)) => Reply::Unsendable(ours, error),
-            Err(_) => Reply::Silent,
+async fn best_of(
+    host: &Target,
+    paths: Vec<(IpAddr, SocketAddr)>,
+    toward: Option<Toward>,
+    patience: Duration,
+) -> Reply {
+    let question = |(ours, remote)| {
+        let asked = question(host, ours, remote, toward.clone());
+        async move {
+            match timeout(patience, asked).await {
+                Ok(Ok(reply)) => reply,
+                Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => Reply::Closed,
+                Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => Reply::Untrusted(error),
+                Ok(Err(error)) => Reply::Unsendable(ours, error),
+                Err(_) => Reply::Silent,
+            }
         }
     };
     let mut asked: FuturesUnordered<_> = paths.into_iter().map(question).collect();
@@ -172,9 +198,14 @@ async fn best_of(host: &Target, paths: Vec<(IpAddr, SocketAddr)>, patience: Dura
 }
 
 /// Asks one address until it answers. Errors are those of the socket; a closed port is `ConnectionRefused`.
-async fn question(host: &Target, ours: IpAddr, remote: SocketAddr) -> io::Result<Reply> {
+async fn question(
+    host: &Target,
+    ours: IpAddr,
+    remote: SocketAddr,
+    toward: Option<Toward>,
+) -> io::Result<Reply> {
     let began = Instant::now();
-    let (mut way, local) = Way::to(host.transport, ours, remote).await?;
+    let (mut way, local) = Way::to(host.transport, ours, remote, toward).await?;
     let path = sip::Path::over(host.transport, local, remote);
     let target = sip::Uri::parse(&format!("sip:{host}")).map_err(io::Error::other)?;
     let product = concat!("Firstring/", env!("CARGO_PKG_VERSION")).to_string();
@@ -212,12 +243,22 @@ async fn carry_out(agent: &mut sip::Agent, way: &mut Way) -> io::Result<Option<O
 /// The way to one address and back.
 enum Way {
     Datagrams(UdpSocket, Vec<u8>),
-    Connection(TcpStream, Stream, Vec<u8>),
+    Connection(Box<dyn Duplex>, Stream, Vec<u8>),
 }
+
+/// Both directions of a connection, encrypted or not.
+trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
 
 impl Way {
     /// Opens it, and says where it begins.
-    async fn to(transport: Transport, ours: IpAddr, remote: SocketAddr) -> io::Result<(Way, SocketAddr)> {
+    async fn to(
+        transport: Transport,
+        ours: IpAddr,
+        remote: SocketAddr,
+        toward: Option<Toward>,
+    ) -> io::Result<(Way, SocketAddr)> {
         if transport == Transport::Udp {
             let socket = UdpSocket::bind((ours, 0)).await?;
             socket.connect(remote).await?;
@@ -228,13 +269,23 @@ impl Way {
         socket.bind((ours, 0).into())?;
         let stream = socket.connect(remote).await?;
         let local = stream.local_addr()?;
+        let stream: Box<dyn Duplex> = match (transport, toward) {
+            (Transport::Tls, Some((connector, name))) => Box::new(connector.connect(name, stream).await?),
+            (Transport::Tls, None) => {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "no certificates"));
+            }
+            (Transport::Udp | Transport::Tcp, _) => Box::new(stream),
+        };
         Ok((Way::Connection(stream, Stream::new(), vec![0; READ_AT_ONCE]), local))
     }
 
     async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Way::Datagrams(socket, _) => socket.send(bytes).await.map(drop),
-            Way::Connection(stream, ..) => stream.write_all(bytes).await,
+            Way::Connection(stream, ..) => {
+                stream.write_all(bytes).await?;
+                stream.flush().await
+            }
         }
     }
 
@@ -282,6 +333,11 @@ fn told(about: String, host: &Target, reply: Reply) -> Finding {
             },
         ),
         // A far program that is down for now is no fault of this configuration.
+        Reply::Untrusted(error) => Finding::broken(
+            about,
+            format!("{host} and this machine do not trust each other: {error}"),
+            "check trust, the certificate's host, and client_certificate",
+        ),
         Reply::Closed => Finding::weak(
             about,
             format!("the machine at {host} says that nothing listens there now"),

@@ -55,10 +55,10 @@ A duration is a number with its unit: `500ms`, `15s`, `30m`, `2h`, `14d`, `2w`. 
 
 fn section(page: &mut String, name: &str, schema: &Json) {
     let (heading, item) = headed(name, schema);
-    let keys: Vec<_> = properties(item).filter(|(_, schema)| !is_list_of_tables(schema)).collect();
+    let keys: Vec<_> = properties(item).filter(|(_, schema)| !is_section(schema)).collect();
     let _ = write!(page, "\n## `{heading}`\n\n{}\n\n", described(schema));
     table(page, &keys, item);
-    for (key, schema) in properties(item).filter(|(_, schema)| is_list_of_tables(schema)) {
+    for (key, schema) in properties(item).filter(|(_, schema)| is_section(schema)) {
         section(page, &format!("{name}.{key}"), schema);
     }
 }
@@ -196,10 +196,10 @@ fn example_section(text: &mut String, name: &str, schema: &Json) {
     text.push('\n');
     comment(text, described(schema));
     let _ = writeln!(text, "{heading}");
-    for (key, schema) in properties(item).filter(|(_, schema)| !is_list_of_tables(schema)) {
+    for (key, schema) in properties(item).filter(|(_, schema)| !is_section(schema)) {
         setting(text, key, schema, item);
     }
-    for (key, schema) in properties(item).filter(|(_, schema)| is_list_of_tables(schema)) {
+    for (key, schema) in properties(item).filter(|(_, schema)| is_section(schema)) {
         example_section(text, &format!("{name}.{key}"), schema);
     }
 }

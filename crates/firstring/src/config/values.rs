@@ -83,9 +83,10 @@ pub(super) fn sip_listen(text: &str) -> Result<Listen, Says> {
     let transport = match transport {
         "udp" => Transport::Udp,
         "tcp" => Transport::Tcp,
-        "tls" | "ws" | "wss" => {
+        "tls" => Transport::Tls,
+        "ws" | "wss" => {
             return Err(format!(
-                "{transport} is not available yet; udp and tcp work, like \"udp:0.0.0.0:5060\""
+                "{transport} is not available yet; udp, tcp and tls work, like \"udp:0.0.0.0:5060\""
             ));
         }
         _ => return Err(format!("{text:?} is no place to listen; write it like \"udp:0.0.0.0:5060\"")),
@@ -326,7 +327,7 @@ fn secret_file(path: &Path) -> Result<String, Says> {
 }
 
 /// An operating system's refusal in a few words, the same on every machine.
-pub(super) fn plain(error: &std::io::Error) -> String {
+pub(crate) fn plain(error: &std::io::Error) -> String {
     use std::io::ErrorKind;
     match error.kind() {
         ErrorKind::NotFound => "there is no such file".to_string(),

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::AsRawFd as _;
+use std::sync::Arc;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
@@ -22,6 +23,7 @@ use tokio::sync::mpsc;
 
 use crate::config::Listen;
 use crate::shell::inbox::Inbox;
+use crate::shell::tls::Tls;
 use crate::shell::wire::{self, Report, Wire};
 
 /// Connections that one address may have open to us. A telephone system needs one, or a few.
@@ -43,6 +45,9 @@ pub struct Connections {
     listeners: Vec<Listener>,
     open: BTreeMap<(Transport, SocketAddr), Open>,
     opened: u64,
+    tls: Arc<Tls>,
+    /// Whose addresses are connected to by TLS.
+    trunks: BTreeMap<IpAddr, Arc<str>>,
     runtime: Handle,
     inbox: Inbox,
 }
@@ -81,6 +86,7 @@ impl Connections {
         listen: &[Listen],
         first: usize,
         registry: &Registry,
+        tls: Arc<Tls>,
         runtime: Handle,
         inbox: Inbox,
     ) -> io::Result<Connections> {
@@ -95,7 +101,13 @@ impl Connections {
             let local = socket.local_addr()?;
             listeners.push(Listener { transport: *transport, socket, local });
         }
-        Ok(Connections { listeners, open: BTreeMap::new(), opened: 0, runtime, inbox })
+        let (open, trunks) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Connections { listeners, open, opened: 0, tls, trunks, runtime, inbox })
+    }
+
+    /// Whose this address is: its certificate is asked for there.
+    pub fn leads_to(&mut self, remote: IpAddr, trunk: &str) {
+        self.trunks.insert(remote, trunk.into());
     }
 
     /// Where each listens, with the port the system chose.
@@ -140,8 +152,12 @@ impl Connections {
         stream.set_nonblocking(true)?;
         let _runtime = self.runtime.enter();
         let stream = TcpStream::from_std(stream)?;
+        let secret = match path.transport {
+            Transport::Tls => self.tls.acceptor(),
+            Transport::Udp | Transport::Tcp => None,
+        };
         let (wire, queue) = self.wire(path);
-        self.runtime.spawn(wire::answer(stream, wire));
+        self.runtime.spawn(wire::answer(stream, wire, secret));
         self.enter(path, true, queue);
         Ok(Knock::Seen)
     }
@@ -172,13 +188,21 @@ impl Connections {
         }
     }
 
-    /// True if there is room for one more.
+    /// False if there is no room for one more, or nobody knows whose certificate to ask for.
     fn connect(&mut self, path: Path) -> bool {
+        let secret = match path.transport {
+            Transport::Tls => {
+                let trunk = self.trunks.get(&path.remote.ip()).map(|trunk| &**trunk);
+                let Some(secret) = self.tls.toward(trunk) else { return false };
+                Some(secret)
+            }
+            Transport::Udp | Transport::Tcp => None,
+        };
         if self.open.values().filter(|one| !one.from_outside).count() >= TO_ALL {
             return false;
         }
         let (wire, queue) = self.wire(path);
-        self.runtime.spawn(wire::connect(wire));
+        self.runtime.spawn(wire::connect(wire, secret));
         self.enter(path, false, queue);
         true
     }

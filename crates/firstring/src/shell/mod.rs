@@ -20,4 +20,5 @@ pub mod saying;
 mod signalling;
 pub mod standing;
 pub mod telling;
+pub mod tls;
 pub mod wire;

@@ -160,6 +160,9 @@ impl Control {
     ) -> sip::Targets<sip::Path> {
         let mut left_out = Vec::new();
         let paths = targets.filter_map(|remote| {
+            if transport == sip::Transport::Tls {
+                self.connections.leads_to(remote.ip(), trunk);
+            }
             let path = self.sockets.path_over(transport, remote);
             if path.is_none() {
                 left_out.push(remote);

@@ -14,11 +14,15 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::TlsAcceptor;
 
 use crate::shell::inbox::Inbox;
+use crate::shell::tls::Toward;
 
 /// A far end that takes longer than this is not there: callers wait. One SYN may be lost within it.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+/// TLS is agreed upon so long after the connection was made.
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(5);
 /// A message is whole so long after its first byte.
 const MESSAGE_WITHIN: Duration = Duration::from_secs(5);
 /// Whoever opens a connection has something to say.
@@ -67,21 +71,39 @@ impl Wire {
     }
 }
 
-/// Serves a connection that was opened to us, until it ends.
-pub async fn answer(stream: TcpStream, wire: Wire) {
+/// Serves a connection that was opened to us, until it ends; encrypted if `secret` is given.
+pub async fn answer(stream: TcpStream, wire: Wire, secret: Option<TlsAcceptor>) {
     look_alive(&stream);
-    serve(stream, wire, Some(FIRST_WITHIN)).await;
+    let Some(secret) = secret else { return serve(stream, wire, Some(FIRST_WITHIN)).await };
+    match timeout(HANDSHAKE_WITHIN, secret.accept(stream)).await {
+        Ok(Ok(stream)) => serve(stream, wire, Some(FIRST_WITHIN)).await,
+        failed => {
+            let why = failed.map_or_else(
+                |_| "it takes too long".to_string(),
+                |failed| failed.err().map(|error| error.to_string()).unwrap_or_default(),
+            );
+            tracing::debug!(from = %wire.path.remote, why, "A connection by TLS came to nothing");
+            wire.inbox.post_wire(wire.number, Report::Ended(wire.path));
+        }
+    }
 }
 
-/// Makes a connection and serves it until it ends.
-pub async fn connect(wire: Wire) {
-    match timeout(CONNECT_WITHIN, reach(wire.path)).await {
-        Ok(Ok(stream)) => {
-            look_alive(&stream);
-            serve(stream, wire, None).await;
+/// Makes a connection and serves it until it ends; encrypted if `secret` is given.
+pub async fn connect(wire: Wire, secret: Option<Toward>) {
+    let stream = match timeout(CONNECT_WITHIN, reach(wire.path)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return unreached(wire, &error),
+        Err(_) => return unreached(wire, &io::ErrorKind::TimedOut.into()),
+    };
+    look_alive(&stream);
+    let Some((connector, host)) = secret else { return serve(stream, wire, None).await };
+    match timeout(HANDSHAKE_WITHIN, connector.connect(host, stream)).await {
+        Ok(Ok(stream)) => serve(stream, wire, None).await,
+        Ok(Err(error)) => {
+            tracing::warn!(to = %wire.path.remote, %error, "No connection by TLS: check trust and the far end's certificate");
+            unreached(wire, &error);
         }
-        Ok(Err(error)) => unreached(wire, &error),
-        Err(_) => unreached(wire, &io::ErrorKind::TimedOut.into()),
+        Err(_) => unreached(wire, &slow("TLS")),
     }
 }
 

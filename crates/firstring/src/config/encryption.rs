@@ -1,0 +1,140 @@
+//! Which certificates are shown, and whose are believed, on connections by TLS. The files are read by the shell
+//! ([`tls`](crate::shell::tls)).
+
+use std::path::PathBuf;
+
+use sip::Transport;
+
+use super::document::At;
+use super::file::TrunkForm;
+use super::meaning::Reading;
+use super::values::Listen;
+
+/// The files of a certificate and of its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// PEM, the certificate first, then its chain.
+    pub certificate: PathBuf,
+    /// PEM.
+    pub key: PathBuf,
+}
+
+/// Whom we believe to be a trunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Whoever has a certificate for its host from an authority this machine trusts.
+    Public,
+    /// The same, from the authority in this file.
+    Authority(PathBuf),
+    /// Whoever has the one certificate with this SHA-256 fingerprint.
+    Pin([u8; 32]),
+}
+
+/// How connections to a trunk are encrypted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encryption {
+    /// Whom we believe.
+    pub trust: Trust,
+    /// What we show, if we are asked to.
+    pub shown: Option<Identity>,
+}
+
+/// What is shown to whoever connects.
+pub(super) fn own(listen: &[Listen], reading: &mut Reading<'_>) -> Option<Identity> {
+    let (tls, at) = (&reading.file.sip.tls, At::top().key("sip"));
+    let pair = pair(&tls.certificate, &tls.key, ("certificate", "key"), &at.key("tls"), reading);
+    if pair.is_none() && listen.iter().any(|one| one.transport == Transport::Tls) {
+        let says = "tls: needs a certificate to show; add [sip.tls] with certificate = \"desk.pem\" and key = \"desk.key\"";
+        reading.refuse(&at.key("listen"), says.to_string());
+    }
+    pair
+}
+
+/// How connections to a trunk are encrypted, if they are.
+pub(super) fn toward(form: &TrunkForm, at: &At, reading: &mut Reading<'_>) -> Option<Encryption> {
+    if sip::Transport::from(form.transport) != Transport::Tls {
+        let keys = [
+            ("trust", &form.trust),
+            ("client_certificate", &form.client_certificate),
+            ("client_key", &form.client_key),
+        ];
+        for (key, _) in keys.into_iter().filter(|(_, given)| given.is_some()) {
+            let says = "this is only used over TLS; add transport = \"tls\", or leave it out";
+            reading.refuse(&at.key(key), says.to_string());
+        }
+        return None;
+    }
+    let shown =
+        pair(&form.client_certificate, &form.client_key, ("client_certificate", "client_key"), at, reading);
+    let trust = match form.trust.as_deref() {
+        None | Some("public") => Trust::Public,
+        Some(text) => match text.strip_prefix("sha256:") {
+            Some(pin) => Trust::Pin(reading.taken(fingerprint(pin), &at.key("trust"))?),
+            None => Trust::Authority(reading.beside(text)),
+        },
+    };
+    Some(Encryption { trust, shown })
+}
+
+fn pair(
+    certificate: &Option<String>,
+    key: &Option<String>,
+    names: (&str, &str),
+    at: &At,
+    reading: &mut Reading<'_>,
+) -> Option<Identity> {
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => {
+            Some(Identity { certificate: reading.beside(certificate), key: reading.beside(key) })
+        }
+        (None, None) => None,
+        (Some(_), None) => {
+            reading.refuse(
+                &at.key(names.0),
+                format!("a certificate is of no use without its key; add {}", names.1),
+            );
+            None
+        }
+        (None, Some(_)) => {
+            reading.refuse(
+                &at.key(names.1),
+                format!("a key is of no use without its certificate; add {}", names.0),
+            );
+            None
+        }
+    }
+}
+
+/// 64 hexadecimal digits, with colons or without, as `openssl x509 -fingerprint -sha256` prints them.
+fn fingerprint(text: &str) -> Result<[u8; 32], String> {
+    let wrong = || {
+        format!(
+            "\"sha256:{text}\" is no fingerprint; write sha256: and 64 hexadecimal digits, as `openssl x509 -noout -fingerprint -sha256` prints them"
+        )
+    };
+    let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b':').collect();
+    if digits.len() != 64 {
+        return Err(wrong());
+    }
+    let mut print = [0; 32];
+    for (byte, pair) in print.iter_mut().zip(digits.chunks_exact(2)) {
+        let pair = std::str::from_utf8(pair).ok().filter(|pair| !pair.starts_with('+'));
+        *byte = pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()).ok_or_else(wrong)?;
+    }
+    Ok(print)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_is_read_as_it_is_printed() {
+        let colons = vec!["AB"; 32].join(":");
+        assert_eq!(fingerprint(&colons), Ok([0xab; 32]));
+        assert_eq!(fingerprint(&"ab".repeat(32)), Ok([0xab; 32]));
+        for wrong in ["", "ab", &"zz".repeat(32), &"+1".repeat(32), &"ab".repeat(33)] {
+            assert!(fingerprint(wrong).is_err(), "{wrong}");
+        }
+    }
+}
