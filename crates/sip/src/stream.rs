@@ -180,6 +180,52 @@ mod tests {
         }
     }
 
+    /// The messages of a stream that is put in by parts of this size, and how it broke.
+    fn messages(said: &[u8], size: usize) -> (Vec<Piece>, Option<Broken>) {
+        let (mut stream, mut found) = (Stream::new(), Vec::new());
+        for part in said.chunks(size) {
+            stream.put(part);
+            loop {
+                match stream.poll() {
+                    Ok(Some(piece @ Piece::Message(_))) => found.push(piece),
+                    Ok(Some(Piece::Ping | Piece::Pong)) => {}
+                    Ok(None) => break,
+                    Err(broken) => return (found, Some(broken)),
+                }
+            }
+        }
+        (found, None)
+    }
+
+    #[test]
+    fn a_stream_with_broken_bytes_gives_the_same_messages_however_it_is_cut() {
+        let whole = format!("{BYE}\r\n\r\n{INFO}{INFO}\r\n{BYE}{INFO}").into_bytes();
+        let mut chance = 0x2545_f491_4f6c_dd1d_u64;
+        let mut below = |bound: usize| {
+            chance ^= chance << 13;
+            chance ^= chance >> 7;
+            chance ^= chance << 17;
+            (chance % bound as u64) as usize
+        };
+        let (mut broke, mut kept) = (0, 0);
+        for _ in 0..2_000 {
+            let mut said = whole.clone();
+            for _ in 0..1 + below(3) {
+                let at = below(said.len());
+                match below(4) {
+                    0 => said[at] ^= 1 << below(8),
+                    1 => drop(said.drain(at..(at + below(20)).min(said.len()))),
+                    2 => said.insert(at, b"\r\n :0\xff9"[below(7)]),
+                    _ => said.extend_from_within(at..),
+                }
+            }
+            let once = messages(&said, READ_AT_ONCE);
+            assert_eq!(once, messages(&said, 1 + below(50)), "{}", String::from_utf8_lossy(&said));
+            (broke, kept) = (broke + usize::from(once.1.is_some()), kept + once.0.len());
+        }
+        assert!(broke > 200 && kept > 2_000, "{broke} streams broke, {kept} messages were whole");
+    }
+
     #[test]
     fn a_message_that_has_begun_is_waited_for_and_a_line_end_is_not() {
         let mut stream = Stream::new();
