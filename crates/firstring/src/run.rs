@@ -387,7 +387,10 @@ fn stored_bookings(directory: &Path, calendar: &str, now: jiff::Timestamp) -> Ve
 fn agent(config: &Config, sockets: &Sockets, clock: Clock) -> anyhow::Result<sip::Agent> {
     let mut agent = sip::Agent::new(agent_setup(config, sockets)?, seed());
     let accounts = sip::Order::ReplaceAccounts(registering::accounts(config));
-    agent.handle(sip::Event::Order(accounts), clock.now().mono);
+    let guards = sip::Order::ReplaceGuards(registering::guards(config));
+    for order in [accounts, guards] {
+        agent.handle(sip::Event::Order(order), clock.now().mono);
+    }
     Ok(agent)
 }
 

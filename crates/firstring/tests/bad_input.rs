@@ -140,6 +140,8 @@ const CASES: &[(&str, &str, &str)] = &[
     ("channels = 4", "username = \"rivera\"\npassword = \"hunter2\"", "desk.toml:17: trunk.password: a secret does not belong into this file; write \"env:NAME\" or \"file:PATH\", or set allow_plain_secrets = true"),
     ("channels = 4", "registrar = \"sip.example.com\"", "desk.toml:16: trunk.registrar: this is only used where the trunk registers; add register = true, or leave it out"),
     ("channels = 4", "auth_user = \"rivera\"", "desk.toml:16: trunk.auth_user: this is only used beside username and password; add both, or leave it out"),
+    ("channels = 4", "their_username = \"pbx\"", "desk.toml:16: trunk.their_username: who calls could be anybody of this name; add their_password = \"env:NAME\" or \"file:PATH\""),
+    ("channels = 4", "their_password = \"env:NOWHERE\"", "desk.toml:16: trunk.their_password: nobody knows who is to know this password; add their_username"),
     ("\"always\"", "\"team-busy\"", r#"desk.toml:39: plan.rule.when: "team-busy" is not available yet; available are "open", "closed", "holiday" and "always""#),
     ("\"assistant\",", "\"queue\",", r#"desk.toml:40: plan.rule.steps: "queue" is not available yet; available are "assistant", "message" and "refuse""#),
     ("{ ring = \"on-call\", for = \"25s\" }", "{ bot = \"vapi\" }", "desk.toml:40: plan.rule.steps.bot: other people's bots are not available yet; the step \"assistant\" works"),

@@ -36,7 +36,7 @@ fn the_drill_proves_that_a_fallback_rings_and_the_desk_is_back_afterwards() {
     for (how, at_least) in [("busy", 0.0), ("unavailable", 0.0), ("silent", 1.0)] {
         let shown = carrier.drill(how);
         assert!(shown["proved"] == true, "{shown}");
-        let (missed, rang) = (shown["missed_s"].as_f64().unwrap(), shown["rang_s"].as_f64().unwrap());
+        let (missed, rang) = (shown["missed_s"].as_f64().unwrap(), rang(&shown));
         assert!(rang >= missed && rang >= at_least, "{shown}");
         eprintln!("| {how} | {rang:.2} s |");
         assert_eq!(desk.json("/api/v1/health")["status"], "well", "the drill is over");
@@ -54,7 +54,7 @@ fn a_contact_taken_back_for_the_drill_is_there_again_afterwards() {
     stands(&desk, "registered");
     let shown = carrier.drill("unregistered");
     assert!(shown["proved"] == true && shown["missed_s"].is_null(), "{shown}");
-    eprintln!("| unregistered | {:.2} s |", shown["rang_s"].as_f64().unwrap());
+    eprintln!("| unregistered | {:.2} s |", rang(&shown));
     stands(&desk, "registered");
     carrier.is_answered_by_the_desk();
 }
@@ -95,6 +95,11 @@ fn a_drill_of_a_desk_that_does_not_run_says_so() {
     assert_eq!(output.status.code(), Some(3));
     let says = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(says.contains("no desk runs with this configuration"), "{says}");
+}
+
+/// Seconds until the fallback rang; a phone that is picked up at once may be heard to answer first.
+fn rang(shown: &Value) -> f64 {
+    shown["rang_s"].as_f64().or(shown["answered_s"].as_f64()).unwrap()
 }
 
 /// Kamailio before the desk and a fallback phone. It ends when dropped.

@@ -15,6 +15,7 @@ mod guard;
 use algorithm::Hash;
 use challenge::{Challenge, Protection};
 
+pub use guard::Asks;
 pub(crate) use guard::{Guard, Proof};
 
 use crate::grammar::quote;

@@ -40,13 +40,13 @@ mod writer;
 
 pub use address::Address;
 pub use agent::{Agent, Counts};
-pub use digest::{Credentials, Password};
+pub use digest::{Asks, Credentials, Password};
 pub use limits::Limits;
 pub use locate::{Answer, Found, Penalties, Question, Record, RecordKind, Search, Targets};
 pub use message::Message;
 pub use name::{Method, Name};
 pub use notice::{Action, DivertedBy, DivertedWhy, EndedBy, Invitation, LegId, Notice, Party, Unanswered};
-pub use order::{Absence, Account, Call, Event, Extra, Identity, Order, Path, Refusal, Transport};
+pub use order::{Absence, Account, Call, Event, Extra, Gate, Identity, Order, Path, Refusal, Transport};
 pub use peer::{Network, NetworkError, Peer, Setup};
 pub use registration::{Registrar, Registration, RegistrationState, contact_user};
 pub use timers::{Deadline, Why};

@@ -160,7 +160,7 @@ pub enum Notice {
         /// no connection be made.
         status: Option<u16>,
     },
-    /// A peer called with a wrong user name or password and was refused.
+    /// A peer called with a wrong user name or password, or several times with none, and was refused.
     Unproved {
         /// The name of the peer.
         peer: Arc<str>,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::digest::Credentials;
+use crate::digest::{Asks, Credentials};
 use crate::notice::LegId;
 use crate::peer::Peer;
 use crate::registration::Registrar;
@@ -233,9 +233,9 @@ pub enum Order {
     /// came in, requests of ours are proved by the account that has the name of its peer.
     ReplaceAccounts(Vec<Account>),
     /// From now on a new call from the peer of one of these names has to prove that it knows the password (401), and a
-    /// peer without one need not. Realms that are left open are `firstring`. A wrong password is told, at most once a minute
-    /// for each name, by [`Notice::Unproved`](crate::Notice::Unproved).
-    ReplaceGuards(Vec<Account>),
+    /// peer without one need not. Realms that are left open are `firstring`. A wrong password, or none after several
+    /// tries, is told, at most once a minute for each name, by [`Notice::Unproved`](crate::Notice::Unproved).
+    ReplaceGuards(Vec<Gate>),
     /// From now on new calls of a trunk, and its questions whether we are there, meet what they would meet without us; each
     /// such call is told by [`Notice::Missed`](crate::Notice::Missed). `None` ends it. Calls that are up go on.
     PlayDead {
@@ -246,6 +246,15 @@ pub enum Order {
     },
     /// Other sources are let in from now on. Calls that are up keep their source.
     ReplacePeers(Vec<Peer>),
+}
+
+/// What a peer has to prove before its calls are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gate {
+    /// The peer, and what it has to know.
+    pub account: Account,
+    /// How it proves that.
+    pub digest: Asks,
 }
 
 /// How somebody is gone.

@@ -222,6 +222,14 @@ pub struct TrunkForm {
     pub auth_user: Option<String>,
     /// The account's password, as `env:NAME` or `file:PATH`.
     pub password: Option<String>,
+    /// The name with which the other side logs in when it calls us, as some phone systems do. Without it, an address of
+    /// `accept_from` is proof enough. A call over a registration of ours needs none.
+    pub their_username: Option<String>,
+    /// The password to `their_username`, as `env:NAME` or `file:PATH`. A call that does not know it is not taken (401).
+    pub their_password: Option<String>,
+    /// How it proves that it knows the password. Older phone systems give up when they are asked for anything but `md5`.
+    #[serde(default)]
+    pub their_digest: DigestForm,
     /// Where to register, `HOST` or `HOST:PORT`; without it at `domain`, else where `carrier` registers everybody, else at
     /// `outbound_proxy`.
     pub registrar: Option<String>,
@@ -288,6 +296,18 @@ impl From<TransportForm> for sip::Transport {
             TransportForm::Tls => sip::Transport::Tls,
         }
     }
+}
+
+/// How a password is proved without being sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum DigestForm {
+    /// RFC 2617.
+    #[default]
+    #[serde(rename = "md5")]
+    Md5,
+    /// RFC 8760.
+    #[serde(rename = "sha-256")]
+    Sha256,
 }
 
 /// A carrier or telephone system whose ways are known.

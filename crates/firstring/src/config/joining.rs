@@ -3,7 +3,7 @@
 use desk::private::Private;
 
 use super::document::At;
-use super::file::TrunkForm;
+use super::file::{DigestForm, TrunkForm};
 use super::meaning::Reading;
 use super::presets::KnowsUs;
 use super::values::{self, Target};
@@ -15,6 +15,15 @@ pub struct Login {
     pub user: String,
     /// Its password.
     pub password: Private<String>,
+}
+
+/// Who the other side has to be when it calls us.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    /// What it knows.
+    pub login: Login,
+    /// How it proves that.
+    pub digest: sip::Asks,
 }
 
 /// A trunk that sends its calls to whoever is registered there.
@@ -61,6 +70,32 @@ pub(super) fn login(form: &TrunkForm, at: &At, reading: &mut Reading<'_>) -> Opt
             }
             None
         }
+    }
+}
+
+/// What the other side proves its calls with, if it has to.
+pub(super) fn guard(form: &TrunkForm, at: &At, reading: &mut Reading<'_>) -> Option<Guard> {
+    match (&form.their_username, &form.their_password) {
+        (Some(user), Some(password)) => {
+            let password = reading.secret(password, &at.key("their_password"))?;
+            let digest = match form.their_digest {
+                DigestForm::Md5 => sip::Asks::Md5,
+                DigestForm::Sha256 => sip::Asks::Sha256,
+            };
+            Some(Guard { login: Login { user: user.clone(), password }, digest })
+        }
+        (Some(_), None) => {
+            let says =
+                "who calls could be anybody of this name; add their_password = \"env:NAME\" or \"file:PATH\"";
+            reading.refuse(&at.key("their_username"), says.to_string());
+            None
+        }
+        (None, Some(_)) => {
+            let says = "nobody knows who is to know this password; add their_username";
+            reading.refuse(&at.key("their_password"), says.to_string());
+            None
+        }
+        (None, None) => None,
     }
 }
 

@@ -229,6 +229,7 @@ impl Reading<'_> {
 
     fn trunk(&mut self, form: &TrunkForm, at: &At) -> TrunkSettings {
         let login = joining::login(form, at, self);
+        let guard = joining::guard(form, at, self);
         let joining = joining::joining(form, at, self);
         let (accept_from, accept_names) = values::apart(carrier::accept_from(form, at, self));
         let over = |host| values::target_over(host, form.transport.into());
@@ -245,6 +246,7 @@ impl Reading<'_> {
             host: carrier::host(form.carrier, form.transport.into()),
             habits: carrier::habits(form, at, self),
             login,
+            guard,
             joining,
             without_us: form.without_us.clone(),
         }

@@ -47,7 +47,7 @@ use serde::Deserialize;
 
 pub use encryption::{Encryption, Identity, Trust};
 pub use hearing::hearing;
-pub use joining::{Joining, Login};
+pub use joining::{Guard, Joining, Login};
 pub use look::{Finding, Weight, look};
 pub use reach::{hosts, reach, unasked};
 pub use reference::{example, reference, schema};
@@ -115,6 +115,8 @@ pub struct TrunkSettings {
     pub accept_names: Vec<String>,
     /// What is answered when the trunk asks for a password.
     pub login: Option<Login>,
+    /// What the other side answers when we ask for a password, if we do.
+    pub guard: Option<Guard>,
     /// Where we register so that calls reach us, if at all.
     pub joining: Option<Joining>,
     /// Calls at once.

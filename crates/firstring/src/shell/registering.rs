@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Config, Joining, Target, TrunkSettings};
+use crate::config::{Config, Joining, Login, Target, TrunkSettings};
 use crate::shell::inbox::{Inbox, Letter};
 use crate::shell::resolving::{self, Lost, Resolver};
 
@@ -23,16 +23,25 @@ const KEEP_ALIVE: Duration = Duration::from_secs(25);
 
 /// What the user agent proves itself with.
 pub fn accounts(config: &Config) -> Vec<sip::Account> {
-    let account = |trunk: &TrunkSettings| {
-        let login = trunk.login.as_ref()?;
-        let credentials = sip::Credentials {
-            username: login.user.clone(),
-            password: sip::Password::new(login.password.reveal().clone()),
-            realm: None,
-        };
-        Some(sip::Account { name: trunk.name.as_str().into(), credentials })
+    config.trunks.iter().filter_map(|trunk| Some(account(trunk, trunk.login.as_ref()?))).collect()
+}
+
+/// What others prove their calls to us with.
+pub fn guards(config: &Config) -> Vec<sip::Gate> {
+    let gate = |trunk: &TrunkSettings| {
+        let guard = trunk.guard.as_ref()?;
+        Some(sip::Gate { account: account(trunk, &guard.login), digest: guard.digest })
     };
-    config.trunks.iter().filter_map(account).collect()
+    config.trunks.iter().filter_map(gate).collect()
+}
+
+fn account(trunk: &TrunkSettings, login: &Login) -> sip::Account {
+    let credentials = sip::Credentials {
+        username: login.user.clone(),
+        password: sip::Password::new(login.password.reveal().clone()),
+        realm: None,
+    };
+    sip::Account { name: trunk.name.as_str().into(), credentials }
 }
 
 /// How people are called over a trunk, once it is known where that is.

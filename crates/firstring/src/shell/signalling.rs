@@ -201,6 +201,10 @@ impl Control {
                 let because = not_let_in(source, trunk);
                 self.refusals.note(self.clock.now().wall, trunk, None, &because);
             }
+            sip::Action::Tell(sip::Notice::Unproved { peer, source }) => {
+                let because = unproved(&peer, source.ip().to_canonical());
+                self.refusals.note(self.clock.now().wall, Some(&peer), Some(401), &because);
+            }
             sip::Action::Tell(sip::Notice::Missed { trunk }) => {
                 self.drills.missed(&trunk, self.clock.now().wall);
             }
@@ -256,6 +260,14 @@ fn not_let_in(source: IpAddr, registered_at: Option<&str>) -> String {
              which is not answered; if calls are meant to come that way, add its addresses to accept_from of trunk {trunk}"
         ),
     }
+}
+
+/// Why calls of this trunk are not taken, and what helps.
+fn unproved(trunk: &str, source: IpAddr) -> String {
+    format!(
+        "{source} calls over trunk {trunk} and does not know the password, so its calls are not taken; give it \
+         their_username and their_password of trunk {trunk}"
+    )
 }
 
 #[cfg(test)]

@@ -89,8 +89,19 @@ pub fn phone(scenario_name: &str, port: u16, sound_port: u16, folder: &Path) -> 
     Peer::start(&mut sipp, folder, "phone")
 }
 
-/// baresip calls a URI with one codec, says what the WAV file holds, records, and leaves after `seconds`.
-pub fn baresip(uri: &str, from: &str, codec: &str, seconds: u32, says: &Path, folder: &Path) -> Peer {
+/// Who a phone is, and what it knows.
+#[derive(Clone, Copy)]
+pub struct Account<'a> {
+    /// The number it shows.
+    pub number: &'a str,
+    /// The name and password it answers challenges with.
+    pub login: Option<(&'a str, &'a str)>,
+    /// The one codec it has.
+    pub codec: &'a str,
+}
+
+/// baresip calls a URI, says what the WAV file holds, records, and leaves after `seconds`.
+pub fn baresip(uri: &str, account: Account<'_>, seconds: u32, says: &Path, folder: &Path) -> Peer {
     let home = folder.join("baresip");
     fs::create_dir_all(&home).unwrap();
     // The codecs come before the account that names one of them.
@@ -103,7 +114,10 @@ pub fn baresip(uri: &str, from: &str, codec: &str, seconds: u32, says: &Path, fo
         module_path().display()
     );
     fs::write(home.join("config"), config).unwrap();
-    let account = format!("<sip:{from}@127.0.0.1>;regint=0;audio_codecs={codec}/8000/1\n");
+    let Account { number, login, codec } = account;
+    let login =
+        login.map(|(name, password)| format!(";auth_user={name};auth_pass={password}")).unwrap_or_default();
+    let account = format!("<sip:{number}@127.0.0.1>;regint=0;audio_codecs={codec}/8000/1{login}\n");
     fs::write(home.join("accounts"), account).unwrap();
     fs::write(home.join("contacts"), "").unwrap();
     let mut baresip = Command::new("baresip");

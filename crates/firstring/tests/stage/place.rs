@@ -99,6 +99,17 @@ impl Place {
         fs::write(self.file(), without).unwrap();
     }
 
+    /// The trunk has to prove its calls with this name and password.
+    pub fn is_logged_in_to(&self, name: &str, password: &str) {
+        fs::write(self.folder().join("password"), password).unwrap();
+        let keys = format!("their_username = \"{name}\"\ntheir_password = \"file:password\"");
+        let text = fs::read_to_string(self.file()).unwrap();
+        let guarded =
+            text.replace("accept_from = [\"127.0.0.1\"]", &format!("accept_from = [\"127.0.0.1\"]\n{keys}"));
+        assert_ne!(guarded, text);
+        fs::write(self.file(), guarded).unwrap();
+    }
+
     /// Every call out goes through this port.
     pub fn calls_through(&self, port: u16) {
         let text = fs::read_to_string(self.file()).unwrap();

@@ -6,9 +6,9 @@
 use std::time::Duration;
 
 use super::{Agent, Arrival};
-use crate::digest::{Credentials, Guard, Proof};
+use crate::digest::{Asks, Credentials, Guard, Proof};
 use crate::notice::Notice;
-use crate::order::{Account, PeerName};
+use crate::order::{Account, Gate, PeerName};
 use crate::vet::Request;
 
 /// The realm where the account names none.
@@ -16,25 +16,30 @@ const REALM: &str = "firstring";
 /// Wrong passwords of one peer are told about at most this often.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
 
+/// After so many challenges that nobody answers, the other side knows no password at all. One may get lost.
+const IGNORED: u32 = 3;
+
 /// A peer's guard.
 #[derive(Debug)]
 pub(super) struct Guarded {
-    credentials: Credentials,
+    /// What the guard was made of.
+    asked: (Credentials, Asks),
     guard: Guard,
     told: Option<Duration>,
+    /// Challenges in a row that nobody has answered.
+    ignored: u32,
 }
 
 impl Agent {
     /// Takes the guards up; one that is as it was keeps what it knows of nonces that were used.
-    pub(super) fn replace_guards(&mut self, accounts: Vec<Account>) {
+    pub(super) fn replace_guards(&mut self, gates: Vec<Gate>) {
         let mut old = std::mem::take(&mut self.guards);
-        for Account { name, credentials } in accounts {
-            let known = old.remove(&name).filter(|guarded| guarded.credentials == credentials);
-            let fresh = || Guarded {
-                guard: Guard::new(credentials.clone(), REALM),
-                credentials: credentials.clone(),
-                told: None,
-            };
+        for Gate { account, digest } in gates {
+            let Account { name, credentials } = account;
+            let asked = (credentials.clone(), digest);
+            let known = old.remove(&name).filter(|guarded| guarded.asked == asked);
+            let fresh =
+                || Guarded { guard: Guard::new(credentials, digest, REALM), asked, told: None, ignored: 0 };
             self.guards.insert(name, known.unwrap_or_else(fresh));
         }
     }
@@ -44,12 +49,14 @@ impl Agent {
         let name = arrival.peer.as_ref().filter(|_| arrival.over.is_none());
         let Some(guarded) = name.and_then(|name| self.guards.get_mut(name)) else { return true };
         let proof = guarded.guard.check(&self.tokens, self.now, request.message);
+        guarded.ignored = if proof == Proof::Missing { guarded.ignored.saturating_add(1) } else { 0 };
         if proof == Proof::Right {
             return true;
         }
-        let headers = guarded.guard.challenge(&self.tokens, self.now, proof == Proof::Stale);
-        self.reply_without_state(request.message, arrival, (401, "Unauthorized"), &headers, None);
-        if let (Proof::Wrong, Some(name)) = (proof, name) {
+        let knows_none = guarded.ignored > IGNORED;
+        let header = guarded.guard.challenge(&self.tokens, self.now, proof == Proof::Stale);
+        self.reply_without_state(request.message, arrival, (401, "Unauthorized"), &[header], None);
+        if let Some(name) = name.filter(|_| proof == Proof::Wrong || knows_none) {
             self.tell_unproved(name, arrival);
         }
         false

@@ -22,11 +22,38 @@ const FRESH_FOR: Duration = Duration::from_secs(300);
 /// Nonces in use that are remembered.
 const NONCES: usize = 1_024;
 
+/// What a guard asks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Asks {
+    /// MD5 alone: much equipment in use (SIPp among it) gives up at the first challenge that names another digest.
+    #[default]
+    Md5,
+    /// SHA-256 alone.
+    Sha256,
+}
+
+impl Asks {
+    fn name(self) -> &'static str {
+        match self {
+            Asks::Md5 => "MD5",
+            Asks::Sha256 => "SHA-256",
+        }
+    }
+
+    fn hash(self) -> Hash {
+        match self {
+            Asks::Md5 => Hash::Md5,
+            Asks::Sha256 => Hash::Sha256,
+        }
+    }
+}
+
 /// One account that others log in to us with.
 #[derive(Debug)]
 pub(crate) struct Guard {
     realm: String,
     credentials: Credentials,
+    digest: Asks,
     /// Nonces that were answered rightly: when each was made, and the highest count so far.
     used: BTreeMap<(Duration, u64), u32>,
     /// Nonces made up to this moment are stale.
@@ -49,26 +76,25 @@ pub(crate) enum Proof {
 
 impl Guard {
     /// The realm is what the credentials name, else `otherwise`.
-    pub(crate) fn new(credentials: Credentials, otherwise: &str) -> Guard {
+    pub(crate) fn new(credentials: Credentials, digest: Asks, otherwise: &str) -> Guard {
         let realm = credentials.realm.clone().unwrap_or_else(|| otherwise.to_owned());
-        Guard { realm, credentials, used: BTreeMap::new(), closed: None, made: 0 }
+        Guard { realm, credentials, digest, used: BTreeMap::new(), closed: None, made: 0 }
     }
 
-    /// The challenges of a 401, the stronger first (RFC 8760 section 2.4).
+    /// The challenge of a 401.
     pub(crate) fn challenge(
         &mut self,
         tokens: &Tokens,
         now: Duration,
         stale: bool,
-    ) -> Vec<(&'static str, String)> {
+    ) -> (&'static str, String) {
         self.made = self.made.wrapping_add(1);
         let nonce = nonce(tokens, &self.realm, now, self.made);
         let stale = if stale { ", stale=true" } else { "" };
-        let ask = |algorithm: &str| {
-            let realm = quote(&self.realm);
-            format!("Digest realm={realm}, nonce=\"{nonce}\", qop=\"auth\", algorithm={algorithm}{stale}")
-        };
-        ["SHA-256", "MD5"].map(|algorithm| ("WWW-Authenticate", ask(algorithm))).into()
+        let (realm, algorithm) = (quote(&self.realm), self.digest.name());
+        let ask =
+            format!("Digest realm={realm}, nonce=\"{nonce}\", qop=\"auth\", algorithm={algorithm}{stale}");
+        ("WWW-Authenticate", ask)
     }
 
     /// What a request proves at `now`.
@@ -95,7 +121,7 @@ impl Guard {
         let known =
             answer.username == self.credentials.username && names_the_same(&answer.uri, request.uri());
         let plain = answer.algorithm == Algorithm { hash: answer.algorithm.hash, session: false };
-        let asked = matches!(answer.algorithm.hash, Hash::Md5 | Hash::Sha256);
+        let asked = answer.algorithm.hash == self.digest.hash();
         let (count, cnonce) = (answer.count.as_deref()?, answer.cnonce.as_deref()?);
         let sound = count.len() == 8 && answer.protection == Protection::Request;
         if !(known && plain && asked && sound) {

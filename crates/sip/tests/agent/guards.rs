@@ -2,7 +2,7 @@
 
 use md5::Md5;
 use sha2::{Digest, Sha256};
-use sip::{Account, Credentials, Notice, Order, Password};
+use sip::{Account, Asks, Credentials, Gate, Notice, Order, Password};
 
 use crate::stage::*;
 
@@ -63,13 +63,18 @@ fn call(number: u32, answer: &Answer<'_>) -> String {
 }
 
 fn desk() -> Desk {
+    desk_that(Asks::Sha256)
+}
+
+fn desk_that(digest: Asks) -> Desk {
     let mut desk = Desk::new();
     let credentials = Credentials {
         username: "pbx".into(),
         password: Password::new("secret"),
         realm: Some("desk.example.com".into()),
     };
-    desk.order(Order::ReplaceGuards(vec![Account { name: "trunk".into(), credentials }]));
+    let account = Account { name: "trunk".into(), credentials };
+    desk.order(Order::ReplaceGuards(vec![Gate { account, digest }]));
     desk
 }
 
@@ -84,27 +89,21 @@ fn challenged(desk: &mut Desk, call_id: &str) -> String {
 
 #[test]
 fn a_caller_who_knows_the_password_gets_in_and_nothing_is_remembered_of_who_does_not() {
-    let mut desk = desk();
-    let challenge = challenged(&mut desk, "c0");
-    let asked: Vec<_> = challenge.lines().filter(|line| line.starts_with("WWW-Authenticate: ")).collect();
-    assert_eq!(asked.len(), 2);
-    assert!(asked[0].contains("algorithm=SHA-256") && asked[1].contains("algorithm=MD5"), "{asked:?}");
-    desk.hear(&inside("ACK", "c0", 1, &tag(&challenge, "To"), ""));
-    assert_eq!(desk.agent.counts(), Default::default());
-    for (number, algorithm, count) in [(1, "SHA-256", "00000001"), (2, "MD5", "00000002")] {
-        let text = call(number, &Answer { algorithm, count, ..right(&challenge) });
+    for (digest, algorithm, other) in [(Asks::Md5, "MD5", "SHA-256"), (Asks::Sha256, "SHA-256", "MD5")] {
+        let mut desk = desk_that(digest);
+        let challenge = challenged(&mut desk, "c0");
+        let asked: Vec<_> = challenge.lines().filter(|line| line.starts_with("WWW-Authenticate: ")).collect();
+        assert!(asked.len() == 1 && asked[0].ends_with(&format!("algorithm={algorithm}")), "{asked:?}");
+        desk.hear(&inside("ACK", "c0", 1, &tag(&challenge, "To"), ""));
+        assert_eq!(desk.agent.counts(), Default::default());
+        let text = call(1, &Answer { algorithm, ..right(&challenge) });
         desk.hear(&text);
-        assert_eq!(
-            (desk.said(), desk.news()),
-            (vec!["100 Trying".into()], vec!["Invited".into()]),
-            "{algorithm}"
-        );
+        assert_eq!((desk.said(), desk.news()), (vec!["100 Trying".into()], vec!["Invited".into()]));
         desk.hear(&text);
-        assert_eq!(
-            (desk.said(), desk.news()),
-            (vec!["100 Trying".into()], vec![]),
-            "repeated, not a second call"
-        );
+        let repeated = (vec!["100 Trying".into()], vec![]);
+        assert_eq!((desk.said(), desk.news()), repeated, "repeated, not a second call");
+        desk.hear(&call(2, &Answer { algorithm: other, count: "00000002", ..right(&challenge) }));
+        assert_eq!(desk.said(), ["401 Unauthorized"], "{other} was not asked for");
     }
 }
 
@@ -230,5 +229,20 @@ fn calls_inside_and_over_a_registration_and_of_other_peers_need_no_proof() {
     assert_eq!(desk.said(), ["200 OK"]);
     desk.order(Order::ReplaceGuards(vec![]));
     desk.hear(&invite("open", OFFER));
+    assert_eq!(desk.news(), ["Invited"]);
+}
+
+#[test]
+fn a_phone_system_that_never_answers_the_challenge_is_told_and_one_lost_answer_is_not() {
+    let mut desk = desk();
+    for number in 0..3 {
+        challenged(&mut desk, &format!("c{number}"));
+    }
+    assert!(desk.told().is_empty());
+    desk.hear(&invite("c3", OFFER));
+    assert_eq!(desk.said(), ["401 Unauthorized"]);
+    assert_eq!(desk.told(), [Notice::Unproved { peer: "trunk".into(), source: address(TRUNK) }]);
+    let challenge = challenged(&mut desk, "c4");
+    desk.hear(&call(9, &right(&challenge)));
     assert_eq!(desk.news(), ["Invited"]);
 }
