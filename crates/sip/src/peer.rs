@@ -17,7 +17,8 @@ pub struct Setup {
     /// What may be held at once.
     pub limits: Limits,
     /// Socket address we listen on, and the address others reach it at. An unlisted one is advertised as it is; a
-    /// listed wildcard address (`0.0.0.0:5060`) covers every address of that port. One that remains a wildcard
+    /// listed wildcard address (`0.0.0.0:5060`) covers every address of that port. Far ends that are nearer than the listed
+    /// address are told our own all the same: see [`told_to`]. One that remains a wildcard
     /// cannot be called back, so calls on it are refused.
     pub advertised: Vec<(SocketAddr, SocketAddr)>,
     /// Where we listen on TCP, if anywhere: then requests too long for one datagram go over a connection.
@@ -25,15 +26,19 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// How others reach `local`, or `None` if that would be a wildcard.
-    pub(crate) fn advertised(&self, local: SocketAddr) -> Option<SocketAddr> {
+    /// How the far end of a path reaches us, or `None` if that would be a wildcard.
+    pub(crate) fn advertised(&self, path: Path) -> Option<SocketAddr> {
+        let local = path.local;
         let exact = self.advertised.iter().find(|(listening, _)| *listening == local);
         let wildcard = || {
             self.advertised
                 .iter()
                 .find(|(listening, _)| listening.ip().is_unspecified() && listening.port() == local.port())
         };
-        let address = exact.or_else(wildcard).map_or(local, |(_, public)| *public);
+        let public = exact.or_else(wildcard).map(|(_, public)| *public);
+        let from_outside =
+            |public: &SocketAddr| told_to(path.remote.ip(), local.ip(), public.ip()) == public.ip();
+        let address = public.filter(from_outside).unwrap_or(local);
         (!address.ip().is_unspecified() && address.port() != 0).then_some(address)
     }
 
@@ -47,6 +52,31 @@ impl Setup {
     pub(crate) fn peer_of(&self, source: IpAddr) -> Option<&Peer> {
         self.peers.iter().find(|peer| peer.accept_from.iter().any(|network| network.holds(source)))
     }
+}
+
+/// Which address a far end is told, where we have `own` and others reach us at `public`: a neighbour on our own network has
+/// no way to us through the public one, or only around the house.
+pub fn told_to(far_end: IpAddr, own: IpAddr, public: IpAddr) -> IpAddr {
+    let is_nearer = distance(far_end) < distance(public);
+    if is_nearer && !own.is_unspecified() { own } else { public }
+}
+
+/// True for addresses that only neighbours reach.
+pub fn is_private(address: IpAddr) -> bool {
+    distance(address) < 2
+}
+
+/// 0 for this machine, 1 for its networks, 2 for everywhere. RFC 1918, RFC 3927, RFC 4193, RFC 4291, RFC 6598.
+fn distance(address: IpAddr) -> u8 {
+    let private = match address.to_canonical() {
+        address if address.is_loopback() => return 0,
+        IpAddr::V4(v4) => {
+            let [first, second, ..] = v4.octets();
+            v4.is_private() || v4.is_link_local() || (first == 100 && second & 0xc0 == 64)
+        }
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
+    };
+    if private { 1 } else { 2 }
 }
 
 /// A trunk or telephone system that may send calls.
@@ -150,10 +180,30 @@ mod tests {
     fn a_wildcard_address_is_never_advertised() {
         let listed = ("0.0.0.0:5060".parse().unwrap(), "203.0.113.5:5060".parse().unwrap());
         let setup = Setup { advertised: vec![listed], ..Setup::default() };
-        let at = |text: &str| setup.advertised(text.parse().unwrap());
+        let far = "198.51.100.9:5060".parse().unwrap();
+        let at = |text: &str| setup.advertised(Path::udp(text.parse().unwrap(), far));
         assert_eq!(at("10.0.0.5:5060"), Some(listed.1));
         assert_eq!(at("0.0.0.0:5060"), Some(listed.1));
         assert_eq!(at("10.0.0.5:5070"), Some("10.0.0.5:5070".parse().unwrap()));
         assert_eq!(at("0.0.0.0:5070"), None);
+    }
+
+    #[test]
+    fn neighbours_are_told_our_own_address_and_everybody_else_the_public_one() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        for (far_end, own, public, told) in [
+            ("198.51.100.9", "192.168.1.5", "203.0.113.5", "203.0.113.5"),
+            ("192.168.1.20", "192.168.1.5", "203.0.113.5", "192.168.1.5"),
+            ("10.0.0.20", "192.168.1.5", "203.0.113.5", "192.168.1.5"),
+            ("100.64.0.20", "100.64.0.5", "203.0.113.5", "100.64.0.5"),
+            ("127.0.0.1", "127.0.0.1", "203.0.113.5", "127.0.0.1"),
+            // Inside a container the network of the house is the outside.
+            ("192.168.1.20", "172.17.0.2", "192.168.1.5", "192.168.1.5"),
+            ("2001:db8::9", "fd00::5", "2001:db8::5", "2001:db8::5"),
+            ("fd00::9", "fd00::5", "2001:db8::5", "fd00::5"),
+            ("192.168.1.20", "0.0.0.0", "203.0.113.5", "203.0.113.5"),
+        ] {
+            assert_eq!(told_to(ip(far_end), ip(own), ip(public)), ip(told), "{far_end}");
+        }
     }
 }

@@ -114,8 +114,9 @@ pub struct SipForm {
     #[serde(default = "sip_listen")]
     #[schemars(example = ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"])]
     pub listen: Vec<String>,
-    /// The address other machines are told to send sound to: `auto` for this machine's own, or the public address in
-    /// front of it. A wrong one means callers hear nothing.
+    /// The address other machines are told to send calls and sound to: `auto` for this machine's own or, behind a router, the
+    /// one at which a trunk's registrar sees it; or the public address in front of it. Machines on our own network are told
+    /// our own. A wrong one means callers hear nothing.
     #[serde(default = "auto")]
     #[schemars(example = &"auto")]
     pub advertise: String,

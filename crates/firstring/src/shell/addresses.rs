@@ -22,6 +22,8 @@ pub struct Sockets {
     /// Where connections come in.
     beside: Vec<Listen>,
     public: Option<IpAddr>,
+    /// Where a registrar sees the socket it talks to, if we were not told how others do.
+    seen: Option<(SocketAddr, SocketAddr)>,
     routes: BTreeMap<IpAddr, IpAddr>,
 }
 
@@ -37,7 +39,7 @@ impl Sockets {
             let local = socket.local_addr()?;
             sockets.push((socket, local));
         }
-        Ok(Sockets { sockets, beside: Vec::new(), public, routes: BTreeMap::new() })
+        Ok(Sockets { sockets, beside: Vec::new(), public, seen: None, routes: BTreeMap::new() })
     }
 
     /// Others reach this machine here as well.
@@ -59,9 +61,24 @@ impl Sockets {
 
     /// The addresses the user agent is told to advertise.
     pub fn advertised(&self) -> Vec<(SocketAddr, SocketAddr)> {
-        let Some(public) = self.public else { return Vec::new() };
+        let Some(public) = self.public.or(self.seen.map(|(_, seen)| seen.ip())) else { return Vec::new() };
         let ours = self.listening().map(|one| one.address).filter(|ours| ours.is_ipv4() == public.is_ipv4());
-        ours.map(|local| (local, SocketAddr::new(public, local.port()))).collect()
+        let others = ours.map(|local| (local, SocketAddr::new(public, local.port())));
+        self.seen.into_iter().chain(others).collect()
+    }
+
+    /// A registrar sees the socket of this path at another address. Where the configuration says nothing else, that is what
+    /// far ends outside our networks are told from now on; true if that changes something. An address of our own that is
+    /// public needs no other, and a private one is no news to anybody.
+    pub fn seen_at(&mut self, path: sip::Path, seen: SocketAddr) -> bool {
+        let hidden = sip::is_private(path.local.ip()) && !sip::is_private(seen.ip());
+        if self.public.is_some() || !hidden || path.local.is_ipv4() != seen.is_ipv4() {
+            return false;
+        }
+        // A connection's far port is its own, and nobody else's way in.
+        let port = if path.transport == sip::Transport::Udp { seen.port() } else { path.local.port() };
+        let known = self.seen.replace((path.local, SocketAddr::new(seen.ip(), port)));
+        known != self.seen
     }
 
     /// Where requests too long for a datagram may go out.
@@ -101,9 +118,11 @@ impl Sockets {
     }
 
     /// A local address for sound, as the far end is to use it.
-    pub fn as_others_see(&self, address: SocketAddr) -> SocketAddr {
-        let public = self.public.filter(|public| public.is_ipv4() == address.is_ipv4());
-        SocketAddr::new(public.unwrap_or(address.ip()), address.port())
+    pub fn as_others_see(&self, address: SocketAddr, toward: IpAddr) -> SocketAddr {
+        let (own, public) = (address.ip(), self.public.or(self.seen.map(|(_, seen)| seen.ip())));
+        let public = public.filter(|public| public.is_ipv4() == address.is_ipv4());
+        let told = public.map_or(own, |public| sip::told_to(toward, own, public));
+        SocketAddr::new(told, address.port())
     }
 
     fn path(&mut self, transport: Transport, local: SocketAddr, remote: SocketAddr) -> sip::Path {
@@ -143,4 +162,40 @@ fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     socket.set_recv_buffer_size(BURST)?;
     socket.bind(&address.into())?;
     Ok(UdpSocket::from_std(socket.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn behind_a_router_far_ends_outside_are_told_what_a_registrar_sees_and_neighbours_are_not() {
+        let poll = mio::Poll::new().unwrap();
+        let mut sockets = Sockets::bind(&[], None, poll.registry()).unwrap();
+        let (ours, sound) = (at("192.168.1.5:5060"), at("192.168.1.5:20000"));
+        let path = sip::Path::udp(ours, at("198.51.100.9:5060"));
+        let told =
+            |sockets: &Sockets, far: &str| sockets.as_others_see(sound, far.parse().unwrap()).to_string();
+        assert_eq!(told(&sockets, "198.51.100.9"), "192.168.1.5:20000", "nothing is known yet");
+        assert!(!sockets.seen_at(path, at("192.168.1.5:5060")), "no news");
+        assert!(!sockets.seen_at(path, at("10.0.0.1:5060")), "not reachable from everywhere");
+        assert!(sockets.seen_at(path, at("203.0.113.5:40001")));
+        assert!(!sockets.seen_at(path, at("203.0.113.5:40001")), "known");
+        assert_eq!(told(&sockets, "198.51.100.9"), "203.0.113.5:20000");
+        assert_eq!(told(&sockets, "192.168.1.20"), "192.168.1.5:20000", "a neighbour");
+        assert_eq!(
+            sockets.advertised(),
+            [(ours, at("203.0.113.5:40001"))],
+            "the router's port is the way in"
+        );
+        let public = sip::Path::udp(at("203.0.113.7:5060"), at("198.51.100.9:5060"));
+        assert!(!sockets.seen_at(public, at("203.0.113.8:5060")), "our own public address needs no other");
+        let mut named = Sockets::bind(&[], Some("203.0.113.9".parse().unwrap()), poll.registry()).unwrap();
+        assert!(!named.seen_at(path, at("203.0.113.5:40001")), "what the configuration says wins");
+        assert_eq!(told(&named, "198.51.100.9"), "203.0.113.9:20000");
+    }
 }

@@ -260,7 +260,7 @@ impl Control {
                 tracing::trace!(target: "firstring::sip", order = %Name(&order), "Order");
                 self.agent.handle(sip::Event::Order(order), now.mono);
             }
-            Action::OpenSound { sound, bind, toward: _, beside } => self.open_sound(sound, bind, beside),
+            Action::OpenSound { sound, bind, toward, beside } => self.open_sound(sound, bind, toward, beside),
             Action::Sound { sound, order } => self.order_sound(sound, order),
             Action::Say { call, sound, saying, voice, phrases } => {
                 self.calls.insert(sound, call);
@@ -306,10 +306,10 @@ impl Control {
         }
     }
 
-    fn open_sound(&mut self, sound: SoundId, bind: IpAddr, beside: Option<SoundId>) {
+    fn open_sound(&mut self, sound: SoundId, bind: IpAddr, toward: IpAddr, beside: Option<SoundId>) {
         let event = match self.media.open(leg(sound), bind, beside.map(leg)) {
             Ok(address) => {
-                let address = self.sockets.as_others_see(address);
+                let address = self.sockets.as_others_see(address, toward);
                 Event::SoundOpened { sound, address }
             }
             Err(error) => {

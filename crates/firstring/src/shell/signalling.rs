@@ -186,6 +186,19 @@ impl Control {
         self.happens(sip::Event::Order(order));
     }
 
+    /// A registrar says from where we reach it: behind a router that is how others reach us.
+    fn seen_as(&mut self, trunk: &Arc<str>, seen: SocketAddr) {
+        let Some(joining) = self.joining.get(trunk) else { return };
+        let transport = joining.next_hop().transport;
+        let remote = self.registrars_at.get(trunk).and_then(|targets| targets.iter().next());
+        let Some(path) = remote.and_then(|remote| self.sockets.path_over(transport, remote)) else { return };
+        if self.sockets.seen_at(path, seen) {
+            tracing::info!(%trunk, ours = %path.local, public = %seen.ip(), "A registrar sees us at a public address, which far ends outside are told from now on");
+            let advertise = sip::Order::Advertise(self.sockets.advertised());
+            self.agent.handle(sip::Event::Order(advertise), self.clock.now().mono);
+        }
+    }
+
     pub(super) fn perform_sip(&mut self, action: sip::Action) {
         match action {
             sip::Action::Send { path, bytes } => {
@@ -209,7 +222,10 @@ impl Control {
                 self.drills.missed(&trunk, self.clock.now().wall);
             }
             sip::Action::Tell(sip::Notice::Registration(registration)) => {
-                self.board.registered(&registration)
+                self.board.registered(&registration);
+                if let Some(seen) = registration.seen_as {
+                    self.seen_as(&registration.name, seen);
+                }
             }
             sip::Action::Tell(notice) => {
                 tracing::trace!(target: "firstring::sip", notice = %Name(&notice), "Notice");

@@ -164,7 +164,7 @@ impl Agent {
     /// Makes the way of a new request inside a dialog, with a branch of its own. `None` without an address of ours.
     pub(super) fn way(&mut self, dialog: &Dialog, cseq: u32) -> Option<(Arc<str>, Sent)> {
         let path = dialog.next_hop();
-        let here = self.setup.advertised(path.local)?;
+        let here = self.setup.advertised(path)?;
         let (branch, via) = self.fresh_via(path.transport, here);
         let (uri, routes) = dialog.request_line();
         let sent = Sent {
@@ -190,7 +190,7 @@ impl Agent {
 
     /// How the far end reaches us.
     pub(super) fn contact_at(&self, path: Path) -> Option<String> {
-        self.setup.advertised(path.local).map(|here| format!("<sip:{here}{}>", path.transport.in_uri()))
+        self.setup.advertised(path).map(|here| format!("<sip:{here}{}>", path.transport.in_uri()))
     }
 
     /// Sends an INVITE with our offer.

@@ -97,7 +97,7 @@ impl Agent {
             return None;
         }
         let path = self.setup.tcp_beside(sent.path)?;
-        let here = self.setup.advertised(path.local)?;
+        let here = self.setup.advertised(path)?;
         let narrow = (sent.path, sent.via.clone());
         reroute(sent, bytes, path, via(Transport::Tcp, here, branch));
         Some(narrow)

@@ -72,7 +72,7 @@ impl Agent {
             return Err(rebuff.hint("Retry-After", retry_after.as_secs().to_string()));
         }
         // Without Retry-After: the carrier takes its next route for this call, and tries us for the next one.
-        if self.is_full() || self.setup.advertised(arrival.path.local).is_none() {
+        if self.is_full() || self.setup.advertised(arrival.path).is_none() {
             return Err(Rebuff::new(503, "Service Unavailable"));
         }
         Ok(())

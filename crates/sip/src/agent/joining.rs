@@ -191,7 +191,7 @@ impl Agent {
         for name in names {
             let Some(joining) = self.joinings.get(&name).filter(|joining| !joining.leaving) else { continue };
             let path = joining.registrar.paths.get(joining.target);
-            let here = path.and_then(|path| self.setup.advertised(path.local));
+            let here = path.and_then(|path| self.setup.advertised(*path));
             if here.is_some() && here != joining.here {
                 self.register_soon(&name);
             }
@@ -253,7 +253,7 @@ impl Agent {
     pub(super) fn send_register(&mut self, name: &PeerName) {
         let Some(joining) = self.joinings.get(name) else { return };
         let path = joining.registrar.paths.get(joining.target).copied();
-        let reach = path.and_then(|path| self.setup.advertised(path.local).map(|here| (path, here)));
+        let reach = path.and_then(|path| self.setup.advertised(path).map(|here| (path, here)));
         let Some((path, here)) = reach else {
             let sentence = if path.is_none() {
                 "no address of the registrar is known: check its name and the DNS"

@@ -88,7 +88,7 @@ impl Agent {
         let Some(client) = self.clients.get(key) else { return false };
         let (kind, leg, owner) = (client.kind, client.leg, client.owner.clone());
         let sent = Sent { cseq: client.numbered + 1, ..(*client.sent).clone() };
-        let Some(here) = self.setup.advertised(sent.path.local) else { return false };
+        let Some(here) = self.setup.advertised(sent.path) else { return false };
         if kind.is_invite() {
             self.acknowledge_refusal(key, message);
         }
@@ -153,7 +153,7 @@ impl Agent {
 
     /// Asks whether somebody is there. RFC 3261 section 11.
     pub(super) fn probe(&mut self, name: PeerName, target: &Uri, path: Path) {
-        let here = self.setup.advertised(path.local).filter(|_| !self.is_full());
+        let here = self.setup.advertised(path).filter(|_| !self.is_full());
         let Some(here) = here else { return self.tell(Notice::Probed { name, status: None }) };
         let (branch, via) = self.fresh_via(path.transport, here);
         let tag = self.tokens.fresh();

@@ -48,7 +48,7 @@ impl Agent {
     }
 
     fn dialog_of_call(&mut self, call: &Call) -> Dialog {
-        let here = self.setup.advertised(call.path.local);
+        let here = self.setup.advertised(call.path);
         let tag = self.tokens.fresh();
         let call_id = format!("{}{}", self.tokens.fresh(), self.tokens.fresh());
         Dialog {

@@ -8,6 +8,7 @@ const REGISTRATION: &str = "crates/sip/src/registration.rs";
 const LOCATE: &str = "crates/sip/src/locate.rs";
 const WIRE: &str = "crates/firstring/tests/registration.rs";
 const FAILOVER: &str = "crates/line/tests/failover.rs";
+const FINDING: &str = "crates/firstring/tests/finding_hosts.rs";
 const RESOLVING: &str = "crates/firstring/src/shell/resolving.rs";
 const CARRIER: &str = "crates/firstring/src/config/carrier.rs";
 const ASKED: &str = "crates/firstring/tests/carriers_asked.rs";
@@ -155,7 +156,7 @@ pub const CLAUSES: &[Clause] = &[
     clause(
         "A trunk is let in by name, whatever addresses that has today",
         "our own rule",
-        &[not_yet("`accept_from` takes addresses and ranges")],
+        &[elsewhere(FINDING, "a_host_in_accept_from_lets_in_its_addresses_and_nobody_else")],
     ),
     clause(
         "A trunk is let in by its TLS identity",
@@ -179,7 +180,10 @@ pub const CLAUSES: &[Clause] = &[
             elsewhere(LOCATE, "a_carrier_is_found_by_naptr_then_srv_then_addresses"),
             elsewhere(LOCATE, "calls_are_spread_by_weight_and_never_across_priorities"),
             elsewhere("crates/firstring/src/shell/asking.rs", "services_and_addresses_are_read"),
-            not_yet("no test asks a name server on the wire"),
+            elsewhere(
+                FINDING,
+                "people_are_called_at_the_next_target_when_the_first_refuses_and_still_when_dns_is_out",
+            ),
         ],
     ),
     clause(
