@@ -77,8 +77,8 @@ pub struct Agent {
     /// Transactions that are not tombstones.
     live: usize,
     invited: u64,
-    /// Set once no more calls are wanted: when to try again.
-    closed: Option<Duration>,
+    /// Set once no more calls are wanted.
+    is_closed: bool,
     accounts: BTreeMap<PeerName, Login>,
     joinings: BTreeMap<PeerName, Joining>,
     guards: BTreeMap<PeerName, Guarded>,
@@ -150,7 +150,7 @@ impl Agent {
             strangers: Strangers::default(),
             live: 0,
             invited: 0,
-            closed: None,
+            is_closed: false,
             accounts: BTreeMap::new(),
             joinings: BTreeMap::new(),
             guards: BTreeMap::new(),
@@ -235,7 +235,7 @@ impl Agent {
             Order::Offer { leg, sdp } => self.offer(leg, sdp),
             Order::AnswerOffer { leg, sdp } => self.answer_offer(leg, &sdp),
             Order::RefuseOffer { leg } => self.refuse_offer(leg),
-            Order::StopAccepting { retry_after } => self.closed = Some(retry_after),
+            Order::StopAccepting => self.is_closed = true,
             Order::ReplaceAccounts(accounts) => self.replace_accounts(accounts),
             Order::ReplaceGuards(guards) => self.replace_guards(guards),
             Order::PlayDead { trunk, how } => self.play_dead(trunk, how),

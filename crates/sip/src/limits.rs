@@ -45,6 +45,8 @@ pub const OFFER_UNDECIDED: Duration = Duration::from_secs(10);
 pub const OFFER_PENDING: Duration = Duration::from_secs(180);
 /// For how long a far end that took no connection gets long requests as datagrams without being tried.
 pub const CONNECTIONLESS_FOR: Duration = Duration::from_secs(600);
+/// When we are full, a carrier is asked to leave us alone for so long (Retry-After, RFC 3261 section 20.33).
+pub const OVERLOADED_FOR: Duration = Duration::from_secs(2);
 /// Ignored packets of one source are told about at most this often.
 pub const STRANGERS_EVERY: Duration = Duration::from_secs(60);
 

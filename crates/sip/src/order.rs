@@ -225,10 +225,7 @@ pub enum Order {
         leg: LegId,
     },
     /// From now on new invitations and OPTIONS are answered 503, so that the trunk goes elsewhere.
-    StopAccepting {
-        /// When it may try again.
-        retry_after: Duration,
-    },
+    StopAccepting,
     /// These are the accounts from now on. Placed calls choose theirs by [`CallOver`](Order::CallOver); in a call that
     /// came in, requests of ours are proved by the account that has the name of its peer.
     ReplaceAccounts(Vec<Account>),

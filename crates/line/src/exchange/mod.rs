@@ -177,8 +177,7 @@ impl Exchange {
 
     fn close_down(&mut self, closing: Closing, now: Moment) {
         self.closing = true;
-        let retry_after = Duration::from_secs(30);
-        self.out.push_back(Action::Sip(sip::Order::StopAccepting { retry_after }));
+        self.out.push_back(Action::Sip(sip::Order::StopAccepting));
         for number in self.calls.keys().copied().collect::<Vec<_>>() {
             self.tell(number, desk::call::Event::Closing(closing), now);
         }

@@ -5,7 +5,7 @@ use super::server::{Says, ServerStage, merge_key, server_key};
 use super::sessions::{Session, too_brief};
 use super::{Agent, Arrival, reliable, sessions};
 use crate::address::Address;
-use crate::limits::{ORIGINS, RING_AGAIN, T1};
+use crate::limits::{ORIGINS, OVERLOADED_FOR, RING_AGAIN, T1};
 use crate::message::Message;
 use crate::name::{Method, Name};
 use crate::notice::{EndedBy, Invitation, LegId, Notice, Party};
@@ -67,15 +67,15 @@ impl Agent {
         if let Some(rebuff) = too_brief(request.message) {
             return Err(rebuff);
         }
-        if let Some(retry_after) = self.closed {
-            let rebuff = Rebuff::new(503, "Service Unavailable");
-            return Err(rebuff.hint("Retry-After", retry_after.as_secs().to_string()));
+        let elsewhere = Rebuff::new(503, "Service Unavailable");
+        // A carrier that is told when to try again sends nothing at all until then: only at overload is that meant.
+        if self.is_full() {
+            return Err(elsewhere.hint("Retry-After", OVERLOADED_FOR.as_secs().to_string()));
         }
-        // Without Retry-After: the carrier takes its next route for this call, and tries us for the next one.
-        if self.is_full() || self.setup.advertised(arrival.path).is_none() {
-            return Err(Rebuff::new(503, "Service Unavailable"));
+        match self.is_closed || self.setup.advertised(arrival.path).is_none() {
+            true => Err(elsewhere),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     pub(super) fn ring(&mut self, id: LegId) {
@@ -187,15 +187,9 @@ impl Agent {
     }
 
     pub(super) fn options(&mut self, request: &Request<'_>, arrival: &Arrival, leg: Option<LegId>) {
-        if let Some(retry_after) = self.closed.filter(|_| leg.is_none()) {
-            let hint = [("Retry-After", retry_after.as_secs().to_string())];
-            return self.reply_without_state(
-                request.message,
-                arrival,
-                (503, "Service Unavailable"),
-                &hint,
-                None,
-            );
+        if self.is_closed && leg.is_none() {
+            let status = (503, "Service Unavailable");
+            return self.reply_without_state(request.message, arrival, status, &[], None);
         }
         let headers = [
             ("Allow", ALLOW.to_owned()),

@@ -348,13 +348,17 @@ fn a_call_whose_end_got_lost_is_ended_by_the_longest_call() {
 fn a_desk_that_closes_sends_new_calls_elsewhere_and_keeps_the_old_ones() {
     let mut desk = Desk::new();
     let (_, tag) = desk.talking("a");
-    desk.order(Order::StopAccepting { retry_after: Duration::from_secs(60) });
+    desk.order(Order::StopAccepting);
     desk.hear(&invite("b", OFFER));
     desk.hear(&invite("b", "").replace("INVITE", "OPTIONS"));
     let sent = desk.sent();
     for refusal in &sent {
         assert!(refusal.starts_with("SIP/2.0 503 "));
-        assert_eq!(header(refusal, "Retry-After"), "60");
+        assert_eq!(
+            header(refusal, "Retry-After"),
+            "",
+            "the carrier goes on to its next route, and asks us again"
+        );
     }
     desk.hear(&inside("BYE", "a", 2, &tag, ""));
     assert_eq!((sent.len(), desk.said()), (2, vec!["200 OK".to_owned()]));
@@ -371,6 +375,7 @@ fn a_call_too_many_is_shed_without_any_state() {
     desk.hear(&invite("b", OFFER));
     let once = desk.sent();
     assert!(once[0].starts_with("SIP/2.0 503 "));
+    assert_eq!(header(&once[0], "Retry-After"), "2");
     desk.hear(&invite("b", OFFER));
     assert_eq!(desk.sent(), once, "the same answer with the same tag");
     assert_eq!((desk.agent.counts(), desk.told().len()), (before, 0));

@@ -44,7 +44,11 @@ pub const CLAUSES: &[Clause] = &[
     clause(
         "Retry-After is said at true overload only, for each carrier as it likes it",
         "RFC 3261 section 20.33",
-        &[not_yet("a desk that stops says it, one that is full does not")],
+        &[
+            here("answering::a_call_too_many_is_shed_without_any_state"),
+            here("answering::a_desk_that_closes_sends_new_calls_elsewhere_and_keeps_the_old_ones"),
+            elsewhere("crates/line/tests/arriving.rs", "a_full_trunk_answers_as_its_carrier_likes_it"),
+        ],
     ),
     clause(
         "Strangers have a budget before anything of theirs is read, and cost one table entry a minute",
