@@ -1,7 +1,7 @@
 //! SIP over connections: which there are, who may open one, and what happens to bytes on their way in and out.
 //!
 //! The control thread accepts and sends; each connection is a task that reads, cuts messages and writes
-//! ([`wire`](super::wire)), and reports by [`Letter::Wire`](super::inbox::Letter::Wire). What a lost connection means
+//! ([`wire`]), and reports by [`Letter::Wire`](super::inbox::Letter::Wire). What a lost connection means
 //! is the user agent's to decide.
 //!
 //! Bounds: 32 connections from one address, 512 in all, and as many that we open. Drop rule: a connection whose far end
