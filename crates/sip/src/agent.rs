@@ -12,6 +12,7 @@
 //! requests cost no memory. A leg is told to have ended exactly once, and released exactly once.
 
 mod absence;
+mod budgets;
 mod client;
 mod connections;
 mod early;
@@ -36,6 +37,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use budgets::Budget;
 use client::Client;
 use guards::Guarded;
 use joining::Joining;
@@ -82,6 +84,7 @@ pub struct Agent {
     accounts: BTreeMap<PeerName, Login>,
     joinings: BTreeMap<PeerName, Joining>,
     guards: BTreeMap<PeerName, Guarded>,
+    budgets: BTreeMap<PeerName, Budget>,
     /// Trunks for which we play dead.
     absences: BTreeMap<PeerName, Absence>,
     /// Far ends that took no connection, and until when they are not asked to again.
@@ -154,6 +157,7 @@ impl Agent {
             accounts: BTreeMap::new(),
             joinings: BTreeMap::new(),
             guards: BTreeMap::new(),
+            budgets: BTreeMap::new(),
             absences: BTreeMap::new(),
             connectionless: BTreeMap::new(),
             unreadable: 0,

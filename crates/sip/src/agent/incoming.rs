@@ -26,6 +26,9 @@ impl Agent {
         if let Err(rebuff) = self.welcome(request, arrival) {
             return self.rebuff(request.message, arrival, &rebuff);
         }
+        if !self.affords(&peer) {
+            return self.rebuff(request.message, arrival, &overloaded());
+        }
         let tag = self.tokens.fresh();
         let target = target_of(request).unwrap_or_default();
         let id = LegId(self.invited + 1);
@@ -44,7 +47,9 @@ impl Agent {
         let leg = Leg::new(arrival.peer.clone(), dialog, Some(key), stage);
         let reliable = self.reliability(request.message);
         let account = Some(peer.clone());
-        self.legs.insert(id, Leg { account, reliable, invite_cseq: request.cseq, ..leg });
+        let leg = Leg { account, reliable, invite_cseq: request.cseq, ..leg };
+        self.charge(&leg);
+        self.legs.insert(id, leg);
         self.hear_terms(id, request.message);
         self.let_in(id);
         self.clock(id, RING_AGAIN.min(self.setup.limits.longest_ring), Why::KeepRinging);
@@ -67,13 +72,11 @@ impl Agent {
         if let Some(rebuff) = too_brief(request.message) {
             return Err(rebuff);
         }
-        let elsewhere = Rebuff::new(503, "Service Unavailable");
-        // A carrier that is told when to try again sends nothing at all until then: only at overload is that meant.
         if self.is_full() {
-            return Err(elsewhere.hint("Retry-After", OVERLOADED_FOR.as_secs().to_string()));
+            return Err(overloaded());
         }
         match self.is_closed || self.setup.advertised(arrival.path).is_none() {
-            true => Err(elsewhere),
+            true => Err(Rebuff::new(503, "Service Unavailable")),
             false => Ok(()),
         }
     }
@@ -247,6 +250,11 @@ impl Agent {
             self.tell(Notice::Digit { leg: id, digit });
         }
     }
+}
+
+/// A carrier that is told when to try again sends nothing at all until then: only at overload is that meant.
+fn overloaded() -> Rebuff {
+    Rebuff::new(503, "Service Unavailable").hint("Retry-After", OVERLOADED_FOR.as_secs().to_string())
 }
 
 impl Leg {

@@ -393,6 +393,7 @@ impl Agent {
         self.stop_session(id);
         self.forget_phones(id);
         let Some(leg) = self.legs.remove(&id) else { return };
+        self.give_back(&leg);
         self.timers.clear(leg.clock);
         if let Some(key) = &leg.key {
             self.dialogs.remove(key);

@@ -37,6 +37,7 @@ impl Agent {
         let stage = Stage::Calling { client: way.0.clone(), rings: None, phones: Vec::new() };
         let peer = self.setup.peer_of(call.path.remote.ip()).map(|peer| peer.name.clone());
         let leg = Leg { account, ..Leg::new(peer, dialog, None, stage) };
+        self.charge(&leg);
         self.legs.insert(call.leg, leg);
         self.let_in(call.leg);
         self.clock(call.leg, call.ring_for, Why::RangOut);

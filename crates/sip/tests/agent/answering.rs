@@ -382,6 +382,32 @@ fn a_call_too_many_is_shed_without_any_state() {
 }
 
 #[test]
+fn a_trunk_that_calls_without_end_leaves_the_other_its_share() {
+    let mut setup = setup();
+    // Two trunks: half of the legs each, and ten new calls a second.
+    (setup.limits.legs, setup.limits.transactions) = (400, 2 * 10 * 96);
+    let mut desk = Desk::with(setup);
+    let calls = |desk: &mut Desk, from: &str, name: &str, count: usize| {
+        let before = desk.agent.counts().legs;
+        (0..count).for_each(|nth| desk.hear_from(from, &invite(&format!("{name}-{nth}"), OFFER)));
+        desk.agent.counts().legs - before
+    };
+    assert_eq!(calls(&mut desk, TRUNK, "a", 500), 32, "as many as may come at once");
+    desk.pass(seconds(1.0));
+    assert_eq!(calls(&mut desk, TRUNK, "b", 500), 10, "then ten a second");
+    let refusal = desk.sent().pop().unwrap();
+    assert_eq!(header(&refusal, "Retry-After"), "2", "{refusal}");
+    desk.pass(seconds(30.0));
+    let mut taken = 42;
+    for second in 0..30 {
+        taken += calls(&mut desk, TRUNK, &format!("c{second}"), 500);
+        desk.pass(seconds(1.0));
+    }
+    assert_eq!(taken, 200, "half of all legs");
+    assert_eq!(calls(&mut desk, "198.51.100.130:5060", "other", 20), 20, "the other has its own");
+}
+
+#[test]
 fn replies_take_the_way_back_that_the_request_came() {
     let mut desk = Desk::new();
     let behind_router = invite("a", OFFER).replace("192.0.2.10:5060;branch", "10.0.0.8:5060;branch").replace(
