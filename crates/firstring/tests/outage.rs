@@ -89,6 +89,18 @@ fn a_drill_without_a_fallback_says_that_callers_reach_nobody() {
 }
 
 #[test]
+fn a_fallback_that_answers_without_the_desk_being_tried_proves_nothing() {
+    // A desk that never got in is not called by its carrier, gone or not.
+    let Some(carrier) = Carrier::open(1, |place, port| place.registers(port, "wrong")) else { return };
+    let _desk = carrier.place.open();
+    let output = carrier.drilled("busy", "15");
+    let says = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{says}");
+    assert!(says.contains("the carrier did not bring the drill's call here, so nothing is proved"), "{says}");
+    assert!(!carrier.place.data().join("drills.json").exists());
+}
+
+#[test]
 fn a_drill_of_a_desk_that_does_not_run_says_so() {
     let Some(carrier) = Carrier::of_addresses() else { return };
     let output = carrier.drilled("silent", "5");

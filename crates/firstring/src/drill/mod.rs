@@ -20,7 +20,7 @@ use serde_json::json;
 
 use crate::caller::{self, Happening, Lines, Plan, Script};
 use crate::cli::{How, Outage};
-use crate::config::{Config, TrunkSettings};
+use crate::config::{Config, Target, TrunkSettings};
 use crate::shell::resolving::Resolver;
 use crate::web::{Gone, Wanted};
 use crate::{NO, UNKNOWN, WRONG};
@@ -151,7 +151,9 @@ impl Drilling<'_> {
     }
 
     async fn watch(&self, desk: &RunningDesk, how: Gone) -> Result<Shown, Undecided> {
-        match self.trunk.target().filter(|_| !self.typed.by_hand) {
+        // The caller of a drill speaks UDP, as that of a test call.
+        let called = |target: &&Target| !self.typed.by_hand && target.transport == sip::Transport::Udp;
+        match self.trunk.target().filter(called) {
             Some(target) => {
                 let found =
                     Resolver::new(&self.config.sip.name_servers).find(target, sip::Transport::Udp).await;
@@ -197,13 +199,19 @@ impl Drilling<'_> {
         let missed = missed_after(desk, began).await?;
         let heard = lock(&heard).clone();
         let refused = report.unanswered.map(|nobody| nobody.told);
+        // Whatever rang or answered then, it was not because we were gone.
+        if missed.is_none() && how != Gone::Unregistered {
+            let why = refused.map(|told| format!(": {told}")).unwrap_or_default();
+            return Err(Undecided(format!(
+                "the carrier did not bring the drill's call here, so nothing is proved{why}. Call by telephone, with --by-hand"
+            )));
+        }
         Ok(self.judged(how, missed, &heard, refused))
     }
 
     fn plan(&self, remote: SocketAddr) -> Result<Plan, Undecided> {
         let number = self.line.to_string();
-        let domain =
-            self.trunk.joining.as_ref().map_or_else(|| remote.to_string(), |joining| joining.domain.clone());
+        let domain = self.trunk.called_at().unwrap_or_else(|| remote.to_string());
         Ok(Plan {
             target: sip::Uri::parse(&format!("sip:{number}@{domain}"))?,
             remote,
@@ -223,7 +231,7 @@ impl Drilling<'_> {
     async fn be_called(&self, desk: &RunningDesk, how: Gone) -> Result<Shown, Undecided> {
         if self.json || !io::stdin().is_terminal() {
             return Err(Undecided(
-                "this trunk has nowhere to place a call, so somebody has to call by telephone; run the drill at a terminal, without --json"
+                "a drill cannot place a call over this trunk itself, so somebody has to call by telephone; run it at a terminal, without --json"
                     .to_string(),
             ));
         }
