@@ -17,8 +17,13 @@ use crate::record::{StepResult, StepTaken, Tried};
 pub struct Cascade {
     ahead: VecDeque<Step>,
     open: Option<Open>,
+    /// How often a step was taken up again.
+    again: u8,
     taken: Vec<StepTaken>,
 }
+
+/// A caller who was cut off from a person is put through again so often.
+const MOST_AGAIN: u8 = 2;
 
 #[derive(Debug)]
 struct Open {
@@ -29,22 +34,41 @@ struct Open {
 impl Cascade {
     /// A walk that has not begun.
     pub fn new(steps: Vec<Step>) -> Self {
-        Cascade { ahead: steps.into(), open: None, taken: Vec::new() }
+        Cascade { ahead: steps.into(), open: None, again: 0, taken: Vec::new() }
     }
 
     /// Begins the next step, or `None` when all were tried.
     pub fn begin_next(&mut self, now: Moment) -> Option<Step> {
         self.end(StepResult::NobodyTook, now);
         let step = self.ahead.pop_front()?;
+        self.open(&step, now);
+        Some(step)
+    }
+
+    /// Opens the assistant's step once more: a caller is back from a person.
+    pub fn back_to_assistant(&mut self, now: Moment) {
+        self.end(StepResult::NobodyTook, now);
+        self.open(&Step::Assistant, now);
+    }
+
+    /// Puts a step in front of those to come, so that who was cut off reaches the person again. Bounded by
+    /// [`MOST_AGAIN`].
+    pub fn once_more(&mut self, step: Step) {
+        if self.again < MOST_AGAIN {
+            self.again += 1;
+            self.ahead.push_front(step);
+        }
+    }
+
+    fn open(&mut self, step: &Step, now: Moment) {
         let taken = StepTaken {
-            step: title(&step),
+            step: title(step),
             tried: Vec::new(),
             result: StepResult::NobodyTook,
             started: now.wall,
             duration_ms: 0,
         };
         self.open = Some(Open { step: taken, since: now });
-        Some(step)
     }
 
     /// Notes what came of ringing one person in the open step.

@@ -267,10 +267,16 @@ pub enum Tried {
     Answered,
     /// The phone was busy.
     Busy,
-    /// Declined on the phone or by not pressing 1.
+    /// Declined on the phone, or by another key than 1.
     Declined,
     /// Nobody picked up in time.
     NoAnswer,
+    /// Something picked up and did not press 1: voicemail, a screening service, or nobody who listened.
+    Machine,
+    /// Picked up, and hung up without taking the call.
+    HungUp,
+    /// Somebody else was faster, or the caller had gone: the phone was told to stop.
+    Stopped,
     /// The phone or its trunk could not be reached.
     Unreachable,
     /// No channel was free to ring on.
@@ -287,6 +293,9 @@ impl Tried {
             Tried::Busy => "was busy",
             Tried::Declined => "declined",
             Tried::NoAnswer => "did not pick up in time",
+            Tried::Machine => "was answered by voicemail, or by nobody who pressed 1",
+            Tried::HungUp => "picked up and hung up without taking the call",
+            Tried::Stopped => "was not needed any more",
             Tried::Unreachable => "could not be reached",
             Tried::ChannelsFull => "could not be rung: every channel was taken",
             Tried::WouldLoop => "was not rung: this call was forwarded from that very number",

@@ -19,13 +19,15 @@ pub const WILL_CALL_BACK: &str = "I have made a note, and the office will call y
 pub const COULD_NOT_KEEP: &str = "I am sorry. I could not store that. Please call again in a few minutes.";
 /// When an engine failed in the middle of a conversation.
 pub const TROUBLE: &str = "I am sorry. I have trouble hearing you.";
+/// When a person who took the call has hung up, and the caller has not.
+pub const PERSON_LEFT: &str = "They have hung up. If there is nothing else, you can hang up as well.";
 /// To a person who is rung and must press 1.
 pub const PRESS_ONE: &str = "You have a call for the office. Press 1 to take it.";
 /// What a caller hears when everything else is silent.
 pub const FILLER: &str = "One moment, please.";
 
 /// Every sentence of this file.
-pub const ALL: [&str; 9] = [
+pub const ALL: [&str; 10] = [
     CONNECTING,
     NOBODY_FREE,
     LEAVE_MESSAGE,
@@ -33,6 +35,7 @@ pub const ALL: [&str; 9] = [
     WILL_CALL_BACK,
     COULD_NOT_KEEP,
     TROUBLE,
+    PERSON_LEFT,
     PRESS_ONE,
     FILLER,
 ];

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::booking::Slot;
 use crate::call::{Action, Heard, Leg, ListenId, Out, SayingId, Why};
-use crate::intake::{Draft, Ending, Intake, Move, Question, WhyMessage, WhyPerson};
+use crate::intake::{Draft, Ending, Intake, Move, Question, Returned, WhyMessage, WhyPerson};
 use crate::machine::{Ask, Deadline, Moment};
 use crate::phrase::Phrase;
 
@@ -96,9 +96,25 @@ impl Talk {
         (talk, end)
     }
 
+    /// The caller is back from having been handed over: the talk goes on with what it knows.
+    pub fn resume(&mut self, returned: Returned, now: Moment, out: &mut Out) -> Option<TalkEnd> {
+        let moves = self.intake.resume(returned, now.wall);
+        self.follow(moves, now, out)
+    }
+
+    /// A talk that begins where a person left off.
+    pub fn after_a_person(intake: Intake, calendar: Option<String>) -> Self {
+        Talk { intake, calendar, phase: Phase::Over, last_saying: None }
+    }
+
     /// What was learned so far, by question.
     pub fn learned(&self) -> BTreeMap<String, String> {
         self.intake.filled().iter().map(|(slot, filled)| (slot.clone(), filled.to_string())).collect()
+    }
+
+    /// What the call is about, as far as it is known.
+    pub fn subject(&self) -> Option<String> {
+        self.intake.subject()
     }
 
     /// The last thing that was given to be said.

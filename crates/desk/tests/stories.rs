@@ -123,6 +123,24 @@ impl Evening {
             .collect()
     }
 
+    fn said_to_person(&self) -> Vec<SayingId> {
+        let to_person = |order: &Action| match order {
+            Action::Say { saying, to: Leg::Person(_), .. } => Some(*saying),
+            _ => None,
+        };
+        self.orders.iter().filter_map(to_person).collect()
+    }
+
+    /// Everything a person was told, sentence by sentence.
+    fn whispered(&self) -> Vec<&str> {
+        let to_person = |order: &'_ Action| matches!(order, Action::Say { to: Leg::Person(_), .. });
+        let phrases = self.orders.iter().filter(|order| to_person(order)).flat_map(|order| match order {
+            Action::Say { phrases, .. } => phrases.as_slice(),
+            _ => &[],
+        });
+        phrases.map(|phrase| phrase.text.as_str()).collect()
+    }
+
     fn listening(&self) -> ListenId {
         let listens = self.orders.iter().rev().find_map(|order| match order {
             Action::Listen { listen, .. } => Some(*listen),
@@ -288,6 +306,69 @@ fn a_voicemail_that_presses_nothing_gives_the_caller_back() {
     night.nothing_happens();
     assert!(night.hung_up(Leg::Person(1)));
     assert!(night.said(sayings::LEAVE_MESSAGE));
+    let record = night.caller_hangs_up();
+    assert_eq!(record.steps[0].tried, [("Dana".to_string(), Tried::Machine)]);
+}
+
+#[test]
+fn a_person_hears_who_calls_and_why_before_taking_the_call() {
+    let mut night = Evening::with(vec![Step::Assistant, ring(), Step::Message], Accept::PressOne, None);
+    night.caller_says("a pipe burst");
+    night.tell(Event::PersonAnswered { leg: 1 });
+    assert_eq!(
+        night.whispered(),
+        [
+            sayings::PRESS_ONE,
+            "It is an emergency, about burst pipe. The caller's number is 3 1 2, 5 5 5, 0 1 9 9.",
+            sayings::PRESS_ONE,
+        ]
+    );
+    let last = night.said_to_person().last().copied().unwrap();
+    night.pass(Duration::from_secs(14));
+    night.tell(Event::Said { saying: last, at: night.now.mono, whole: true });
+    night.pass(Duration::from_secs(5));
+    assert!(!night.hung_up(Leg::Person(1)), "there is time for the key after the last word");
+    night.nothing_happens();
+    assert!(night.hung_up(Leg::Person(1)), "a machine is not waited for");
+}
+
+#[test]
+fn a_caller_whom_the_person_has_left_is_asked_what_they_still_need() {
+    let mut night = Evening::new(vec![Step::Assistant, ring(), Step::Message]);
+    night.caller_says("agent");
+    night.tell(Event::PersonAnswered { leg: 1 });
+    night.tell(Event::PersonGone { leg: 1 });
+    assert!(night.said(sayings::PERSON_LEFT));
+    assert!(!night.hung_up(Leg::Caller), "the caller is not dropped");
+    night.caller_says("no");
+    night.finish_speaking();
+    let record = night.close();
+    assert_eq!((record.outcome, record.ended_by), (Outcome::Transferred, EndedBy::Desk));
+    assert_eq!(record.steps.len(), 3, "{:?}", record.steps);
+}
+
+#[test]
+fn a_caller_who_was_cut_off_reaches_the_person_again() {
+    let mut night = Evening::new(vec![Step::Assistant, ring(), Step::Message]);
+    night.caller_says("agent");
+    night.tell(Event::PersonAnswered { leg: 1 });
+    night.tell(Event::PersonGone { leg: 1 });
+    night.caller_says("agent");
+    assert_eq!(night.rung(), [1, 2]);
+    night.nothing_happens();
+    assert!(night.said(sayings::LEAVE_MESSAGE), "nobody picks up now, so a message is taken");
+    let record = night.caller_hangs_up();
+    assert_eq!(record.outcome, Outcome::Abandoned);
+    assert!(record.callback.is_some(), "what they called again for is not forgotten");
+}
+
+#[test]
+fn a_caller_on_a_plan_without_an_assistant_is_let_go_when_the_person_leaves() {
+    let mut night = Evening::new(vec![ring(), Step::Message]);
+    night.tell(Event::PersonAnswered { leg: 1 });
+    night.tell(Event::PersonGone { leg: 1 });
+    let record = night.close();
+    assert_eq!((record.outcome, record.ended_by), (Outcome::Answered, EndedBy::Person));
 }
 
 #[test]

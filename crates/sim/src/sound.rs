@@ -185,6 +185,14 @@ impl Leg {
         self.advance(now);
     }
 
+    /// Whoever this leg talked with is gone: it is ours to say something.
+    pub fn unbridge(&mut self, now: Duration) {
+        if std::mem::take(&mut self.bridged) && !self.closed {
+            self.turn.ours(now);
+        }
+        self.advance(now);
+    }
+
     /// Listens for an answer, once everything that is to be said before is rendered.
     pub fn listen(&mut self, listen: ListenId, question: Question, now: Duration) {
         self.pending = Some((listen, question));

@@ -64,10 +64,12 @@ impl Call {
     pub(super) fn talk_ended(&mut self, end: TalkEnd, now: Moment) {
         let Stage::Talking(talk) = std::mem::replace(&mut self.stage, Stage::Begun) else { return };
         self.slots = talk.learned();
+        let last = talk.last_saying();
+        self.away = Some(talk);
         match end {
             TalkEnd::Person(why) => self.seek_person(why, now),
             TalkEnd::Message(why) => self.seek_message(why, now),
-            TalkEnd::Done(ending) => self.conversation_over(ending, talk.last_saying(), now),
+            TalkEnd::Done(ending) => self.conversation_over(ending, last, now),
             TalkEnd::VoiceFailed => {
                 self.minutes.trouble("the assistant's voice failed; the call moved on to the next step");
                 self.unhelped = CallbackReason::Failure;
@@ -87,6 +89,7 @@ impl Call {
             self.urgency = Urgency::Alert;
         }
         self.unhelped = reason;
+        self.verdict = None;
         self.out.push(Action::ReleaseHold);
         self.cascade.end(result, now);
         self.cascade.skip_to_person();
@@ -100,6 +103,7 @@ impl Call {
             WhyMessage::NotUnderstood => (StepResult::NotUnderstood, CallbackReason::NotUnderstood),
         };
         self.unhelped = reason;
+        self.verdict = None;
         self.out.push(Action::ReleaseHold);
         self.cascade.end(result, now);
         self.cascade.skip_to_message();
@@ -121,6 +125,7 @@ impl Call {
 
     pub(super) fn said(&mut self, saying: SayingId, at: Duration, now: Moment) {
         self.minutes.said(saying, at);
+        self.whispered(saying, now);
         match &self.stage {
             Stage::Talking(_) => self.talk(now, |talk, now, out| talk.said(saying, now, out)),
             Stage::Messaging(Messaging::Prompting { saying: prompt, .. }) if *prompt == saying => {

@@ -37,6 +37,7 @@ impl Call {
     }
 
     pub(super) fn close(&mut self, outcome: Outcome, saying: Option<SayingId>, now: Moment) {
+        let outcome = self.verdict.map_or(outcome, |(before, _)| after(before, outcome));
         self.verdict = Some((outcome, EndedBy::Desk));
         self.stage = Stage::Closing { saying, until: now.mono + GOODBYE_TAKES_AT_MOST };
         if saying.is_none() {
@@ -45,6 +46,7 @@ impl Call {
     }
 
     pub(super) fn close_down(&mut self, closing: Closing, now: Moment) {
+        self.stopping = true;
         match (&self.stage, closing) {
             (Stage::Filing { .. } | Stage::Over, _) => return,
             (Stage::Connected { .. }, Closing::LetPeopleFinish) => return,
@@ -81,7 +83,7 @@ impl Call {
         match &mut self.stage {
             Stage::Ringing(ringing) => {
                 for up in ringing.take_all() {
-                    self.cascade.note(&up.candidate.person, Tried::NoAnswer);
+                    self.cascade.note(&up.candidate.person, Tried::Stopped);
                     self.out.push(Action::HangUp { leg: Leg::Person(up.leg) });
                 }
             }
@@ -152,5 +154,15 @@ impl Call {
         };
         self.out.push(Action::File(Box::new(record)));
         self.stage = Stage::Over;
+    }
+}
+
+/// Where a call ended that a person had taken and that went on at the desk: it stays theirs, unless something was left or
+/// agreed after them.
+fn after(person: Outcome, desk: Outcome) -> Outcome {
+    let is_theirs = matches!(person, Outcome::Transferred | Outcome::Answered);
+    match desk {
+        Outcome::NoInput | Outcome::Informed | Outcome::WrongNumber if is_theirs => person,
+        _ => desk,
     }
 }

@@ -53,6 +53,14 @@ pub struct Call {
     rule: When,
     because: Vec<String>,
     cascade: Cascade,
+    /// The plan has an assistant, who asks on when a person has left.
+    assisted: bool,
+    /// The talk of a caller who was handed over.
+    away: Option<Talk>,
+    /// The step by which people are or were rung last.
+    rung_by: Option<Step>,
+    /// The desk is being stopped.
+    stopping: bool,
     stage: Stage,
     out: Out,
     minutes: Minutes,
@@ -104,7 +112,11 @@ impl Call {
             plan: routed.plan,
             rule: routed.rule,
             because: routed.because,
+            assisted: routed.steps.contains(&Step::Assistant),
             cascade: Cascade::new(routed.steps),
+            away: None,
+            rung_by: None,
+            stopping: false,
             stage: Stage::Begun,
             out: Out::default(),
             minutes: Minutes::new(arrival, now, kept),
@@ -225,7 +237,7 @@ impl Call {
     /// Begins the next step that can be begun; when there is none, the caller is promised a call back.
     pub(super) fn advance(&mut self, now: Moment) {
         match self.cascade.begin_next(now) {
-            Some(Step::Ring { whom, ring_for, order }) => self.ring(&whom, ring_for, order, now),
+            Some(step @ Step::Ring { .. }) => self.ring(step, now),
             Some(Step::Assistant) => self.begin_talk(now),
             Some(Step::Message) => self.begin_message(now),
             Some(Step::Refuse) => self.refuse(now),

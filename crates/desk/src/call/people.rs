@@ -1,17 +1,21 @@
 //! Ringing people, connecting the one who takes the call, and releasing those who pick up too late.
 
-use std::time::Duration;
-
 use super::ringing::Ringing;
-use super::{Action, CONNECTED_AT_MOST, Call, Caller, Leg, Stage, Tone};
-use crate::business::{RingOrder, Whom};
+use super::{Action, CONNECTED_AT_MOST, Call, Caller, Leg, SayingId, Stage, Tone};
+use crate::business::Step;
+use crate::intake::Returned;
 use crate::machine::Moment;
+use crate::number::E164;
+use crate::phrase::Phrase;
 use crate::record::{EndedBy, Outcome, StepResult, Tried, Urgency};
 use crate::sayings;
+use crate::talk::Talk;
 
 impl Call {
-    pub(super) fn ring(&mut self, whom: &Whom, ring_for: Duration, order: RingOrder, now: Moment) {
-        let ringing = Ringing::new(&self.business, whom, ring_for, order, now.wall);
+    pub(super) fn ring(&mut self, step: Step, now: Moment) {
+        let Step::Ring { whom, ring_for, order } = &step else { return };
+        let ringing = Ringing::new(&self.business, whom, *ring_for, *order, now.wall);
+        self.rung_by = Some(step);
         match self.caller {
             Caller::Ringing => self.out.push(Action::Ringing),
             Caller::Answered => {
@@ -51,10 +55,46 @@ impl Call {
             return self.release_late(leg);
         }
         if ringing.must_press_one(leg, now) {
-            let phrase = sayings::prepared(sayings::PRESS_ONE);
-            self.out.say(Leg::Person(leg), vec![phrase]);
+            self.whisper(leg);
         } else {
             self.connect(leg, now);
+        }
+    }
+
+    /// Tells a person who calls and why, and asks for the key. The prepared words come first and last, so that they
+    /// are heard whatever becomes of the others.
+    fn whisper(&mut self, leg: u16) {
+        let to = Leg::Person(leg);
+        let press = || vec![sayings::prepared(sayings::PRESS_ONE)];
+        self.out.say(to, press());
+        let summary = Phrase { text: self.summary(), prepared: false, guarded: false };
+        self.out.say(to, vec![summary]);
+        let last = self.out.say(to, press());
+        if let Stage::Ringing(ringing) = &mut self.stage {
+            ringing.whispers(leg, last);
+        }
+    }
+
+    /// What a person is to take over, the number and what was learned, in one breath.
+    fn summary(&self) -> String {
+        let from = self.minutes.arrival.from.as_ref();
+        let who = match from {
+            Some(number) => format!("The caller's number is {}.", spoken_number(number.reveal())),
+            None => "The caller hides their number.".to_string(),
+        };
+        let what = match (self.urgency, self.away.as_ref().and_then(Talk::subject)) {
+            (Urgency::Alert, Some(subject)) => format!("It is an emergency, about {subject}."),
+            (Urgency::Alert, None) => "It is an emergency.".to_string(),
+            (Urgency::Normal, Some(subject)) => format!("It is about {subject}."),
+            (Urgency::Normal, None) => "They have not said what it is about.".to_string(),
+        };
+        format!("{what} {who}")
+    }
+
+    /// The whisper was heard to its end: now the key is awaited.
+    pub(super) fn whispered(&mut self, saying: SayingId, now: Moment) {
+        if let Stage::Ringing(ringing) = &mut self.stage {
+            ringing.whispered(saying, now);
         }
     }
 
@@ -69,10 +109,11 @@ impl Call {
         let Stage::Ringing(ringing) = &mut self.stage else { return };
         let Some(up) = ringing.remove(leg) else { return };
         let others = ringing.take_all();
+        self.cascade.note(&up.candidate.person, Tried::Answered);
         for other in others {
             self.out.push(Action::HangUp { leg: Leg::Person(other.leg) });
+            self.cascade.note(&other.candidate.person, Tried::Stopped);
         }
-        self.cascade.note(&up.candidate.person, Tried::Answered);
         self.cascade.end(StepResult::PersonTook, now);
         let outcome = match self.caller {
             Caller::Ringing => Outcome::Answered,
@@ -98,18 +139,39 @@ impl Call {
     pub(super) fn person_gone(&mut self, leg: u16, now: Moment) {
         match &self.stage {
             Stage::Connected { leg: connected, .. } if *connected == leg => {
-                self.finish(EndedBy::Person, now);
+                self.person_left(now);
             }
-            Stage::Ringing(_) => self.person_failed(leg, Tried::Declined, now),
+            Stage::Ringing(_) => self.person_failed(leg, Tried::HungUp, now),
             _ => {}
         }
+    }
+
+    /// The person has hung up and the caller has not: they are asked what they still need, if the plan has an assistant.
+    fn person_left(&mut self, now: Moment) {
+        let talk = self.assisted.then(|| self.away.take().or_else(|| self.new_talk())).flatten();
+        let Some(talk) = talk.filter(|_| !self.stopping) else {
+            return self.finish(EndedBy::Person, now);
+        };
+        if let Some(step) = self.rung_by.take() {
+            self.cascade.once_more(step);
+        }
+        self.cascade.back_to_assistant(now);
+        self.stage = Stage::Talking(talk);
+        self.talk(now, |talk, now, out| talk.resume(Returned::PersonLeft, now, out));
+    }
+
+    /// For a caller whom a person answered before the assistant did.
+    fn new_talk(&self) -> Option<Talk> {
+        let assistant = self.business.assistants.get(&self.line.assistant)?;
+        let calendar = self.business.office_of(&self.line).and_then(|office| office.calendar.clone());
+        Some(Talk::after_a_person(self.intake(assistant), calendar))
     }
 
     pub(super) fn nobody_picked_up(&mut self, now: Moment) {
         let Stage::Ringing(ringing) = &mut self.stage else { return };
         for up in ringing.overdue(now) {
             self.out.push(Action::HangUp { leg: Leg::Person(up.leg) });
-            self.cascade.note(&up.candidate.person, Tried::NoAnswer);
+            self.cascade.note(&up.candidate.person, up.came_to_nothing());
         }
         self.ring_next(now);
     }
@@ -125,4 +187,14 @@ impl Call {
         }
         self.advance(now);
     }
+}
+
+/// Digit by digit, with a breath between groups: "3 1 2, 5 5 5, 0 1 4 3".
+fn spoken_number(number: &E164) -> String {
+    let digits = number.digits();
+    let national = digits.strip_prefix('1').filter(|rest| rest.len() == 10).unwrap_or(digits);
+    let (front, last) = national.split_at(national.len().saturating_sub(4));
+    let groups = front.as_bytes().chunks(3).chain([last.as_bytes()]);
+    let spoken = |group: &[u8]| group.iter().map(|digit| char::from(*digit).to_string()).collect::<Vec<_>>();
+    groups.map(|group| spoken(group).join(" ")).collect::<Vec<_>>().join(", ")
 }

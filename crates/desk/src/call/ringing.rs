@@ -8,7 +8,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::business::{Accept, Business, Reach, RingOrder, Whom};
+use crate::call::SayingId;
 use crate::machine::Moment;
+use crate::record::Tried;
 
 /// A phone that may be rung for a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,16 +28,30 @@ pub(super) struct Up {
     pub answer: Answer,
 }
 
+impl Up {
+    /// What is noted when its time is up.
+    pub fn came_to_nothing(&self) -> Tried {
+        match self.answer {
+            Answer::Awaited => Tried::NoAnswer,
+            Answer::PressOneAwaited { .. } => Tried::Machine,
+        }
+    }
+}
+
 /// How far a rung phone is from taking the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     Awaited,
-    /// Picked up, and asked to press 1.
-    PressOneAwaited,
+    /// Picked up, and asked to press 1; the last words of that are these.
+    PressOneAwaited {
+        last: Option<SayingId>,
+    },
 }
 
-/// A phone that takes this long to press 1 is a machine.
-pub(super) const PRESS_ONE_WITHIN: Duration = Duration::from_secs(12);
+/// Who heard everything and takes this long to press 1 is a machine.
+pub(super) const PRESS_ONE_WITHIN: Duration = Duration::from_secs(6);
+/// The same, from picking up, whatever became of our words: a greeting of voicemail rarely ends sooner.
+pub(super) const WHISPER_TAKES_AT_MOST: Duration = Duration::from_secs(25);
 
 /// More phones than this are not rung for one step.
 const MOST_PHONES: usize = 16;
@@ -87,10 +103,25 @@ impl Ringing {
         match up.candidate.reach.accept {
             Accept::PickUp => false,
             Accept::PressOne => {
-                up.answer = Answer::PressOneAwaited;
-                up.until = now.mono + PRESS_ONE_WITHIN;
+                up.answer = Answer::PressOneAwaited { last: None };
+                up.until = now.mono + WHISPER_TAKES_AT_MOST;
                 true
             }
+        }
+    }
+
+    /// The last words of what a person is told before the key is awaited.
+    pub fn whispers(&mut self, leg: u16, last: SayingId) {
+        if let Some(up) = self.up.iter_mut().find(|up| up.leg == leg) {
+            up.answer = Answer::PressOneAwaited { last: Some(last) };
+        }
+    }
+
+    /// Those words came to their end.
+    pub fn whispered(&mut self, saying: SayingId, now: Moment) {
+        let told = Answer::PressOneAwaited { last: Some(saying) };
+        if let Some(up) = self.up.iter_mut().find(|up| up.answer == told) {
+            up.until = up.until.min(now.mono + PRESS_ONE_WITHIN);
         }
     }
 
@@ -103,7 +134,7 @@ impl Ringing {
     }
 
     pub fn awaits_press(&self, leg: u16) -> bool {
-        self.up.iter().any(|up| up.leg == leg && up.answer == Answer::PressOneAwaited)
+        self.up.iter().any(|up| up.leg == leg && up.answer != Answer::Awaited)
     }
 
     /// Takes a phone off the list, whatever came of it.

@@ -34,6 +34,7 @@ pub(super) fn hear(intake: &mut Intake, words: &Words, now: Timestamp) -> Vec<Mo
         Open::Confirm => intake.hear_confirm(&said),
         Open::Change => intake.hear_change(&said),
         Open::Returned => intake.hear_returned(&said),
+        Open::Served => intake.hear_served(&said),
         Open::Waiting(_) | Open::Over { .. } => return Vec::new(),
     };
     let aside = intake.aside(&said.heard);
@@ -351,6 +352,11 @@ impl Intake {
         }
     }
 
+    fn hear_served(&mut self, said: &Said) -> Option<Vec<Move>> {
+        let wish = self.hear_returned(said);
+        wish.or_else(|| (said.heard.answer == Some(Answer::No)).then(|| self.nothing_else()))
+    }
+
     fn hear_returned(&mut self, said: &Said) -> Option<Vec<Move>> {
         let mentions =
             |words: &[&str]| said.heard.words.all().iter().any(|word| words.contains(&word.as_str()));
@@ -418,18 +424,20 @@ impl Intake {
             (Open::Change, '1') => Some(self.find_later()),
             (Open::Change, '2') => Some(self.ask(Open::Service, Vec::new())),
             (Open::Change, '3') => Some(self.ask(Open::Number { typed: String::new() }, Vec::new())),
-            (Open::Returned, '1') => {
+            (Open::Returned | Open::Served, '1') => {
                 let sure = self.template.say.sure.clone();
                 Some(self.leave_message(&sure, WhyMessage::Asked))
             }
-            (Open::Returned, '2') => Some(self.go_on(Vec::new(), now)),
+            (Open::Returned | Open::Served, '2') => Some(self.go_on(Vec::new(), now)),
             (
                 Open::Waiting(Errand::Slots | Errand::Hold | Errand::Book)
                 | Open::Number { .. }
                 | Open::Over { .. },
                 _,
             )
-            | (Open::Urgent | Open::Slot | Open::Confirm | Open::Change | Open::Returned, _) => None,
+            | (Open::Urgent | Open::Slot | Open::Confirm | Open::Change | Open::Returned | Open::Served, _) => {
+                None
+            }
         }
     }
 

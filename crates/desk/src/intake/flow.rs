@@ -93,7 +93,7 @@ impl Intake {
             Open::Number { .. } => ("number", &questions.number),
             Open::Confirm => ("confirm", &questions.confirm),
             Open::Change => ("change", &questions.change),
-            Open::Returned => ("returned", &questions.returned),
+            Open::Returned | Open::Served => ("returned", &questions.returned),
         }
     }
 
@@ -112,7 +112,7 @@ impl Intake {
             Open::Number { .. } => keys(&[('#', "done"), ('*', "start over")]),
             Open::Confirm => keys(&[('1', "book"), ('2', "change")]),
             Open::Change => keys(&[('1', "time"), ('2', "problem"), ('3', "number")]),
-            Open::Returned => keys(&[('1', "message"), ('2', "book")]),
+            Open::Returned | Open::Served => keys(&[('1', "message"), ('2', "book")]),
             Open::Waiting(_) | Open::Over { .. } => Vec::new(),
         }
     }
@@ -146,7 +146,7 @@ impl Intake {
     }
 
     fn give_up(&mut self) -> Vec<Move> {
-        if self.open == Open::Returned {
+        if matches!(self.open, Open::Returned | Open::Served) {
             let sorry = self.template.say.not_understood.clone();
             return self.leave_message(&sorry, WhyMessage::NotUnderstood);
         }
@@ -158,6 +158,9 @@ impl Intake {
     pub(super) fn silence(&mut self) -> Vec<Move> {
         if matches!(self.open, Open::Waiting(_) | Open::Over { .. }) {
             return Vec::new();
+        }
+        if self.open == Open::Served {
+            return self.nothing_else();
         }
         self.misses.silent += 1;
         match self.misses.silent {
@@ -175,6 +178,12 @@ impl Intake {
                 self.finish(vec![goodbye], Ending::NoInput)
             }
         }
+    }
+
+    /// Who has spoken with a person needs nothing more.
+    pub(super) fn nothing_else(&mut self) -> Vec<Move> {
+        let goodbye = self.say(&self.template.say.goodbye);
+        self.finish(vec![goodbye], Ending::Informed)
     }
 
     /// The same once more: not a misunderstanding, but not without end either.

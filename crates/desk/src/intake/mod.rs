@@ -34,6 +34,7 @@ pub use template::{Template, TemplateError};
 
 use crate::booking::Slot;
 use crate::number::{Country, E164};
+use crate::sayings;
 
 /// One conversation with one caller.
 #[derive(Clone, Debug)]
@@ -165,6 +166,8 @@ pub enum Returned {
     NoAnswer,
     /// Somebody turned the call down.
     Declined,
+    /// They talked with a person, who has hung up.
+    PersonLeft,
 }
 
 /// One thing learned.
@@ -207,6 +210,8 @@ enum Open {
     Change,
     /// The caller is back from a person who did not come.
     Returned,
+    /// The caller has spoken with a person, who left: is there anything else?
+    Served,
     Waiting(Errand),
     Over {
         why: Option<WhyPerson>,
@@ -359,8 +364,13 @@ impl Intake {
         }
     }
 
-    /// The caller is back: no person took the call.
-    pub fn resume(&mut self, _reason: Returned, _now: Timestamp) -> Vec<Move> {
+    /// The caller is back: no person took the call, or the one who did has left.
+    pub fn resume(&mut self, reason: Returned, _now: Timestamp) -> Vec<Move> {
+        if reason == Returned::PersonLeft {
+            self.misses = Misses::default();
+            let left = Phrase { text: sayings::PERSON_LEFT.to_string(), prepared: true, guarded: false };
+            return self.ask(Open::Served, vec![Move::Say(left)]);
+        }
         let sorry = self.template.say.nobody_free.clone();
         match &self.open {
             Open::Over { why: Some(WhyPerson::Emergency { .. }) } => {
@@ -381,6 +391,13 @@ impl Intake {
     /// What has been learned, by name: service, urgent, slot, callback, emergency.
     pub fn filled(&self) -> &BTreeMap<String, Filled> {
         &self.known.filled
+    }
+
+    /// What the call is about, for a person who is to take it: the emergency, else the service, as they are spoken of.
+    pub fn subject(&self) -> Option<String> {
+        let emergency = self.known.filled.get("emergency").map(|filled| filled.value.clone());
+        let service = || Some(self.template.service(self.known.service.as_deref()?)?.say.clone());
+        emergency.or_else(service)
     }
 
     /// The booking, once it is stored.

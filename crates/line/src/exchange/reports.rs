@@ -258,9 +258,11 @@ impl Exchange {
                 }
                 self.person_left(call, person, now);
             }
+            SoundEvent::Said { saying, at, whole } => {
+                self.tell(call, DeskEvent::Said { saying, at, whole }, now);
+            }
+            SoundEvent::SayFailed { saying } => self.tell(call, DeskEvent::SayFailed { saying }, now),
             SoundEvent::Spoke { .. }
-            | SoundEvent::Said { .. }
-            | SoundEvent::SayFailed { .. }
             | SoundEvent::SpeechStarted { .. }
             | SoundEvent::SpeechEnded { .. }
             | SoundEvent::FillerPlayed

@@ -38,6 +38,8 @@ pub(super) struct Visit {
     pub captured: Option<Captured>,
     /// They are typing until then, and answer nothing else.
     pub types_until: Duration,
+    /// They have talked with a person.
+    pub served: bool,
 }
 
 /// Sound that an engine may make words of.
@@ -71,6 +73,7 @@ impl Visit {
             listen: None,
             captured: None,
             types_until: Duration::ZERO,
+            served: false,
         }
     }
 
@@ -94,7 +97,11 @@ impl Day<'_> {
             return;
         }
         let Some(book) = world.book(&visit.line) else { return };
-        let reply = visit.caller.reply(&question, book);
+        let reply = match visit.served {
+            true if self.chance.hits(0.5) => Reply::HangsUp,
+            true => Reply::Nothing,
+            false => visit.caller.reply(&question, book),
+        };
         let at = self.now.mono + visit.caller.thinks();
         let repeats = matches!(reply, Reply::Says(_)) && self.chance.hits(0.03);
         if repeats {

@@ -98,6 +98,8 @@ struct Day<'w> {
     inviting: Option<LegId>,
     opened: Option<SoundId>,
     caller_of: BTreeMap<SoundId, LegId>,
+    /// Who hears whom, both ways.
+    bridged: BTreeMap<SoundId, SoundId>,
     phone_of: BTreeMap<SoundId, LegId>,
     by_id: BTreeMap<CallId, LegId>,
     legs: u64,
@@ -149,6 +151,7 @@ pub(crate) fn run(
         inviting: None,
         opened: None,
         caller_of: BTreeMap::new(),
+        bridged: BTreeMap::new(),
         phone_of: BTreeMap::new(),
         by_id: BTreeMap::new(),
         legs: 0,
@@ -464,6 +467,10 @@ impl Day<'_> {
 
     fn close_sound(&mut self, sound: SoundId) {
         self.end_unfinished_message(sound);
+        if let Some(other) = self.bridged.remove(&sound) {
+            self.bridged.remove(&other);
+            self.on_leg(other, Leg::unbridge);
+        }
         let Some(leg) = self.sounds.get_mut(&sound).filter(|leg| !leg.is_closed()) else { return };
         let (first_word, longest_silence) = leg.close(self.now.mono);
         self.listen_in(sound);

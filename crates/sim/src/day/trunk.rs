@@ -220,8 +220,15 @@ impl Day<'_> {
         }
     }
 
+    /// Most callers hang up as well; some hear what the desk asks them then.
     pub(super) fn person_hangs_up(&mut self, leg: LegId) {
+        let sound = self.phone_of.iter().find(|(_, of)| **of == leg).map(|(sound, _)| *sound);
+        let other = sound.and_then(|sound| self.bridged.get(&sound));
+        let caller = other.and_then(|sound| self.caller_of.get(sound)).copied();
         self.end(leg, EndedBy::FarEnd);
+        if let Some(caller) = caller.filter(|_| self.chance.hits(0.8)) {
+            self.later(200, 3_000, Happening::CallerHangsUp(caller));
+        }
     }
 
     /// A person who is asked to press 1 does, unless it is a machine.
@@ -250,8 +257,13 @@ impl Day<'_> {
     pub(super) fn bridge(&mut self, sound: SoundId, with: SoundId) {
         self.on_leg(sound, crate::sound::Leg::bridge);
         self.on_leg(with, crate::sound::Leg::bridge);
+        self.bridged.insert(sound, with);
+        self.bridged.insert(with, sound);
         let (caller, person) = (self.caller_of.get(&sound).copied(), self.phone_of.get(&with).copied());
         let (Some(caller), Some(person)) = (caller, person) else { return };
+        if let Some(visit) = self.visits.get_mut(&caller) {
+            visit.served = true;
+        }
         match self.chance.hits(0.5) {
             true => self.later(3_000, 180_000, Happening::CallerHangsUp(caller)),
             false => self.later(3_000, 180_000, Happening::PersonHangsUp(person)),
