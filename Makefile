@@ -75,6 +75,8 @@ soak: deps-test
 	@FIRSTRING_SOAK=1 cargo test --locked --package firstring --test spoken_calls rush
 	@echo "== strangers at full size"
 	@FIRSTRING_SOAK=1 cargo test --locked --package firstring --test floods -- --nocapture
+	@echo "== broken messages at a running desk"
+	@FIRSTRING_SOAK=1 cargo test --locked --package firstring --test mangled -- --nocapture
 
 torture: deps
 	@cargo test --locked --quiet --manifest-path torture/Cargo.toml

@@ -73,6 +73,24 @@ fn a_desk_that_is_killed_or_hangs_leaves_its_callers_to_the_fallback() {
 }
 
 #[test]
+fn a_desk_whose_control_thread_hangs_leaves_its_callers_to_the_fallback_and_then_answers_again() {
+    let Some(carrier) = Carrier::of_addresses() else { return };
+    let desk = carrier.place.open();
+    carrier.is_answered_by_the_desk();
+    let Some(stopped) = desk.stop_thread("control") else { return };
+    let hung = carrier.is_answered_by_the_fallback();
+    let health = wait_until("the console says so", Duration::from_secs(20), || {
+        let (head, body) = desk.asked("/api/v1/health");
+        head.contains(" 503 ").then_some(body)
+    });
+    assert!(health.contains("\"hanging\"") && health.contains("callers get no answer"), "{health}");
+    drop(stopped);
+    eprintln!("| control thread stopped | {hung:.2} s |");
+    carrier.is_answered_by_the_desk();
+    desk.get("/api/v1/health");
+}
+
+#[test]
 fn a_drill_without_a_fallback_says_that_callers_reach_nobody() {
     let Some(mut carrier) = Carrier::of_addresses() else { return };
     let _desk = carrier.place.open();

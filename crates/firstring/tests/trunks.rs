@@ -70,7 +70,8 @@ fn a_call_as_the_page_on_twilio_shows_it_is_on_record_with_its_forwarder_and_its
     assert_ne!(of_twilio, text);
     fs::write(place.file(), of_twilio).unwrap();
     place.bring_prompts();
-    let _desk = place.open();
+    let desk = place.open();
+    assert_eq!(desk.json("/api/v1/trunks")["items"][0]["carrier"], "twilio");
     let carrier = Carrier::at(0, place.sip);
     carrier.send(&carrier.as_shown("twilio"));
     let answer = carrier.receives(SOON, |message| message.starts_with("SIP/2.0 200"));

@@ -134,6 +134,11 @@ pub struct TrunkSettings {
 }
 
 impl TrunkSettings {
+    /// Whose it is, in the configuration's word.
+    pub fn carrier_word(&self) -> &'static str {
+        self.carrier.word()
+    }
+
     /// Where calls over the trunk are sent: through its proxy, else to where we are registered, else to its carrier.
     pub fn target(&self) -> Option<&Target> {
         let joined = || self.joining.as_ref().map(Joining::next_hop);

@@ -44,6 +44,8 @@ const LONGEST_TURN: Duration = Duration::from_secs(15);
 const LAST_TALKS: Duration = Duration::from_secs(30);
 /// A BYE that is lost is sent again for this long before the desk is gone.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+/// However quiet it is, the console learns so often that this thread lives.
+const BEAT: Duration = Duration::from_secs(1);
 /// How often the pace of the media threads is judged.
 const PULSE_EVERY: Duration = Duration::from_secs(5);
 /// More looks than this share coming 5 ms late go with gaps that callers hear. Measured: decision 0001.
@@ -160,6 +162,7 @@ impl Control {
             self.pulse = (now, pulse);
         }
         self.board.write(
+            now,
             (&self.agent, &self.exchange),
             &self.keeper,
             self.inbox.dropped(),
@@ -171,7 +174,8 @@ impl Control {
         let calls = self.exchange.poll_deadline().map(|deadline| deadline.at);
         let agent = self.agent.poll_deadline().map(|deadline| deadline.at);
         let drill = self.absent.as_ref().map(|absent| absent.until);
-        calls.into_iter().chain(agent).chain(self.end_by).chain(self.over_by).chain(drill).min()
+        let beat = Some(self.clock.now().mono + BEAT);
+        calls.into_iter().chain(agent).chain(self.end_by).chain(self.over_by).chain(drill).chain(beat).min()
     }
 
     pub(super) fn read_letters(&mut self) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use desk::hours::Openness;
 use jiff::Timestamp;
@@ -14,9 +15,14 @@ use crate::shell::keeping::Keeper;
 use crate::shell::resolving::Lost;
 use crate::web::{Drills, Line, OpenNow, Registration, Standing, StoreHealth, Trunk};
 
+/// So long without a turn of its work, and the control thread hangs: it wakes every second of itself.
+const HANGS_AFTER: Duration = Duration::from_secs(4);
+
 /// What changes from call to call.
 #[derive(Debug, Default)]
 pub struct Board {
+    /// When the control thread last finished a turn of its work, in milliseconds of monotonic time.
+    turned_ms: AtomicU64,
     calls_up: AtomicU32,
     channels_up: BTreeMap<String, AtomicU32>,
     letters_dropped: AtomicU64,
@@ -65,11 +71,13 @@ impl Board {
     /// Written by the control thread after each turn of its work.
     pub fn write(
         &self,
+        now: Duration,
         (agent, exchange): (&sip::Agent, &Exchange),
         keeper: &Keeper,
         letters_dropped: u64,
         sound_is_late: bool,
     ) {
+        self.turned_ms.store(u64::try_from(now.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
         let packets = agent.counts();
         self.strange_packets.store(packets.strange_packets, Ordering::Relaxed);
         self.unreadable_packets.store(packets.unreadable_packets, Ordering::Relaxed);
@@ -89,6 +97,14 @@ impl Board {
     }
 }
 
+impl Board {
+    /// How long the control thread has done nothing, if that is longer than it can be well.
+    fn hangs(&self, now: Duration) -> Option<Duration> {
+        let turned = Duration::from_millis(self.turned_ms.load(Ordering::Relaxed));
+        Some(now.saturating_sub(turned)).filter(|idle| *idle > HANGS_AFTER)
+    }
+}
+
 /// Everything the console shows of this moment.
 pub fn standing(
     config: &Config,
@@ -98,7 +114,16 @@ pub fn standing(
     drills: &Drills,
 ) -> Standing {
     let store = board.store.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let now = clock.now();
+    let hangs = board.hangs(now.mono);
     let mut troubles = Vec::new();
+    if let Some(idle) = hangs {
+        troubles.push(format!(
+            "no call has been looked after for {} s, so callers get no answer and who is on the line hears no more than the \
+             filler: restart the desk, and keep its log",
+            idle.as_secs()
+        ));
+    }
     if let Some(why) = &store.failing {
         troubles.push(format!("nothing can be stored, so nothing is promised to callers: {why}"));
     }
@@ -128,10 +153,11 @@ pub fn standing(
         ));
     }
     Standing {
-        now: clock.now().wall,
+        now: now.wall,
         started,
+        hangs,
         calls_up: board.calls_up.load(Ordering::Relaxed),
-        lines: lines(config, clock.now().wall),
+        lines: lines(config, now.wall),
         trunks: trunks(config, board, &registrations),
         troubles,
         store,
@@ -169,8 +195,7 @@ fn accept_from(trunk: &crate::config::TrunkSettings) -> Vec<String> {
 fn trunks(config: &Config, board: &Board, registrations: &BTreeMap<String, Registration>) -> Vec<Trunk> {
     let shown = |trunk: &crate::config::TrunkSettings| Trunk {
         name: trunk.name.clone(),
-        // The configuration refuses every other carrier until its preset exists.
-        carrier: "generic".to_string(),
+        carrier: trunk.carrier_word().to_string(),
         accept_from: accept_from(trunk),
         channels: trunk.channels,
         channels_up: board.channels_up.get(&trunk.name).map_or(0, |up| up.load(Ordering::Relaxed)),

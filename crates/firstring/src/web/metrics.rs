@@ -164,6 +164,12 @@ fn standing_page(page: &mut Page, standing: &Standing) {
             "1 while nothing can be stored.",
             u64::from(store.failing.is_some()),
         ),
+        (
+            "firstring_hanging",
+            "gauge",
+            "1 while no call is looked after.",
+            u64::from(standing.hangs.is_some()),
+        ),
         ("firstring_store_kept", "gauge", "What could not be stored and is tried again.", store.kept as u64),
         ("firstring_store_lost_total", "counter", "What could not be stored and was given up.", store.lost),
         ("firstring_store_stored_total", "counter", "What was stored.", store.stored),

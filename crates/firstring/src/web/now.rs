@@ -1,5 +1,7 @@
 //! How the desk stands at this moment: lines, trunks, refusals, health.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -18,6 +20,8 @@ pub struct Standing {
     pub now: Timestamp,
     /// When the desk started.
     pub started: Timestamp,
+    /// How long no call has been looked after, while the control thread hangs.
+    pub hangs: Option<Duration>,
     /// Calls at this moment.
     pub calls_up: u32,
     /// The numbers callers dial.
@@ -175,6 +179,8 @@ enum HealthStatus {
     Troubled,
     /// Calls are answered; nothing can be promised.
     NotStoring,
+    /// Calls get no answer: the thread that looks after them hangs.
+    Hanging,
 }
 
 /// The numbers callers dial, and what happens to a call.
@@ -195,21 +201,22 @@ pub(super) async fn refusals(State(desk): State<Desk>) -> Json<RefusalList> {
     Json(RefusalList { items: desk.view.refusals.all() })
 }
 
-/// How the desk is doing; 503 while nothing can be stored.
+/// How the desk is doing; 503 while nothing can be stored or no call is looked after.
 #[utoipa::path(
     get,
     path = "/health",
     responses(
         (status = 200, description = "Calls are served", body = Health),
-        (status = 503, description = "Calls are answered, but nothing can be stored", body = Health),
+        (status = 503, description = "Nothing can be stored, or no call is looked after", body = Health),
     )
 )]
 pub(super) async fn health(State(desk): State<Desk>) -> (StatusCode, Json<Health>) {
-    let Standing { started, calls_up, troubles, store, .. } = (desk.view.standing)();
-    let (code, status) = match (&store.failing, troubles.is_empty()) {
-        (Some(_), _) => (StatusCode::SERVICE_UNAVAILABLE, HealthStatus::NotStoring),
-        (None, false) => (StatusCode::OK, HealthStatus::Troubled),
-        (None, true) => (StatusCode::OK, HealthStatus::Well),
+    let Standing { started, hangs, calls_up, troubles, store, .. } = (desk.view.standing)();
+    let (code, status) = match (hangs, &store.failing, troubles.is_empty()) {
+        (Some(_), ..) => (StatusCode::SERVICE_UNAVAILABLE, HealthStatus::Hanging),
+        (None, Some(_), _) => (StatusCode::SERVICE_UNAVAILABLE, HealthStatus::NotStoring),
+        (None, None, false) => (StatusCode::OK, HealthStatus::Troubled),
+        (None, None, true) => (StatusCode::OK, HealthStatus::Well),
     };
     let version = env!("CARGO_PKG_VERSION");
     (code, Json(Health { status, troubles, version, started, calls_up, store }))

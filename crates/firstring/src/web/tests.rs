@@ -121,6 +121,7 @@ fn standing() -> Standing {
     Standing {
         now: at(60),
         started: at(0),
+        hangs: None,
         calls_up: 1,
         lines: vec![Line {
             number: number("+13125550100"),
@@ -463,7 +464,7 @@ async fn lines_trunks_and_refusals_are_shown_as_they_stand() {
 }
 
 #[tokio::test]
-async fn health_is_bad_while_nothing_can_be_stored() {
+async fn health_is_bad_while_nothing_can_be_stored_or_no_call_is_looked_after() {
     let mut house = House::new();
     let (status, health) = house.get("/api/v1/health").await;
     assert_eq!((status, &health["status"]), (StatusCode::OK, &json!("well")));
@@ -474,6 +475,9 @@ async fn health_is_bad_while_nothing_can_be_stored() {
         Some("the disk of the data directory is full; free some space".to_string());
     let (status, health) = house.get("/api/v1/health").await;
     assert_eq!((status, &health["status"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("not_storing")));
+    house.standing.hangs = Some(Duration::from_secs(5));
+    let (status, health) = house.get("/api/v1/health").await;
+    assert_eq!((status, &health["status"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("hanging")));
 }
 
 #[tokio::test]

@@ -110,6 +110,11 @@ impl Desk {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
+    /// Files, sockets and the like that it has open. Source: `proc(5)`, fd.
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
     /// Processes that this desk has started, of one kind of voice worker. Source: `proc(5)`, children.
     pub fn workers(&self, kind: &str) -> Vec<u32> {
         let Ok(tasks) = fs::read_dir(format!("/proc/{}/task", self.child.id())) else { return Vec::new() };

@@ -18,6 +18,7 @@ pub mod peers;
 pub mod phone;
 pub mod place;
 pub mod sound;
+pub mod stopped;
 pub mod waiting;
 
 /// The program, as built for this test.
