@@ -8,10 +8,10 @@ use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpStream, UdpSocket};
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use stage::carrier::{Carrier, PASSWORD, modules, stands};
+use stage::certificates::{Authority, fingerprint};
 use stage::desk::Desk;
 use stage::phone::Phone;
 use stage::place::Place;
@@ -118,22 +118,7 @@ fn ipv6_carries_calls_and_their_sound_over_both_transports() {
 
 /// An authority, and a certificate of its for the host `localhost`, in this folder: `authority.pem`, `host.pem`, `host.key`.
 fn issue_certificates(folder: &Path) {
-    let openssl = |arguments: &str| {
-        let mut openssl = Command::new("openssl");
-        let ran = openssl.args(arguments.split_whitespace()).current_dir(folder).output().unwrap();
-        assert!(ran.status.success(), "{arguments}: {}", String::from_utf8_lossy(&ran.stderr));
-        String::from_utf8(ran.stdout).unwrap()
-    };
-    let new = "req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
-    openssl(&format!("{new} -x509 -days 30 -subj /CN=authority -keyout authority.key -out authority.pem"));
-    openssl(&format!("{new} -subj /CN=localhost -keyout host.key -out host.csr"));
-    fs::write(folder.join("host.ext"), "subjectAltName=DNS:localhost\n").unwrap();
-    openssl(
-        "x509 -req -in host.csr -CA authority.pem -CAkey authority.key -CAcreateserial -days 30 -extfile host.ext -out host.pem",
-    );
-    let print = openssl("x509 -noout -fingerprint -sha256 -in host.pem");
-    let print = print.trim().split('=').nth(1).unwrap();
-    fs::write(folder.join("fingerprint"), print).unwrap();
+    Authority::founded(folder, "authority").issues("host", "DNS:localhost");
 }
 
 /// A desk that registers by TLS at `host`, believing this, and takes calls by TLS if it listens so.
@@ -175,7 +160,7 @@ fn calls_come_over_tls_from_a_carrier_that_an_authority_or_a_fingerprint_vouches
     for (host, pinned, listens) in [("localhost", false, true), ("127.0.0.1", true, false)] {
         let (place, port) = (Place::new(), free_port());
         issue_certificates(place.folder());
-        let print = fs::read_to_string(place.folder().join("fingerprint")).unwrap();
+        let print = fingerprint(place.folder(), "host");
         let trust = if pinned { format!("sha256:{print}") } else { "authority.pem".to_owned() };
         registers_over_tls(&place, port, host, &trust, listens);
         let carrier = Carrier::listening(&place, port, modules, &tls(&place, port, modules));

@@ -1,4 +1,5 @@
-//! Kamailio as the carrier: a registrar that wants a password, and a proxy.
+//! Kamailio: a registrar that wants a password, and a proxy. A carrier with one account is one; see
+//! [`exchange`](super::exchange) for one with telephones.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -53,18 +54,21 @@ impl Carrier {
 
     /// Wherever it is told to listen, in the words of its own configuration.
     pub fn listening(place: &Place, port: u16, modules: &str, listen: &str) -> Carrier {
-        let folder = place.folder();
-        let (file, control) = (folder.join("registrar.cfg"), folder.join("control"));
         let filled = CONFIGURATION
             .replace("LISTEN", listen)
             .replace("PORT", &port.to_string())
             .replace("PERSON", PERSON)
-            .replace("PHONE", &place.person.to_string())
-            .replace("MODULES", modules)
-            .replace("CONTROL", control.to_str().unwrap());
+            .replace("PHONE", &place.person.to_string());
+        Carrier::told_to(&filled, place.folder(), modules)
+    }
+
+    /// With a configuration in which only the places of files are left open; its files lie in the folder.
+    pub fn told_to(configuration: &str, folder: &Path, modules: &str) -> Carrier {
+        let (file, control) = (folder.join("registrar.cfg"), folder.join("control"));
+        let filled = configuration.replace("MODULES", modules).replace("CONTROL", control.to_str().unwrap());
         fs::write(&file, filled).unwrap();
         let child = Command::new("kamailio")
-            .args(["-DD", "-E", "-m", "32", "-M", "4", "-f"])
+            .args(["-DD", "-E", "-m", "64", "-M", "8", "-f"])
             .arg(&file)
             .arg("-Y")
             .arg(folder)
@@ -80,13 +84,21 @@ impl Carrier {
 
     /// What it knows of where accounts are.
     pub fn told(&self) -> Option<String> {
-        let output = Command::new("kamcmd")
-            .arg("-s")
-            .arg(format!("unix:{}", self.control.display()))
-            .arg("ul.dump")
-            .output()
-            .unwrap();
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+        self.asked(&["ul.dump"])
+    }
+
+    /// What it knows of where this account is, if it is anywhere.
+    pub fn told_of(&self, account: &str) -> Option<String> {
+        // A number on its own would be sent as one; the account is text.
+        self.asked(&["ul.lookup", "location", &format!("s:{account}")])
+    }
+
+    fn asked(&self, question: &[&str]) -> Option<String> {
+        let mut kamcmd = Command::new("kamcmd");
+        kamcmd.arg("-s").arg(format!("unix:{}", self.control.display())).args(question);
+        let output = kamcmd.output().unwrap();
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.success() && !told.starts_with("error:")).then_some(told)
     }
 
     /// Where calls to the account go, by count.

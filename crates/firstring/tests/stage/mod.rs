@@ -2,7 +2,8 @@
 //!
 //! An [`office`] says what a desk is told, a [`place`] keeps that, its ports and its data, and a [`desk`] is one process
 //! in that place: a test may kill, starve or stop it and open the next. A [`caller`] of ours goes by a script; a bare
-//! [`phone`] shows the desk from the wire; [`peers`] are programs of others, with [`sound`] of their own, and so is the [`carrier`].
+//! [`phone`] shows the desk from the wire; [`peers`] are programs of others, with [`sound`] of their own, and so are the [`carrier`], the
+//! [`exchange`] between desks and telephones, and each [`telephone`].
 //!
 //! Ports are free ones, data lie in a directory of their own, and every process that was started here ends with the
 //! value that stands for it. Prompts that one desk has rendered are handed to the next: each test would wait for them.
@@ -11,7 +12,9 @@
 
 pub mod caller;
 pub mod carrier;
+pub mod certificates;
 pub mod desk;
+pub mod exchange;
 pub mod names;
 pub mod office;
 pub mod peers;
@@ -19,6 +22,7 @@ pub mod phone;
 pub mod place;
 pub mod sound;
 pub mod stopped;
+pub mod telephone;
 pub mod waiting;
 
 /// The program, as built for this test.

@@ -66,8 +66,7 @@ impl Office {
     /// The configuration of a desk with these ports for SIP and the console.
     pub fn configuration(&self, sip: u16, web: u16) -> String {
         let Office { greeting, channels, person, name, reach, rings_for, ports } = self;
-        let first = first_of(*ports);
-        let last = first + ports - 1;
+        let ports = rtp_ports(*ports);
         format!(
             r#"
 [business]
@@ -76,7 +75,7 @@ trade = "plumbing"
 timezone = "America/Chicago"
 [sip]
 listen = ["udp:127.0.0.1:{sip}"]
-rtp_ports = "{first}-{last}"
+rtp_ports = "{ports}"
 [web]
 listen = "127.0.0.1:{web}"
 token = "env:{TOKEN_IS_IN}"
@@ -116,7 +115,13 @@ steps = ["assistant", {{ ring = "on-call", for = "{rings_for}" }}, "message"]
     }
 }
 
-/// The first of so many RTP ports that no other desk of this test file has.
+/// So many RTP ports that no other desk of this test file has, as the configuration says it.
+pub fn rtp_ports(ports: u16) -> String {
+    let first = first_of(ports);
+    format!("{first}-{}", first + ports - 1)
+}
+
+/// The first of them.
 fn first_of(ports: u16) -> u16 {
     if ports > SLOT {
         return NEXT_WIDE.fetch_add(ports, Ordering::Relaxed);

@@ -5,9 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Whether the peers' tests can run. Without the programs they fail and say what to do, unless that was said to be meant.
+/// Whether the peers' tests can run.
 pub fn are_here() -> bool {
-    let missing: Vec<&str> = ["sipp", "baresip"].into_iter().filter(|name| !is_installed(name)).collect();
+    have(&["sipp", "baresip"])
+}
+
+/// Whether these programs can be run. Without them tests fail and say what to do, unless that was said to be meant.
+pub fn have(programs: &[&str]) -> bool {
+    let missing: Vec<&str> = programs.iter().copied().filter(|name| !is_installed(name)).collect();
     if missing.is_empty() {
         return true;
     }
@@ -125,7 +130,8 @@ pub fn baresip(uri: &str, account: Account<'_>, seconds: u32, says: &Path, folde
     Peer::start(&mut baresip, folder, "baresip")
 }
 
-fn module_path() -> PathBuf {
+/// Where baresip keeps its modules.
+pub fn module_path() -> PathBuf {
     let places = ["/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules"];
     places.iter().map(PathBuf::from).find(|place| place.is_dir()).unwrap_or_else(|| places[0].into())
 }

@@ -84,6 +84,11 @@ impl Place {
         self.has_no_proxy();
     }
 
+    /// This is the whole configuration.
+    pub fn is_told(&self, configuration: &str) {
+        fs::write(self.file(), configuration).unwrap();
+    }
+
     /// Something else stands in the configuration.
     pub fn says(&self, from: &str, to: &str) {
         let text = fs::read_to_string(self.file()).unwrap();

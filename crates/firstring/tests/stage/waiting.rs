@@ -1,12 +1,20 @@
 //! Waiting for an answer, for a free port, and for the machine.
 
-use std::net::UdpSocket;
+use std::collections::BTreeSet;
+use std::net::{TcpListener, UdpSocket};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A UDP port that nobody listens on now.
+/// A port on which nobody listens now, by UDP or by TCP, and which this test file has not been given before.
 pub fn free_port() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let is_free = TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if is_free && GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port) {
+            return port;
+        }
+    }
 }
 
 /// Asks until there is an answer; without one in time, the test has failed.

@@ -4,6 +4,7 @@ use super::{Clause, clause, elsewhere, here, not_yet};
 
 const STREAM: &str = "crates/sip/src/stream.rs";
 const WIRE: &str = "crates/firstring/tests/transports.rs";
+const PHONES: &str = "crates/firstring/tests/phones.rs";
 
 pub const CLAUSES: &[Clause] = &[
     clause(
@@ -42,6 +43,11 @@ pub const CLAUSES: &[Clause] = &[
             WIRE,
             "calls_come_over_tls_from_a_carrier_that_an_authority_or_a_fingerprint_vouches_for",
         )],
+    ),
+    clause(
+        "Kamailio, baresip and linphone register, are answered and are rung with us over UDP, TCP and TLS, IPv4 and IPv6",
+        "RFC 3261",
+        &[elsewhere(PHONES, "telephones_of_others_are_answered_and_rung_over_every_transport")],
     ),
     clause(
         "A request too long for a datagram goes over TCP",

@@ -1,0 +1,182 @@
+//! Telephones that somebody sits at: baresip and linphone, each with an account, told what to do line by line.
+//!
+//! They pick up by themselves when they are rung, say what a WAV file holds, and keep what they hear of each call.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use super::exchange::{Exchange, Family, Over, PASSWORD};
+use super::peers;
+
+/// What stands before the sound of a WAV file of one codec, in bytes.
+const WAVE_HEADER: usize = 44;
+
+/// Whose telephone it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Make {
+    Baresip,
+    Linphone,
+}
+
+/// One telephone. It is thrown away when dropped.
+pub struct Telephone {
+    child: Child,
+    told_to: ChildStdin,
+    make: Make,
+    /// Where the exchange is, as a URI's host and parameters.
+    exchange: String,
+    folder: PathBuf,
+    calls: usize,
+}
+
+impl Telephone {
+    /// Registers this number at the exchange, whose `authority.pem` lies beside it; says what `says` holds.
+    pub fn registers(
+        make: Make,
+        number: &str,
+        exchange: &Exchange,
+        (over, family): (Over, Family),
+        says: &Path,
+        beside: &Path,
+    ) -> Telephone {
+        let folder = beside.join(number);
+        fs::create_dir(&folder).unwrap();
+        let authority = beside.join("authority.pem");
+        let at = format!("{};transport={}", exchange.at(over, family), over.name());
+        let mut program = match make {
+            Make::Baresip => baresip(number, &at, family, says, &authority, &folder),
+            Make::Linphone => linphone(number, &at, over, family, &authority, &folder),
+        };
+        let out = File::create(folder.join("told")).unwrap();
+        program.current_dir(&folder).env("HOME", &folder).stdin(Stdio::piped());
+        let mut child = program.stderr(out.try_clone().unwrap()).stdout(out).spawn().unwrap();
+        let told_to = child.stdin.take().unwrap();
+        let mut telephone = Telephone { child, told_to, make, exchange: at, folder, calls: 0 };
+        if make == Make::Linphone {
+            telephone.is_told("soundcard use files");
+            telephone.is_told(&format!("play {}", says.display()));
+        }
+        telephone
+    }
+
+    /// Calls a number through the exchange.
+    pub fn calls(&mut self, number: &str) {
+        self.keeps_the_next_call();
+        match self.make {
+            Make::Baresip => self.is_told(&format!("/dial sip:{number}@{}", self.exchange)),
+            Make::Linphone => self.is_told(&format!("call sip:{number}@example.com")),
+        }
+    }
+
+    /// From now on it hears the next call. A call that comes in is picked up without being told to.
+    pub fn keeps_the_next_call(&mut self) {
+        self.calls += 1;
+        if self.make == Make::Linphone {
+            self.is_told(&format!("record {}", self.kept_by_linphone().display()));
+        }
+    }
+
+    /// Puts the receiver down.
+    pub fn hangs_up(&mut self) {
+        self.is_told(match self.make {
+            Make::Baresip => "/hangup",
+            Make::Linphone => "terminate",
+        });
+    }
+
+    /// What it has heard of its latest call so far.
+    pub fn heard(&self) -> Vec<i16> {
+        let kept = match self.make {
+            Make::Baresip => self.kept_by_baresip(),
+            Make::Linphone => Some(self.kept_by_linphone()),
+        };
+        // Both fill in what stands before the sound when the call is over.
+        let bytes = kept.and_then(|kept| fs::read(kept).ok()).unwrap_or_default();
+        let sound = bytes.get(WAVE_HEADER..).unwrap_or_default();
+        sound.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+    }
+
+    /// The sndfile module writes a file for each call, named by its time.
+    fn kept_by_baresip(&self) -> Option<PathBuf> {
+        let files = fs::read_dir(&self.folder).unwrap().map(|file| file.unwrap().path());
+        let mut kept: Vec<_> = files.filter(|path| path.to_string_lossy().ends_with("-dec.wav")).collect();
+        kept.sort();
+        kept.into_iter().nth(self.calls - 1)
+    }
+
+    fn kept_by_linphone(&self) -> PathBuf {
+        self.folder.join(format!("call-{}.wav", self.calls))
+    }
+
+    fn is_told(&mut self, what: &str) {
+        writeln!(self.told_to, "{what}").unwrap();
+    }
+}
+
+impl Drop for Telephone {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let told = fs::read(self.folder.join("told")).unwrap_or_default();
+            let told = String::from_utf8_lossy(&told);
+            let end = told.len().saturating_sub(3_000);
+            eprintln!("--- {}\n{}", self.folder.display(), told.get(end..).unwrap_or(&told));
+        }
+    }
+}
+
+fn baresip(number: &str, at: &str, family: Family, says: &Path, authority: &Path, folder: &Path) -> Command {
+    // The codecs come before the account that names one of them.
+    let modules = ["stdio", "g711", "aufile", "sndfile", "menu", "account"];
+    let modules: String = modules.iter().map(|name| format!("module {name}.so\n")).collect();
+    let config = format!(
+        "sip_listen {here}:0\nsip_cafile {authority}\nsip_verify_server yes\naudio_source aufile,{says}\n\
+         audio_player aufile,{kept}/played.wav\naudio_channels 1-1\nausrc_srate 8000\nauplay_srate 8000\nsnd_path {kept}\n\
+         module_path {from}\n{modules}",
+        here = family.loopback(),
+        authority = authority.display(),
+        says = says.display(),
+        kept = folder.display(),
+        from = peers::module_path().display()
+    );
+    let account = format!(
+        "<sip:{number}@{at}>;auth_user={number};auth_pass={PASSWORD};answermode=auto;regint=60;audio_codecs=PCMU/8000/1\n"
+    );
+    for (name, text) in [("config", config.as_str()), ("accounts", &account), ("contacts", "")] {
+        fs::write(folder.join(name), text).unwrap();
+    }
+    let mut baresip = Command::new("baresip");
+    baresip.arg("-f").arg(folder);
+    baresip
+}
+
+fn linphone(number: &str, at: &str, over: Over, family: Family, authority: &Path, folder: &Path) -> Command {
+    // It finds names in certificates and no addresses, and no name is sure to be of the newer family: there the authority
+    // has to be proof enough. A port of -1 is any, of 0 none.
+    let by_name = over == Over::Tls && family == Family::Four;
+    let at = if by_name { at.replace(family.loopback(), "localhost") } else { at.to_owned() };
+    let port = |of: Over| if of == over { -1 } else { 0 };
+    let config = format!(
+        "[sip]\nsip_port={udp}\nsip_tcp_port={tcp}\nsip_tls_port={tls}\nuse_ipv6={six}\nverify_server_certs=1\nverify_server_cn={named}\n\
+         root_ca={authority}\nguess_hostname=1\ndefault_proxy=0\n\
+         [rtp]\naudio_rtp_port=-1\n\
+         [proxy_0]\nreg_proxy=<sip:{at}>\nreg_route=<sip:{at}>\nreg_identity=sip:{number}@example.com\nreg_expires=60\n\
+         reg_sendregister=1\npublish=0\n\
+         [auth_info_0]\nusername={number}\nuserid={number}\npasswd={PASSWORD}\nrealm=example.com\ndomain=example.com\n",
+        udp = port(Over::Udp),
+        tcp = port(Over::Tcp),
+        tls = port(Over::Tls),
+        named = i32::from(by_name),
+        six = i32::from(family == Family::Six),
+        authority = authority.display(),
+    );
+    fs::write(folder.join("linphonerc"), config).unwrap();
+    fs::create_dir_all(folder.join(".local/share/linphone")).unwrap();
+    let mut linphone = Command::new("linphonec");
+    // Picks up by itself; says what it does, not each message.
+    linphone.args(["-a", "-S", "-c"]).arg(folder.join("linphonerc"));
+    linphone
+}
