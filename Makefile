@@ -65,7 +65,7 @@ soak: deps-test
 	echo "Seeds $$seeds at commit $$(git rev-parse --short HEAD); figures belong in docs/measured.md with both"; \
 	while [ "$$seed" -le "$$last" ]; do \
 		echo "== seed $$seed"; \
-		FIRSTRING_SEED=$$seed FIRSTRING_SOAK_SEED=$$seed FIRSTRING_SOAK_MUTATIONS=$(MUTATIONS) \
+		FIRSTRING_SEED=$$seed FIRSTRING_SOAK_SEED=$$seed FIRSTRING_TRANSFER_SEED=$$((seed * 1000)) FIRSTRING_SOAK_MUTATIONS=$(MUTATIONS) \
 			cargo test --locked --quiet --tests -p desk -p sip -p media -p line -p sim \
 			|| { echo "Failed at seed $$seed; go on with SEEDS=$$((seed + 1))..$$last" >&2; exit 1; }; \
 		seed=$$((seed + 1)); \

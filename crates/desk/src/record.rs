@@ -337,6 +337,8 @@ pub enum StepResult {
     CallerHungUp,
     /// The line broke.
     LineBroke,
+    /// The desk was stopped.
+    DeskStopped,
 }
 
 impl StepResult {
@@ -358,6 +360,7 @@ impl StepResult {
             StepResult::Refused => "the call was turned away",
             StepResult::CallerHungUp => "the caller hung up",
             StepResult::LineBroke => "the line broke",
+            StepResult::DeskStopped => "the desk was stopped",
         }
     }
 }

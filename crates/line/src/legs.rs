@@ -9,7 +9,7 @@ use desk::machine::Moment;
 use desk::record::CallId;
 use desk::switchboard::Channel;
 use sip::LegId;
-use sip::sdp::{Agreed, Codec};
+use sip::sdp::{Agreed, Codec, Direction};
 
 use crate::contract::SoundId;
 
@@ -23,6 +23,8 @@ pub(crate) struct Legs {
     pub caller: CallerLeg,
     pub people: BTreeMap<u16, PersonLeg>,
     pub codec: Option<String>,
+    /// The person whom the caller hears.
+    pub bridged: Option<u16>,
     /// What is to be said to the caller and has not begun, for whoever watches.
     pub unspoken: BTreeMap<SayingId, String>,
 }
@@ -38,7 +40,30 @@ pub(crate) struct CallerLeg {
     /// Sound formats of the trunk, the one liked best first.
     pub codecs: Vec<Codec>,
     pub offer: Option<String>,
+    pub terms: Terms,
     pub state: CallerState,
+}
+
+/// Who may send on a leg, as we see it, and how often we have described ourselves there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    /// Number of our description's session: the same as long as the leg lasts (RFC 3264 section 8).
+    pub session: u64,
+    /// Of our last description.
+    pub version: u64,
+    /// What the far end wants of us, whatever the other side wants.
+    pub allows: Direction,
+    /// What we said last that we want.
+    pub told: Direction,
+    /// An offer of ours is on its way; what we had said before it.
+    pub offering: Option<Direction>,
+}
+
+impl Terms {
+    pub fn new(session: u64) -> Terms {
+        let free = Direction::SendRecv;
+        Terms { session, version: 1, allows: free, told: free, offering: None }
+    }
 }
 
 /// How far the caller's leg has come.
@@ -69,6 +94,7 @@ pub(crate) struct PersonLeg {
     pub channel: Option<Channel>,
     pub address: Option<SocketAddr>,
     pub offer: Option<sip::sdp::Capabilities>,
+    pub terms: Terms,
     pub state: PersonState,
     pub reach: desk::business::Reach,
     /// By which targets they may still be called; the first is the one that is.
@@ -96,6 +122,36 @@ impl Legs {
         match leg {
             Leg::Caller => Some(self.caller.sound),
             Leg::Person(number) => self.people.get(&number).map(|person| person.sound),
+        }
+    }
+
+    /// Who may send on a leg.
+    pub fn terms_of(&mut self, leg: Leg) -> Option<&mut Terms> {
+        match leg {
+            Leg::Caller => Some(&mut self.caller.terms),
+            Leg::Person(number) => self.people.get_mut(&number).map(|person| &mut person.terms),
+        }
+    }
+
+    /// The leg that hears this one.
+    pub fn other_of(&self, leg: Leg) -> Option<Leg> {
+        let person = self.bridged?;
+        match leg {
+            Leg::Caller => Some(Leg::Person(person)),
+            Leg::Person(number) => (number == person).then_some(Leg::Caller),
+        }
+    }
+
+    /// Its name in SIP, if it is up.
+    pub fn up(&self, leg: Leg) -> Option<LegId> {
+        match leg {
+            Leg::Caller => {
+                matches!(self.caller.state, CallerState::Answered { .. }).then_some(self.caller.sip)
+            }
+            Leg::Person(number) => {
+                let person = self.people.get(&number)?;
+                (person.state == PersonState::Answered).then_some(person.sip)
+            }
         }
     }
 

@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
-use desk::machine::Moment;
 use sip::sdp::{Agreed, Capabilities, Codec};
+
+use crate::legs::Terms;
 
 /// Sound per packet that we ask for, in milliseconds. RFC 3551 section 4.5.
 const PACKET_MS: u16 = 20;
@@ -22,15 +23,15 @@ pub(crate) fn capabilities(address: SocketAddr, session: u64, codecs: Vec<Codec>
     }
 }
 
-/// The same described anew, later in the call.
-pub(crate) fn described_anew(
-    address: SocketAddr,
-    session: u64,
-    codecs: Vec<Codec>,
-    now: Moment,
-) -> Capabilities {
-    let passed = u64::try_from(now.mono.as_millis()).unwrap_or(u64::MAX);
-    Capabilities { version: passed.saturating_add(2), ..capabilities(address, session, codecs) }
+/// The same described anew, later in the call: as the next version.
+pub(crate) fn described_anew(address: SocketAddr, terms: &mut Terms, codecs: Vec<Codec>) -> Capabilities {
+    terms.version += 1;
+    described(address, *terms, codecs)
+}
+
+/// What was said last.
+pub(crate) fn described(address: SocketAddr, terms: Terms, codecs: Vec<Codec>) -> Capabilities {
+    Capabilities { version: terms.version, ..capabilities(address, terms.session, codecs) }
 }
 
 /// As the record names it.

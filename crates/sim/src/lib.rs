@@ -3,7 +3,8 @@
 //! A [`World`] runs days of calls through the very [`line::Exchange`] and `desk` that ship. It stands where the user
 //! agent, the media threads, the engines and the store stand in the shell: SIP notices in and orders out, sound as
 //! spans of time, words as text. After every change each promise of the design is checked by its own checker.
-//! SIP bytes, RTP and real engines are absent from here; what a call does is decided in `desk`, never here.
+//! RTP and real engines are absent from here; what a call does is decided in `desk`, never here. SIP bytes are met by
+//! [`Transfers`] only, which play with two user agents.
 //!
 //! Invariant: the same seed, shop and faults give the same day, to the last journal line.
 
@@ -18,6 +19,7 @@ mod report;
 mod sabotage;
 mod shop;
 mod sound;
+mod transfers;
 
 use std::collections::BTreeMap;
 
@@ -30,6 +32,7 @@ pub use faults::{Fault, Faults, Thrown};
 pub use report::{CallReport, DayReport, Report, Trouble};
 pub use sabotage::Sabotage;
 pub use shop::Shop;
+pub use transfers::{Fate, Misdeed, Refused, Side, State, Told, Transfers};
 
 use phrasebook::Phrasebook;
 

@@ -32,6 +32,7 @@ impl Call {
                 Messaging::Prompting { .. } => {}
             }
         }
+        self.stop_ringing();
         self.cascade.end(result, now);
         self.finish(by, now);
     }
@@ -54,6 +55,8 @@ impl Call {
         }
         self.minutes.trouble("the desk was stopped during this call");
         self.unhelped = CallbackReason::Interrupted;
+        self.stop_ringing();
+        self.cascade.end(StepResult::DeskStopped, now);
         self.finish(EndedBy::Desk, now);
     }
 
@@ -79,16 +82,19 @@ impl Call {
         }
     }
 
+    /// Phones that ring, or were picked up and did not take the call, are let go.
+    fn stop_ringing(&mut self) {
+        let Stage::Ringing(ringing) = &mut self.stage else { return };
+        for up in ringing.take_all() {
+            self.cascade.note(&up.candidate.person, Tried::Stopped);
+            self.out.push(Action::HangUp { leg: Leg::Person(up.leg) });
+        }
+    }
+
     pub(super) fn hang_up_everyone(&mut self) {
-        match &mut self.stage {
-            Stage::Ringing(ringing) => {
-                for up in ringing.take_all() {
-                    self.cascade.note(&up.candidate.person, Tried::Stopped);
-                    self.out.push(Action::HangUp { leg: Leg::Person(up.leg) });
-                }
-            }
-            Stage::Connected { leg, .. } => self.out.push(Action::HangUp { leg: Leg::Person(*leg) }),
-            _ => {}
+        self.stop_ringing();
+        if let Stage::Connected { leg, .. } = self.stage {
+            self.out.push(Action::HangUp { leg: Leg::Person(leg) });
         }
         if self.caller != Caller::Gone {
             self.caller = Caller::Gone;

@@ -14,7 +14,7 @@ use sip::{Invitation, Refusal as SipRefusal};
 use super::Exchange;
 use crate::contract::{Action, Begun, Keep, Refusal, SoundId, SoundOrder};
 use crate::habits::Habits;
-use crate::legs::{CallerLeg, CallerState, Legs, PersonState};
+use crate::legs::{CallerLeg, CallerState, Legs, PersonState, Terms};
 use crate::live::What;
 use crate::sound;
 use crate::wording;
@@ -52,6 +52,7 @@ impl Exchange {
             address: None,
             codecs: self.setup.codecs(&invitation.peer),
             offer: invitation.offer.clone(),
+            terms: Terms::new(self.counted + 1),
             state: CallerState::Opening,
         };
         self.admit(line, &invitation, caller, now);
@@ -125,7 +126,8 @@ impl Exchange {
             keep: Keep::Arrival(Box::new(begun)),
         });
         let (people, unspoken) = (BTreeMap::new(), BTreeMap::new());
-        let legs = Legs { id, desk, started: now, voice, caller, people, codec: None, unspoken };
+        let legs =
+            Legs { id, desk, started: now, voice, caller, people, codec: None, bridged: None, unspoken };
         self.calls.insert(call, legs);
         self.show(call, What::Arrived { line: number, from, plan }, now);
     }

@@ -6,6 +6,7 @@
 mod arriving;
 mod errands;
 mod failover;
+mod holding;
 mod orders;
 mod reports;
 

@@ -13,7 +13,7 @@ use sip::{LegId, Refusal, sdp};
 use super::failover::NO_WORD;
 use super::{CallNumber, Exchange};
 use crate::contract::{Action, Keep, Opening, SoundOrder};
-use crate::legs::{CallerState, Confirmed, PersonLeg, PersonState};
+use crate::legs::{CallerState, Confirmed, PersonLeg, PersonState, Terms};
 use crate::live::What;
 use crate::setup::{Outbound, Way};
 use crate::sound;
@@ -152,8 +152,9 @@ impl Exchange {
         let to = Private::new(reach.to.clone());
         let state = PersonState::Opening;
         let ring_until = now.mono + ring_for;
-        let leg =
-            PersonLeg { sip, sound, channel, offer: None, address: None, state, reach, paths, ring_until };
+        let terms = Terms::new(self.placed);
+        let (offer, address) = (None, None);
+        let leg = PersonLeg { sip, sound, channel, offer, address, terms, state, reach, paths, ring_until };
         let Some(legs) = self.calls.get_mut(&call) else { return };
         let beside = legs.caller.sound;
         legs.people.insert(person, leg);
@@ -197,7 +198,7 @@ impl Exchange {
             return self.person_failed(call, person, Tried::Unreachable, now);
         };
         let codecs = self.setup.codecs(&leg.reach.via);
-        let offered = sound::capabilities(address, self.placed, codecs);
+        let offered = sound::described(address, leg.terms, codecs);
         let sdp = sdp::offer(&offered, sdp::Direction::SendRecv);
         leg.state = PersonState::Ringing;
         leg.offer = Some(offered);
@@ -228,6 +229,11 @@ impl Exchange {
     fn connect(&mut self, call: CallNumber, person: u16, now: Moment) {
         let Some((_, theirs)) = self.place(call, Leg::Person(person)) else { return };
         self.order_sound(call, Leg::Caller, SoundOrder::Bridge { with: theirs });
+        if let Some(legs) = self.calls.get_mut(&call) {
+            legs.bridged = Some(person);
+        }
+        self.reconcile(call, Leg::Caller);
+        self.reconcile(call, Leg::Person(person));
         self.show(call, What::Connected, now);
     }
 

@@ -38,7 +38,10 @@ impl Exchange {
             }
             (Notice::Ringing { .. }, Leg::Person(person)) => self.target_serves(call, person),
             (Notice::Ended { .. }, Leg::Person(person)) => self.person_left(call, person, now),
-            (Notice::Offered { leg, sdp }, side) => self.offered(call, side, leg, sdp, now),
+            (Notice::Confirmed { sdp, .. }, side @ Leg::Person(_)) => self.confirmed_anew(call, side, sdp),
+            (Notice::Offered { leg, sdp }, side) => self.offered(call, side, leg, sdp),
+            (Notice::OfferAnswered { sdp, .. }, side) => self.offer_answered(call, side, &sdp),
+            (Notice::OfferRefused { .. }, side) => self.offer_refused(call, side),
             (Notice::Digit { digit, .. }, side) => {
                 self.tell(call, DeskEvent::Digit { leg: side, digit, at: now.mono }, now);
             }
@@ -54,6 +57,9 @@ impl Exchange {
         let CallerState::Answered { confirmed } = &mut legs.caller.state else { return };
         let first = *confirmed == Confirmed::No;
         *confirmed = Confirmed::Yes;
+        if !first {
+            return self.confirmed_anew(call, Leg::Caller, answer);
+        }
         let sound = legs.caller.sound;
         if let Some(answer) = answer {
             let codecs = legs.caller.codecs.clone();
@@ -71,10 +77,9 @@ impl Exchange {
             let order = SoundOrder::Connect { agreed, signalled_by, opening: Opening::WeSpeak };
             self.out.push_back(Action::Sound { sound, order });
         }
-        if first {
-            self.out.push_back(Action::Sound { sound, order: SoundOrder::Confirmed });
-            self.tell(call, DeskEvent::CallerReady, now);
-        }
+        self.out.push_back(Action::Sound { sound, order: SoundOrder::Confirmed });
+        self.tell(call, DeskEvent::CallerReady, now);
+        self.reconcile(call, Leg::Caller);
     }
 
     fn caller_left(&mut self, call: u64, event: DeskEvent, now: Moment) {
@@ -141,33 +146,8 @@ impl Exchange {
             self.board.give_back(channel);
         }
         self.out.push_back(Action::Sound { sound, order: SoundOrder::Close });
+        self.person_unbridged(call, person);
         true
-    }
-
-    /// The far end wants other formats, or holds the call.
-    fn offered(&mut self, call: u64, side: Leg, leg: sip::LegId, offer: Option<String>, now: Moment) {
-        let Some(legs) = self.calls.get(&call) else { return };
-        let Some((sound, address)) = legs.place_of(side) else {
-            return self.out.push_back(Action::Sip(sip::Order::RefuseOffer { leg }));
-        };
-        // A phone that still rings may describe itself anew; nothing of it is heard before it is picked up.
-        let rings = matches!(side, Leg::Person(person)
-            if legs.people.get(&person).is_some_and(|leg| leg.state == PersonState::Ringing));
-        let ours = sound::described_anew(address, call, legs.codecs_of(side), now);
-        let Some(offer) = offer else {
-            let sdp = sdp::offer(&ours, sdp::Direction::SendRecv);
-            return self.out.push_back(Action::Sip(sip::Order::AnswerOffer { leg, sdp }));
-        };
-        match sdp::answer(&offer, &ours, sdp::Direction::SendRecv) {
-            Ok(agreed) => {
-                let sdp = agreed.text.clone();
-                self.out.push_back(Action::Sip(sip::Order::AnswerOffer { leg, sdp }));
-                if !rings {
-                    self.out.push_back(Action::Sound { sound, order: SoundOrder::Change(agreed) });
-                }
-            }
-            Err(_) => self.out.push_back(Action::Sip(sip::Order::RefuseOffer { leg })),
-        }
     }
 
     pub(super) fn sound(&mut self, sound: SoundId, event: SoundEvent, now: Moment) {

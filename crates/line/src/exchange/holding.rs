@@ -1,0 +1,173 @@
+//! Offers inside a call: other formats, hold and resume, and what one side's hold means to the other.
+//!
+//! Where two people talk, each side is told who may send on the other: who is held hears what the holder sends, music or
+//! nothing, and is not taken for gone when they are asked to be silent. RFC 3264 section 8.4, RFC 6337 section 5.3.
+//!
+//! Invariant: what a leg was told last is what the other side allows, or an offer that says so is on its way, or it was
+//! refused.
+
+use desk::call::Leg;
+use sip::LegId;
+use sip::sdp::{self, Agreed, Capabilities, Direction};
+
+use super::{CallNumber, Exchange};
+use crate::contract::{Action, SoundId, SoundOrder};
+use crate::legs::PersonState;
+use crate::sound;
+
+impl Exchange {
+    /// The far end wants other formats, or holds the call, or takes it up again.
+    pub(super) fn offered(&mut self, call: CallNumber, side: Leg, leg: LegId, offer: Option<String>) {
+        let Some((sound, ours)) = self.described_anew(call, side) else {
+            return self.out.push_back(Action::Sip(sip::Order::RefuseOffer { leg }));
+        };
+        let wish = self.wish_of(call, side);
+        let Some(offer) = offer else {
+            let sdp = sdp::offer(&ours, wish);
+            self.note_told(call, side, wish);
+            return self.out.push_back(Action::Sip(sip::Order::AnswerOffer { leg, sdp }));
+        };
+        let free = sdp::answer(&offer, &ours, Direction::SendRecv);
+        let (Ok(free), Ok(agreed)) = (free, sdp::answer(&offer, &ours, wish)) else {
+            return self.out.push_back(Action::Sip(sip::Order::RefuseOffer { leg }));
+        };
+        let sdp = agreed.text.clone();
+        self.out.push_back(Action::Sip(sip::Order::AnswerOffer { leg, sdp }));
+        // A phone that still rings may describe itself anew; nothing of it is heard before it is picked up.
+        if self.rings(call, side) {
+            return;
+        }
+        self.out.push_back(Action::Sound { sound, order: SoundOrder::Change(agreed) });
+        self.note_told(call, side, wish);
+        self.allows(call, side, what_it_allows(&free));
+    }
+
+    /// The far end's answer to an offer of ours that it asked for.
+    pub(super) fn confirmed_anew(&mut self, call: CallNumber, side: Leg, answer: Option<String>) {
+        if let Some(answer) = answer {
+            self.take_answer(call, side, &answer);
+        }
+        self.reconcile(call, side);
+    }
+
+    /// The far end's answer to an offer of ours.
+    pub(super) fn offer_answered(&mut self, call: CallNumber, side: Leg, answer: &str) {
+        if let Some(terms) = self.calls.get_mut(&call).and_then(|legs| legs.terms_of(side)) {
+            terms.offering = None;
+        }
+        self.take_answer(call, side, answer);
+        self.reconcile(call, side);
+    }
+
+    /// What was agreed before stays. It is tried again with the next change on that leg: most often it was one that was
+    /// not done yet.
+    pub(super) fn offer_refused(&mut self, call: CallNumber, side: Leg) {
+        let terms = self.calls.get_mut(&call).and_then(|legs| legs.terms_of(side));
+        if let Some((terms, before)) =
+            terms.and_then(|terms| terms.offering.take().map(|before| (terms, before)))
+        {
+            terms.told = before;
+        }
+    }
+
+    /// Nobody hears the caller any more but the desk: a hold that was passed on to them ends.
+    pub(super) fn person_unbridged(&mut self, call: CallNumber, person: u16) {
+        let Some(legs) = self.calls.get_mut(&call) else { return };
+        if legs.bridged == Some(person) {
+            legs.bridged = None;
+            self.reconcile(call, Leg::Caller);
+        }
+    }
+
+    /// Tells a leg what the other side allows, unless it knows.
+    pub(super) fn reconcile(&mut self, call: CallNumber, side: Leg) {
+        let wish = self.wish_of(call, side);
+        let Some(legs) = self.calls.get_mut(&call) else { return };
+        let Some(leg) = legs.up(side) else { return };
+        let Some(terms) = legs.terms_of(side).filter(|terms| terms.told != wish && terms.offering.is_none())
+        else {
+            return;
+        };
+        terms.offering = Some(std::mem::replace(&mut terms.told, wish));
+        if let Some((_, ours)) = self.described_anew(call, side) {
+            let sdp = sdp::offer(&ours, wish);
+            self.out.push_back(Action::Sip(sip::Order::Offer { leg, sdp }));
+        }
+    }
+
+    /// What we want on a leg: what the leg that hears it allows.
+    fn wish_of(&mut self, call: CallNumber, side: Leg) -> Direction {
+        let allowed = self.calls.get_mut(&call).and_then(|legs| {
+            let other = legs.other_of(side)?;
+            legs.terms_of(other).map(|terms| terms.allows)
+        });
+        allowed.map_or(Direction::SendRecv, Direction::reversed)
+    }
+
+    fn allows(&mut self, call: CallNumber, side: Leg, direction: Direction) {
+        let Some(legs) = self.calls.get_mut(&call) else { return };
+        if let Some(terms) = legs.terms_of(side) {
+            terms.allows = direction;
+        }
+        if let Some(other) = legs.other_of(side) {
+            self.reconcile(call, other);
+        }
+    }
+
+    fn take_answer(&mut self, call: CallNumber, side: Leg, answer: &str) {
+        let Some((sound, ours)) = self.described(call, side) else { return };
+        let Some(terms) = self.calls.get_mut(&call).and_then(|legs| legs.terms_of(side)) else { return };
+        let (told, before) = (terms.told, terms.allows);
+        let Ok(agreed) = sdp::accept(answer, &ours, told) else { return };
+        let allows = allowed_by_answer(&agreed, told, before);
+        self.out.push_back(Action::Sound { sound, order: SoundOrder::Change(agreed) });
+        self.allows(call, side, allows);
+    }
+
+    fn note_told(&mut self, call: CallNumber, side: Leg, told: Direction) {
+        if let Some(terms) = self.calls.get_mut(&call).and_then(|legs| legs.terms_of(side)) {
+            terms.told = told;
+        }
+    }
+
+    fn rings(&self, call: CallNumber, side: Leg) -> bool {
+        let Leg::Person(person) = side else { return false };
+        let leg = self.calls.get(&call).and_then(|legs| legs.people.get(&person));
+        leg.is_some_and(|leg| leg.state == PersonState::Ringing)
+    }
+
+    fn described(&mut self, call: CallNumber, side: Leg) -> Option<(SoundId, Capabilities)> {
+        let legs = self.calls.get_mut(&call)?;
+        let (sound, address) = legs.place_of(side)?;
+        let codecs = legs.codecs_of(side);
+        Some((sound, sound::described(address, *legs.terms_of(side)?, codecs)))
+    }
+
+    fn described_anew(&mut self, call: CallNumber, side: Leg) -> Option<(SoundId, Capabilities)> {
+        let legs = self.calls.get_mut(&call)?;
+        let (sound, address) = legs.place_of(side)?;
+        let codecs = legs.codecs_of(side);
+        Some((sound, sound::described_anew(address, legs.terms_of(side)?, codecs)))
+    }
+}
+
+/// What a far end wants of us; one that hides its address the old way (RFC 3264 section 8.4) wants nothing sent.
+fn what_it_allows(agreed: &Agreed) -> Direction {
+    match agreed.remote.ip().is_unspecified() {
+        true => agreed.direction.and(Direction::RecvOnly),
+        false => agreed.direction,
+    }
+}
+
+/// An answer tells of that only which we asked for; of the rest, what was known before holds.
+fn allowed_by_answer(agreed: &Agreed, asked: Direction, before: Direction) -> Direction {
+    let now = what_it_allows(agreed);
+    let sends = if asked.sends() { now.sends() } else { before.sends() };
+    let receives = if asked.receives() { now.receives() } else { before.receives() };
+    match (sends, receives) {
+        (true, true) => Direction::SendRecv,
+        (true, false) => Direction::SendOnly,
+        (false, true) => Direction::RecvOnly,
+        (false, false) => Direction::Inactive,
+    }
+}
