@@ -224,6 +224,9 @@ pub struct Place {
 pub struct Explain {
     /// The call's id.
     pub call: String,
+    /// Show what was said in SIP, as a ladder: who said what to whom, when, and what went wrong.
+    #[arg(long)]
+    pub sip: bool,
     /// Where to look.
     #[command(flatten)]
     pub place: Place,
@@ -281,6 +284,7 @@ mod tests {
             "firstring bookings b-1 -c desk.toml",
             "firstring callbacks --data /var/lib/firstring",
             "firstring explain c-1",
+            "firstring explain c-1 --sip --json",
             "firstring config example",
             "firstring worker hear",
         ] {

@@ -14,6 +14,7 @@ use store::{Page, ReadError, Reader};
 
 use crate::cli::{Explain, Place, Stored};
 use crate::config::Config;
+use crate::ladder::{self, Ladder, Paper};
 
 /// A line on stdout; an error where `println!` would panic, such as a closed pipe.
 macro_rules! shown {
@@ -87,6 +88,9 @@ pub fn callbacks(stored: &Stored, json: bool) -> anyhow::Result<ExitCode> {
 /// Why a call went where it went.
 pub fn explain(explain: &Explain, json: bool) -> anyhow::Result<ExitCode> {
     let (directory, zone) = place(&explain.place)?;
+    if explain.sip {
+        return signalling(&directory, &explain.call, json);
+    }
     let record = match Reader::open(&directory)?.call(&explain.call) {
         Ok(record) => record,
         Err(error) => return not_found(&error),
@@ -100,6 +104,37 @@ pub fn explain(explain: &Explain, json: bool) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What was said in SIP, as a ladder; also of a call that is still up.
+fn signalling(directory: &Path, id: &str, json: bool) -> anyhow::Result<ExitCode> {
+    let reader = Reader::open(directory)?;
+    let is_up = |call: &store::CallStarted| call.id.0.starts_with(id);
+    let call = match (reader.call(id), reader.under_way()?.into_iter().find(is_up)) {
+        (Ok(record), _) => record.id,
+        (Err(_), Some(call)) => call.id,
+        (Err(error), None) => return not_found(&error),
+    };
+    let ladder = Ladder::read(&store::journal::read(directory, &call)?.unwrap_or_default());
+    if json {
+        for rung in &ladder.rungs {
+            let mut rung = serde_json::to_value(rung)?;
+            rung["type"] = "message".into();
+            shown!("{rung}");
+        }
+        let (messages, left_out) = (ladder.rungs.len(), ladder.left_out);
+        shown!("{}", json!({ "type": "result", "call": call, "messages": messages, "left_out": left_out }));
+    } else if ladder.rungs.is_empty() {
+        eprintln!(
+            "firstring: no messages are kept of call {call}; its journal is older than `keep`, or could not be written"
+        );
+    } else {
+        let mut out = anstream::stdout();
+        for line in ladder::draw(&ladder, Paper::of_terminal()) {
+            writeln!(out, "{}", line.trim_end())?;
+        }
+    }
+    Ok(ExitCode::from(if ladder.rungs.is_empty() { crate::NO } else { 0 }))
 }
 
 fn show<T: Serialize>(

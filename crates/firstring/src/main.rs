@@ -8,6 +8,7 @@ mod cli;
 mod config;
 mod demo;
 mod drill;
+mod ladder;
 mod lists;
 mod media_thread;
 mod progress;

@@ -412,6 +412,9 @@ fn peers(config: &Config) -> anyhow::Result<Vec<sip::Peer>> {
     Ok(peers)
 }
 
+/// Messages of each leg that its journal keeps: a call of ten minutes with a session refreshed and a hold has some twenty.
+const MESSAGES_KEPT: usize = 64;
+
 fn agent_setup(config: &Config, sockets: &Sockets) -> anyhow::Result<sip::Setup> {
     let peers = peers(config)?;
     let product = concat!("Firstring/", env!("CARGO_PKG_VERSION")).to_string();
@@ -421,6 +424,7 @@ fn agent_setup(config: &Config, sockets: &Sockets) -> anyhow::Result<sip::Setup>
         limits: sip::Limits::default(),
         advertised: sockets.advertised(),
         tcp: sockets.tcp(),
+        traced: MESSAGES_KEPT,
     })
 }
 

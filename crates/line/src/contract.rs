@@ -13,6 +13,7 @@ use serde::Serialize;
 use sip::sdp::Agreed;
 
 use crate::live::Live;
+use crate::signal::Signal;
 
 /// Names the sound of one leg, in this exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -238,6 +239,15 @@ pub enum Action {
         call: CallId,
         /// What the desk was told.
         event: desk::call::Event,
+    },
+    /// One line of the call's journal: what was said on one of its legs.
+    Signalled {
+        /// The call.
+        call: CallId,
+        /// What was said.
+        signal: Box<Signal>,
+        /// The call is over already, and so its journal may be closed.
+        is_late: bool,
     },
     /// Something the console and the terminal show.
     Show(Live),

@@ -13,6 +13,7 @@ mod habits;
 mod legs;
 mod live;
 mod setup;
+mod signal;
 mod sound;
 mod wording;
 
@@ -21,3 +22,4 @@ pub use exchange::Exchange;
 pub use habits::{CallerId, Full, Habits, NumberForm, VerifiedIn};
 pub use live::{Live, What};
 pub use setup::{Outbound, Setup, Trunk};
+pub use signal::{Message, Said, Sdp, Side, Signal};

@@ -36,10 +36,14 @@ pub(crate) fn described(address: SocketAddr, terms: Terms, codecs: Vec<Codec>) -
 
 /// As the record names it.
 pub(crate) fn codec_name(agreed: &Agreed) -> String {
-    match agreed.codec {
+    name(agreed.codec).to_string()
+}
+
+/// A format by its name. RFC 3551 section 6.
+pub(crate) fn name(codec: Codec) -> &'static str {
+    match codec {
         Codec::Pcmu => "PCMU",
         Codec::Pcma => "PCMA",
         _ => "other",
     }
-    .to_string()
 }

@@ -19,11 +19,11 @@ use desk::number::{Country, E164};
 use desk::record::{Diverted, Record, Tried, Verification};
 use jiff::tz::TimeZone;
 use line::{
-    Action, Begun, CallerId, Event, Exchange, Full, Habits, Keep, NumberForm, Outbound, Setup, SoundEvent,
-    SoundOrder, Trunk, VerifiedIn,
+    Action, Begun, CallerId, Event, Exchange, Full, Habits, Keep, NumberForm, Outbound, Said, Setup, Side,
+    Signal, SoundEvent, SoundOrder, Trunk, VerifiedIn,
 };
 use sip::sdp::{Capabilities, Codec, Direction};
-use sip::{Invitation, LegId, Notice, Order, Party, Refusal, Unanswered};
+use sip::{Invitation, LegId, Notice, Order, Party, Refusal, Repeated, Trace, Transport, Unanswered};
 
 const LINE: &str = "+13125550100";
 const SECOND_LINE: &str = "+13125550101";
@@ -40,6 +40,7 @@ struct Switchroom {
     placed: Vec<sip::Call>,
     followed: Vec<String>,
     records: Vec<Record>,
+    signals: Vec<(Signal, bool)>,
     arrived: u64,
 }
 
@@ -80,6 +81,7 @@ impl Switchroom {
             placed: Vec::new(),
             followed: Vec::new(),
             records: Vec::new(),
+            signals: Vec::new(),
             arrived: 0,
         }
     }
@@ -119,6 +121,7 @@ impl Switchroom {
                     self.followed.extend(targets.iter().map(ToString::to_string));
                 }
                 Action::Refused(refused) => self.because.push(refused.because),
+                Action::Signalled { signal, is_late, .. } => self.signals.push((*signal, is_late)),
                 _ => {}
             }
         }
@@ -570,4 +573,75 @@ fn our_own_number_is_an_ordinary_caller_when_nobody_is_being_rung() {
     room.call(|call| call.from = party(LINE));
     assert_eq!(room.refused, []);
     assert_eq!(room.begun.len(), 2);
+}
+
+/// What the user agent tells of a message.
+fn traced(leg: LegId, sent: bool, method: &str, status: Option<u16>) -> Event {
+    let trace = Trace {
+        number: 1,
+        sent,
+        method: method.to_string(),
+        reply: status.map(|status| (status, "Whatever".to_string())),
+        cseq: 1,
+        transport: Transport::Udp,
+        far: address("192.0.2.2:5060"),
+        says: Vec::new(),
+        described: None,
+        carries: None,
+    };
+    Event::Sip(Notice::Traced { leg, trace: Box::new(trace) })
+}
+
+#[test]
+fn what_is_said_on_each_leg_is_written_down_with_whose_leg_it_is_until_the_leg_is_gone() {
+    let mut room = Switchroom::with(Habits::default());
+    let caller = room.call(|_| ());
+    let dana = room.placed[0].leg;
+    room.tell(traced(caller, false, "INVITE", None));
+    room.tell(traced(dana, true, "INVITE", None));
+    room.caller_hangs_up(caller);
+    room.tell(traced(caller, true, "BYE", Some(200)));
+    let repeated = vec![Repeated { number: 1, times: 3, over: Duration::from_millis(1_500) }];
+    room.tell(Event::Sip(Notice::Repeated { leg: dana, repeated, left_out: 2 }));
+    room.tell(Event::Sip(Notice::Released { leg: dana }));
+    room.tell(traced(dana, true, "INVITE", None));
+    let shown: Vec<String> = room
+        .signals
+        .iter()
+        .map(|(signal, is_late)| {
+            let said = match &signal.said {
+                Said::Message(message) => message.method.clone(),
+                Said::Again { times, over_ms, .. } => format!("x{times} in {over_ms} ms"),
+                Said::LeftOut { messages } => format!("{messages} more"),
+            };
+            format!("{:?} {} {} {said} {is_late}", signal.side, signal.name, signal.leg)
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "Caller main in-1 INVITE false",
+            "Person Dana out-1 INVITE false",
+            "Caller main in-1 BYE true",
+            "Person Dana out-1 x3 in 1500 ms true",
+            "Person Dana out-1 2 more true",
+        ]
+    );
+}
+
+#[test]
+fn a_call_without_a_sound_format_in_common_is_written_down_with_those_that_there_are() {
+    let mut room = Switchroom::with(Habits::default());
+    let leg = room.call(|call| {
+        let offer = call.offer.take().unwrap();
+        call.offer = Some(offer.replace("RTP/AVP 0 8 101", "RTP/AVP 18"));
+    });
+    assert_eq!(room.refused, [(leg, Refusal::NotAcceptable)]);
+    room.tell(traced(leg, true, "INVITE", Some(488)));
+    let (signal, is_late) = room.signals.pop().unwrap();
+    let Said::Message(message) = signal.said else { panic!("{signal:?}") };
+    assert_eq!(
+        (message.we_have, signal.side, is_late),
+        (vec!["PCMU".to_string(), "PCMA".to_string()], Side::Caller, true)
+    );
 }

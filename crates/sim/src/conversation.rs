@@ -328,7 +328,10 @@ impl Conversation {
             Action::Show(live) => self.show(live.what),
             Action::Refused(refusal) => self.refused = Some(refusal.because),
             // Here a trunk has one target.
-            Action::Journal { .. } | Action::TargetFailed { .. } | Action::TargetServes { .. } => {}
+            Action::Journal { .. }
+            | Action::Signalled { .. }
+            | Action::TargetFailed { .. }
+            | Action::TargetServes { .. } => {}
         }
     }
 

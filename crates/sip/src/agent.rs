@@ -31,6 +31,7 @@ mod server;
 mod sessions;
 mod silence;
 mod strangers;
+mod tracing;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -133,6 +134,8 @@ struct Arrival {
     peer: Option<PeerName>,
     /// The registration it came over.
     over: Option<PeerName>,
+    /// The leg it belongs to, as far as anything is told of that.
+    about: Option<LegId>,
 }
 
 impl Agent {
@@ -263,11 +266,11 @@ impl Agent {
                 return;
             }
         };
-        let arrival = Arrival { path, peer, over: None };
+        let arrival = Arrival { path, peer, over: None, about: None };
         if message.method().is_some() {
             self.request(&message, &arrival);
         } else {
-            self.response(&message);
+            self.response(&message, path);
         }
     }
 
@@ -283,11 +286,14 @@ impl Agent {
             Err(rebuff) => return self.rebuff(message, arrival, &rebuff),
         };
         let over = self.registration_of(&request, arrival);
-        let arrival = &Arrival { path: arrival.path, peer: arrival.peer.clone(), over };
-        let leg = self.leg_of(&request, arrival);
+        let mut arrival = Arrival { path: arrival.path, peer: arrival.peer.clone(), over, about: None };
+        let leg = self.leg_of(&request, &arrival);
+        arrival.about = self.traced_leg(&request, leg);
+        let arrival = &arrival;
         if arrival.peer.is_none() && arrival.over.is_none() && leg.is_none() && !self.is_repeated(&request) {
             return self.strange(arrival.path.remote);
         }
+        self.hear_of(arrival, message);
         if is_ack {
             return self.ack(&request, leg);
         }

@@ -33,6 +33,7 @@ pub mod sdp;
 pub mod stream;
 mod timers;
 mod tokens;
+mod trace;
 mod uri;
 mod vet;
 mod via;
@@ -50,5 +51,6 @@ pub use order::{Absence, Account, Call, Event, Extra, Gate, Identity, Order, Pat
 pub use peer::{Network, NetworkError, Peer, Setup, is_private, told_to};
 pub use registration::{Registrar, Registration, RegistrationState, contact_user};
 pub use timers::{Deadline, Why};
+pub use trace::{Described, Place, Repeated, Trace};
 pub use uri::{Scheme, Uri, UriError};
 pub use via::Via;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::order::Path;
 use crate::registration::Registration;
+use crate::trace::{Repeated, Trace};
 
 pub use diversion::{DivertedBy, DivertedWhy};
 
@@ -145,6 +146,23 @@ pub enum Notice {
         /// Who ended it.
         by: EndedBy,
     },
+    /// A message of the leg went out or came in for the first time. Told of as many as
+    /// [`Setup::traced`](crate::Setup::traced) says.
+    Traced {
+        /// The leg.
+        leg: LegId,
+        /// What it said.
+        trace: Box<Trace>,
+    },
+    /// What was said more than once, or not told; before [`Released`](Notice::Released), if there is anything.
+    Repeated {
+        /// The leg.
+        leg: LegId,
+        /// Messages that went out or came in again.
+        repeated: Vec<Repeated>,
+        /// Messages that were not told because there were too many.
+        left_out: u32,
+    },
     /// Every trace of the leg but tombstones is gone.
     Released {
         /// The leg.
@@ -198,6 +216,8 @@ impl Notice {
             | Notice::Digit { leg, .. }
             | Notice::Cancelled { leg }
             | Notice::Ended { leg, .. }
+            | Notice::Traced { leg, .. }
+            | Notice::Repeated { leg, .. }
             | Notice::Released { leg } => Some(*leg),
             Notice::Registration(_)
             | Notice::Probed { .. }

@@ -23,6 +23,8 @@ pub struct Setup {
     pub advertised: Vec<(SocketAddr, SocketAddr)>,
     /// Where we listen on TCP, if anywhere: then requests too long for one datagram go over a connection.
     pub tcp: Vec<SocketAddr>,
+    /// Messages that are told of each leg ([`Notice::Traced`](crate::Notice::Traced)), repetitions not counted; 0: none.
+    pub traced: usize,
 }
 
 impl Setup {

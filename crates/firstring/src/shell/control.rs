@@ -297,6 +297,9 @@ impl Control {
                 tracing::debug!(target: "firstring::desk", %call, event = %Name(&event), "Told");
                 self.keeper.note(&call, &event, now);
             }
+            Action::Signalled { call, signal, is_late } => {
+                self.keeper.note_signal(&call, &signal, is_late, now)
+            }
             Action::TargetFailed { trunk, remote, status } => telling::target_failed(&trunk, remote, status),
             Action::TargetServes { trunk, remote } => {
                 tracing::info!(%trunk, %remote, "A host that failed takes calls again");

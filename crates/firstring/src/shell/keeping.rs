@@ -10,7 +10,7 @@ use desk::machine::{Ask, Moment};
 use desk::record::CallId;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use line::{Begun, Event, Keep};
+use line::{Begun, Event, Keep, Signal};
 use store::journal::Journals;
 use store::{CallStarted, Store, Stored, Write, Written};
 
@@ -42,6 +42,15 @@ struct Entry<'a> {
     moment: Moment,
     #[serde(flatten)]
     event: &'a desk::call::Event,
+}
+
+/// One line of a journal that tells what was said in SIP.
+#[derive(serde::Serialize)]
+struct Signalled<'a> {
+    moment: Moment,
+    event: &'static str,
+    #[serde(flatten)]
+    signal: &'a Signal,
 }
 
 /// The first line of a journal.
@@ -83,6 +92,16 @@ impl Keeper {
     pub fn note(&self, call: &CallId, event: &desk::call::Event, now: Moment) {
         if let Ok(line) = serde_json::to_string(&Entry { moment: now, event }) {
             self.journals.try_note(call, now.wall.to_zoned(TimeZone::UTC).date(), line);
+        }
+    }
+
+    /// Writes down what was said on one of a call's legs. The journal of a call that is over is closed again.
+    pub fn note_signal(&self, call: &CallId, signal: &Signal, is_late: bool, now: Moment) {
+        if let Ok(line) = serde_json::to_string(&Signalled { moment: now, event: "sip", signal }) {
+            self.journals.try_note(call, now.wall.to_zoned(TimeZone::UTC).date(), line);
+        }
+        if is_late {
+            self.journals.try_finish(call);
         }
     }
 

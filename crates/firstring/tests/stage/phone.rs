@@ -28,8 +28,12 @@ impl Phone {
 
     /// A request of the call of this name; `to_tag` is empty outside a dialog.
     pub fn send(&self, method: &str, number: u32, call: &str, to_tag: &str) {
+        self.send_offering(method, number, call, to_tag, "0 101");
+    }
+
+    fn send_offering(&self, method: &str, number: u32, call: &str, to_tag: &str, formats: &str) {
         let (us, desk) = (self.socket.local_addr().unwrap(), self.desk);
-        let body = if method == "INVITE" { self.offer() } else { String::new() };
+        let body = if method == "INVITE" { self.offer(formats) } else { String::new() };
         let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
         // The ACK of a 200 is a transaction of its own (RFC 3261, section 13.2.2.4).
         let text = format!(
@@ -41,10 +45,10 @@ impl Phone {
         self.socket.send_to(text.as_bytes(), desk).unwrap();
     }
 
-    fn offer(&self) -> String {
+    fn offer(&self, formats: &str) -> String {
         let sound = self.sound.local_addr().unwrap();
         format!(
-            "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 101\r\n\
+            "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP {formats}\r\n\
              a=rtpmap:101 telephone-event/8000\r\n",
             ip = sound.ip(),
             port = sound.port()
@@ -109,10 +113,26 @@ impl Phone {
         self.socket.send_to(format!("{text}Content-Length: 0\r\n\r\n").as_bytes(), self.desk).unwrap();
     }
 
+    /// Says no, with headers of its own if there are any.
+    pub fn refuse(&self, status: &str, invite: &str, to_tag: &str, headers: &str) {
+        let text = self.reply(status, invite, to_tag);
+        self.socket
+            .send_to(format!("{text}{headers}Content-Length: 0\r\n\r\n").as_bytes(), self.desk)
+            .unwrap();
+    }
+
+    /// Calls with an offer of these formats, whatever they are. Gives the status and the call's tag.
+    pub fn offers(&mut self, formats: &str, call: &str) -> (u16, String) {
+        self.send_offering("INVITE", 1, call, "", formats);
+        let (status, tag) = self.final_status("INVITE", 1, call);
+        self.send("ACK", 1, call, &tag);
+        (status, tag)
+    }
+
     /// Answers a request of the desk's.
     pub fn answer(&self, request: &str, to_tag: &str) {
         let text = self.reply("200 OK", request, to_tag);
-        let body = if request.starts_with("INVITE") { self.offer() } else { String::new() };
+        let body = if request.starts_with("INVITE") { self.offer("0 101") } else { String::new() };
         let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
         let text = format!("{text}{kind}Content-Length: {}\r\n\r\n{body}", body.len());
         self.socket.send_to(text.as_bytes(), self.desk).unwrap();

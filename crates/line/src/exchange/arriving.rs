@@ -111,6 +111,7 @@ impl Exchange {
         let voice = assistant.map(|assistant| assistant.voice.clone()).unwrap_or_default();
         self.by_id.insert(id.clone(), call);
         self.by_sip.insert(caller.sip, (call, Leg::Caller));
+        self.caller_signals(caller.sip, id.clone(), &invitation.peer);
         self.by_sound.insert(caller.sound, (call, Leg::Caller));
         let (sound, path) = (caller.sound, caller.path);
         let (bind, toward) = (path.local.ip(), path.remote.ip());

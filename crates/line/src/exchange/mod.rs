@@ -9,6 +9,7 @@ mod failover;
 mod holding;
 mod orders;
 mod reports;
+mod signalling;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::contract::{Action, Event, SoundId};
 use crate::legs::{Legs, PersonState};
 use crate::live::{Live, What};
 use crate::setup::{Outbound, Setup};
+use crate::signal::Party;
 use failover::Luck;
 
 /// Names a call inside the exchange.
@@ -37,6 +39,8 @@ pub struct Exchange {
     by_id: BTreeMap<CallId, CallNumber>,
     by_sip: BTreeMap<sip::LegId, (CallNumber, Leg)>,
     by_sound: BTreeMap<SoundId, (CallNumber, Leg)>,
+    /// Whose every leg of the user agent is, until it is released.
+    parties: BTreeMap<sip::LegId, Party>,
     deadlines: BTreeSet<(Duration, CallNumber)>,
     wake: BTreeMap<CallNumber, Duration>,
     /// Told to a desk once its present change is drained.
@@ -66,6 +70,7 @@ impl Exchange {
             by_id: BTreeMap::new(),
             by_sip: BTreeMap::new(),
             by_sound: BTreeMap::new(),
+            parties: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             wake: BTreeMap::new(),
             pending: VecDeque::new(),

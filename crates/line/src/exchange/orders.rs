@@ -211,6 +211,8 @@ impl Exchange {
             Way::Over(_) => self.setup.may_follow(&leg.reach),
             Way::Straight(_) => Vec::new(),
         };
+        let (id, reach) = (legs.id.clone(), leg.reach.clone());
+        self.person_signals(sip, id, &reach);
         let call = Box::new(sip::Call { leg: sip, target, path, from, extra, sdp, ring_for });
         let order = match way {
             Way::Over(Outbound { account: Some(account), .. }) => sip::Order::CallOver { account, call },

@@ -20,6 +20,7 @@ impl Exchange {
         if let Notice::Invited(invitation) = notice {
             return self.invited(*invitation, now);
         }
+        let Some(notice) = self.signalled(notice) else { return };
         let Some(leg) = notice.leg() else { return };
         let Some(&(call, side)) = self.by_sip.get(&leg) else { return };
         match (notice, side) {

@@ -333,6 +333,7 @@ impl Stage {
             | Action::Show(_)
             | Action::Refused(_)
             | Action::TargetFailed { .. }
+            | Action::Signalled { .. }
             | Action::TargetServes { .. } => {}
         }
     }

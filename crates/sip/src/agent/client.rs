@@ -276,7 +276,8 @@ impl Agent {
         mut bytes: Vec<u8>,
     ) {
         let narrow = self.widen(&key, &mut sent, &mut bytes);
-        self.send(sent.path, bytes.clone());
+        let about = leg.or_else(|| self.leg_of_client(&key));
+        self.send_of(about, sent.path, bytes.clone());
         // Timers A and E are for what may get lost (RFC 3261 section 17.1).
         let lossy = !sent.path.transport.is_reliable();
         let resend = lossy.then(|| self.set(T1, Why::ResendRequest, Alarm::Client(key.clone())));
@@ -409,7 +410,7 @@ impl Agent {
         let longer = client.interval * 2;
         client.interval = if client.kind.is_invite() { longer } else { longer.min(T2) };
         let (path, bytes, interval) = (client.sent.path, client.bytes.clone(), client.interval);
-        self.send(path, bytes);
+        self.send_again(key, path, bytes);
         let ticket = self.set(interval, Why::ResendRequest, Alarm::Client(key.clone()));
         if let Some(client) = self.clients.get_mut(key) {
             client.resend = Some(ticket);

@@ -73,7 +73,7 @@ impl Agent {
         if was_up && client.stage == ClientStage::Calling && !client.again {
             client.again = true;
             let (path, bytes) = (client.sent.path, client.bytes.clone());
-            return self.send(path, bytes);
+            return self.send_again(key, path, bytes);
         }
         client.silence = 503;
         self.no_reply(key);
@@ -113,7 +113,7 @@ impl Agent {
         let (path, via) = *narrow;
         reroute(&mut client.sent, &mut client.bytes, path, via);
         let bytes = client.bytes.clone();
-        self.send(path, bytes);
+        self.send_again(key, path, bytes);
         self.resend_client(key);
         self.takes_no_connection(path.remote);
         true

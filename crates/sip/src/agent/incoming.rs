@@ -3,6 +3,7 @@
 use super::leg::{Dialog, Exchange, Leg, Stage, Unacked, contact, recorded_routes, sip_uri};
 use super::server::{Says, ServerStage, merge_key, server_key};
 use super::sessions::{Session, too_brief};
+use super::tracing::Told;
 use super::{Agent, Arrival, reliable, sessions};
 use crate::address::Address;
 use crate::limits::{ORIGINS, OVERLOADED_FOR, RING_AGAIN, T1};
@@ -53,8 +54,9 @@ impl Agent {
         self.hear_terms(id, request.message);
         self.let_in(id);
         self.clock(id, RING_AGAIN.min(self.setup.limits.longest_ring), Why::KeepRinging);
-        self.reply_invite(&server, 100, "Trying", Says::default());
         self.tell(Notice::Invited(Box::new(invitation(id, peer, request, arrival, offer))));
+        self.trace(Some(id), request.message, false, arrival.path);
+        self.reply_invite(&server, 100, "Trying", Says::default());
     }
 
     /// Whether a new call can be let in at all; nothing is remembered of one that cannot.
@@ -277,6 +279,7 @@ impl Leg {
             offer_clock: None,
             may_follow: Vec::new(),
             guests: Vec::new(),
+            told: Told::default(),
         }
     }
 }

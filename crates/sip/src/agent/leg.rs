@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::early::Phone;
 use super::reliable::Reliable;
 use super::sessions::Session;
+use super::tracing::Told;
 use super::{Agent, Alarm, Arrival};
 use crate::address::Address;
 use crate::limits::{GONE, RING_AGAIN, T1, T2};
@@ -49,6 +50,8 @@ pub(super) struct Leg {
     pub may_follow: Vec<Uri>,
     /// Addresses let in on behalf of this leg.
     pub guests: Vec<IpAddr>,
+    /// What was told of its messages.
+    pub told: Told,
 }
 
 /// How far a leg has come.
@@ -314,7 +317,7 @@ impl Agent {
         let Some(unacked) = self.legs.get_mut(&id).and_then(|leg| leg.unacked.as_mut()) else { return };
         unacked.interval = (unacked.interval * 2).min(T2);
         let (path, bytes, interval) = (unacked.path, unacked.bytes.clone(), unacked.interval);
-        self.send(path, bytes);
+        self.send_of(Some(id), path, bytes);
         let ticket = self.set(interval, Why::ResendAnswer, Alarm::Leg(id));
         if let Some(unacked) = self.legs.get_mut(&id).and_then(|leg| leg.unacked.as_mut()) {
             unacked.resend = Some(ticket);
@@ -401,6 +404,7 @@ impl Agent {
         for ip in leg.guests {
             self.see_guest_off(ip);
         }
+        self.tell_repeated(id, &leg.told);
         self.tell(Notice::Released { leg: id });
     }
 }

@@ -119,11 +119,12 @@ impl Agent {
     }
 
     /// A reply to some request of ours, or to none: then it is dropped.
-    pub(super) fn response(&mut self, message: &Message) {
+    pub(super) fn response(&mut self, message: &Message, path: Path) {
         let Some((key, status)) = self.replied(message) else {
             self.unreadable += 1;
             return;
         };
+        self.trace(self.leg_of_client(&key), message, false, path);
         let Some(client) = self.clients.get(&key) else { return };
         let kind = client.kind;
         if status < 200 {
@@ -240,7 +241,7 @@ impl Agent {
         let tag = to_tag(message);
         if let Some(fork) = client.forks.iter().find(|fork| fork.tag == tag) {
             let (path, ack) = (fork.path, fork.ack.clone());
-            return self.send(path, ack);
+            return self.send_again(key, path, ack);
         }
         if status >= 300 || client.kind != Kind::Call || client.forks.len() >= FORKS {
             return;
@@ -295,7 +296,7 @@ impl Agent {
     }
 
     fn keep_ack(&mut self, key: &Arc<str>, message: &Message, path: Path, ack: Vec<u8>) {
-        self.send(path, ack.clone());
+        self.send_again(key, path, ack.clone());
         if let Some(client) = self.clients.get_mut(key) {
             client.forks.push(Fork { tag: to_tag(message).to_owned(), path, ack });
         }

@@ -72,7 +72,7 @@ impl Agent {
         let Some(open) = self.open_ringing(id) else { return };
         open.interval *= 2;
         let (path, bytes, interval) = (open.path, open.bytes.clone(), open.interval);
-        self.send(path, bytes);
+        self.send_of(Some(id), path, bytes);
         let ticket = self.set(interval, Why::ResendRinging, Alarm::Leg(id));
         if let Some(open) = self.open_ringing(id) {
             open.resend = ticket;

@@ -26,6 +26,8 @@ pub(super) struct Server {
     /// Where replies go once the connection has ended: to where the request says its sender listens.
     pub instead: SocketAddr,
     pub leg: Option<LegId>,
+    /// The leg whose messages its replies are.
+    pub about: Option<LegId>,
     pub stage: ServerStage,
     /// What a repetition gets; empty: nothing.
     reply: Vec<u8>,
@@ -153,6 +155,7 @@ impl Agent {
             path,
             instead,
             leg,
+            about: leg.or(arrival.about),
             stage: ServerStage::Proceeding,
             reply: Vec::new(),
             head: Some(Box::new(head)),
@@ -175,7 +178,7 @@ impl Agent {
         says: Says<'_>,
     ) -> Option<(Path, Vec<u8>)> {
         let (path, bytes) = self.write_reply(key, status, reason, says)?;
-        self.send(path, bytes.clone());
+        self.send_of(self.servers.get(key)?.about, path, bytes.clone());
         match status {
             100..=199 => {
                 self.servers.get_mut(key)?.reply = bytes;
@@ -209,7 +212,7 @@ impl Agent {
         says: Says<'_>,
     ) -> Option<(Path, Vec<u8>)> {
         let (path, bytes) = self.write_reply(key, status, reason, says)?;
-        self.send(path, bytes.clone());
+        self.send_of(self.servers.get(key)?.about, path, bytes.clone());
         self.servers.get_mut(key)?.reply.clone_from(&bytes);
         Some((path, bytes))
     }
@@ -217,7 +220,8 @@ impl Agent {
     /// Replies to anything but INVITE, finally.
     pub(super) fn reply(&mut self, key: &Arc<str>, status: u16, reason: &str, says: Says<'_>) {
         let Some((path, bytes)) = self.write_reply(key, status, reason, says) else { return };
-        self.send(path, bytes.clone());
+        let about = self.servers.get(key).and_then(|server| server.about);
+        self.send_of(about, path, bytes.clone());
         self.bury_server(key);
         if let Some(server) = self.servers.get_mut(key) {
             server.reply = bytes;
@@ -270,7 +274,7 @@ impl Agent {
             writer.header(name, value);
         }
         let bytes = writer.finish(None);
-        self.send(path, bytes);
+        self.send_of(arrival.about, path, bytes);
     }
 
     /// True if the request is the repetition of one we know.
@@ -283,8 +287,8 @@ impl Agent {
     pub(super) fn repeat_reply(&mut self, request: &Request<'_>) -> bool {
         let Some(server) = self.servers.get(&server_key(request, request.method)) else { return false };
         if !server.reply.is_empty() {
-            let (path, bytes) = (server.path, server.reply.clone());
-            self.send(path, bytes);
+            let (about, path, bytes) = (server.about, server.path, server.reply.clone());
+            self.send_of(about, path, bytes);
         }
         true
     }
@@ -312,8 +316,9 @@ impl Agent {
         let Some(server) = self.servers.get_mut(key) else { return };
         if why == Why::ResendRefusal {
             server.interval = (server.interval * 2).min(T2);
-            let (path, bytes, interval) = (server.path, server.reply.clone(), server.interval);
-            self.send(path, bytes);
+            let (about, path, bytes) = (server.about, server.path, server.reply.clone());
+            let interval = server.interval;
+            self.send_of(about, path, bytes);
             let ticket = self.set(interval, Why::ResendRefusal, Alarm::Server(key.clone()));
             if let Some(server) = self.servers.get_mut(key) {
                 server.resend = Some(ticket);

@@ -18,3 +18,4 @@ mod reliable;
 mod sessions;
 mod stage;
 mod torture;
+mod tracing;
