@@ -33,6 +33,8 @@ pub enum Command {
     TestCall(TestCall),
     /// Talk to the desk in text.
     Chat(Chat),
+    /// Live through days of imagined calls with this configuration, and tell what becomes of every caller.
+    Rehearse(Rehearse),
     /// Show calls, or one of them.
     Calls(Stored),
     /// Show bookings, or one of them.
@@ -186,6 +188,42 @@ pub struct Chat {
     /// Whether people who are rung pick up.
     #[arg(long, value_enum, default_value_t = People::Away)]
     pub people: People,
+}
+
+/// Options of `rehearse`.
+#[derive(Clone, Debug, Args)]
+pub struct Rehearse {
+    /// The configuration.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// How many days.
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub days: u64,
+    /// Where chance begins: the same seed gives the same days.
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    pub seed: u64,
+    /// Calls a day; without it, 60 to 80 for one office, and 50 to 65 for each of several.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=5_000))]
+    pub calls: Option<u16>,
+    /// What goes wrong.
+    #[arg(long, value_enum, default_value_t = Faults::Rehearsal)]
+    pub faults: Faults,
+    /// How many days are lived through at once; without it, as many as the machine has cores. Changes nothing else.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+}
+
+/// What goes wrong on imagined days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Faults {
+    /// Nothing: everybody picks up, everything is heard, stored and spoken.
+    None,
+    /// People are out, some words are not understood.
+    Ordinary,
+    /// Ordinary days on which everything else goes wrong now and then as well.
+    Rehearsal,
+    /// Everything at once, often.
+    Everything,
 }
 
 /// What people do who are rung in a chat.

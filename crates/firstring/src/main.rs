@@ -12,6 +12,7 @@ mod ladder;
 mod lists;
 mod media_thread;
 mod progress;
+mod rehearse;
 mod run;
 mod shell;
 mod watch;
@@ -101,6 +102,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::TestCall(call) => caller::command::test_call(&call, cli.json),
         Command::Demo(demo) => demo::demo(&demo, cli.json),
         Command::Chat(chat) => chat_in_text(&chat, cli.json),
+        Command::Rehearse(rehearse) => rehearse::rehearse(&rehearse, cli.json),
         Command::Worker(_) => Ok(ExitCode::from(WRONG)),
     }
 }

@@ -1,4 +1,4 @@
-//! What moves on a terminal while somebody waits: prompts being built, carriers being asked.
+//! What moves on a terminal while somebody waits: prompts being built, carriers being asked, days passing.
 
 use std::time::Duration;
 
@@ -28,6 +28,34 @@ impl Prompts {
     }
 
     /// All are, or will not be.
+    pub fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// How many imagined days have passed.
+pub struct Days {
+    bar: ProgressBar,
+}
+
+impl Days {
+    /// Shown on stderr; nothing at all where that is no terminal.
+    pub fn shown(of: u64) -> Days {
+        let bar = ProgressBar::new(of);
+        if let Ok(style) =
+            ProgressStyle::with_template("Living through days {bar:32} {pos}/{len}, {eta} left")
+        {
+            bar.set_style(style);
+        }
+        Days { bar }
+    }
+
+    /// One more has passed.
+    pub fn passed(&self) {
+        self.bar.inc(1);
+    }
+
+    /// All have, or one of them broke off.
     pub fn end(&self) {
         self.bar.finish_and_clear();
     }

@@ -56,6 +56,22 @@ impl Goal {
         chance.weighed(&Goal::SHARE).unwrap_or(Goal::BookByVoice)
     }
 
+    /// The word in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Goal::BookByVoice => "book_by_voice",
+            Goal::BookByKeys => "book_by_keys",
+            Goal::ChangeOfMind => "change_of_mind",
+            Goal::Emergency => "emergency",
+            Goal::Agent => "agent",
+            Goal::LeaveMessage => "leave_message",
+            Goal::WrongNumber => "wrong_number",
+            Goal::Silent => "silent",
+            Goal::Mumbles => "mumbles",
+            Goal::HangsUp => "hangs_up",
+        }
+    }
+
     /// Whether this caller helps the call to its end.
     pub fn is_cooperative(self) -> bool {
         !matches!(self, Goal::Silent | Goal::Mumbles | Goal::HangsUp)

@@ -97,6 +97,72 @@ pub enum Fault {
     Storm,
 }
 
+impl Fault {
+    /// Every kind.
+    pub const ALL: [Fault; 27] = [
+        Fault::PersonBusy,
+        Fault::PersonDeclines,
+        Fault::PersonAbsent,
+        Fault::PersonLate,
+        Fault::PersonMachine,
+        Fault::PersonUnreachable,
+        Fault::Misheard,
+        Fault::Unheard,
+        Fault::HearingFails,
+        Fault::HearingLate,
+        Fault::HearingSilent,
+        Fault::HearingAgain,
+        Fault::SpeakingFails,
+        Fault::SpeakingSlow,
+        Fault::StoreRefuses,
+        Fault::StoreLate,
+        Fault::StoreSilent,
+        Fault::RecordingFails,
+        Fault::RecordingSilent,
+        Fault::SocketRefused,
+        Fault::AckLost,
+        Fault::LineDies,
+        Fault::ReportLost,
+        Fault::CallerDrops,
+        Fault::CallsAgain,
+        Fault::DeskStops,
+        Fault::Storm,
+    ];
+
+    /// The word in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Fault::PersonBusy => "person_busy",
+            Fault::PersonDeclines => "person_declines",
+            Fault::PersonAbsent => "person_absent",
+            Fault::PersonLate => "person_late",
+            Fault::PersonMachine => "person_machine",
+            Fault::PersonUnreachable => "person_unreachable",
+            Fault::Misheard => "misheard",
+            Fault::Unheard => "unheard",
+            Fault::HearingFails => "hearing_fails",
+            Fault::HearingLate => "hearing_late",
+            Fault::HearingSilent => "hearing_silent",
+            Fault::HearingAgain => "hearing_again",
+            Fault::SpeakingFails => "speaking_fails",
+            Fault::SpeakingSlow => "speaking_slow",
+            Fault::StoreRefuses => "store_refuses",
+            Fault::StoreLate => "store_late",
+            Fault::StoreSilent => "store_silent",
+            Fault::RecordingFails => "recording_fails",
+            Fault::RecordingSilent => "recording_silent",
+            Fault::SocketRefused => "socket_refused",
+            Fault::AckLost => "ack_lost",
+            Fault::LineDies => "line_dies",
+            Fault::ReportLost => "report_lost",
+            Fault::CallerDrops => "caller_drops",
+            Fault::CallsAgain => "calls_again",
+            Fault::DeskStops => "desk_stops",
+            Fault::Storm => "storm",
+        }
+    }
+}
+
 /// How often each fault was thrown.
 pub type Thrown = BTreeMap<Fault, u64>;
 
@@ -154,6 +220,30 @@ impl Faults {
             calls_again: 0.3,
             report_lost: 0.01,
             ..Faults::default()
+        }
+    }
+
+    /// Days as they are, on which everything else goes wrong now and then as well: what an owner's plans are tried with.
+    pub fn rehearsal() -> Faults {
+        let rarely = 0.01;
+        Faults {
+            person_unreachable: rarely,
+            hearing_fails: rarely,
+            hearing_late: rarely,
+            hearing_silent: rarely,
+            hearing_again: rarely,
+            speaking_fails: rarely,
+            store_refuses: rarely,
+            store_late: rarely,
+            store_silent: rarely,
+            recording_fails: 0.05,
+            recording_silent: 0.05,
+            socket_refused: rarely,
+            ack_lost: rarely,
+            line_dies: rarely,
+            desk_stops: 0.15,
+            storm: 0.15,
+            ..Faults::ordinary()
         }
     }
 

@@ -8,6 +8,7 @@
 //!
 //! Invariant: the same seed, shop and faults give the same day, to the last journal line.
 
+mod alone;
 mod caller;
 mod chance;
 mod conversation;
@@ -22,9 +23,11 @@ mod sound;
 mod transfers;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use desk::number::E164;
 
+pub use alone::{Alone, TALK};
 pub use caller::Goal;
 pub use chance::Chance;
 pub use conversation::{CallerDoes, Conversation, NoSuchLine, People, Reply, Shown};
@@ -42,7 +45,16 @@ pub struct World {
     shop: Shop,
     /// By assistant.
     books: BTreeMap<String, Phrasebook>,
+    /// Fewest and most calls a day.
+    calls: (usize, usize),
 }
+
+/// Channels where nobody is turned away.
+const ROOM: u32 = 10_000;
+/// Calls a day that one office gets at least, and at most.
+const CALLS: (usize, usize) = (60, 80);
+/// An office that shares its callers with others gets so many.
+const SHARED_CALLS: (usize, usize) = (50, 65);
 
 impl World {
     /// A world around one shop. Trying out every phrase takes a while: keep it for many days.
@@ -50,7 +62,26 @@ impl World {
         let assistants = shop.business.assistants.iter();
         let books =
             assistants.map(|(name, assistant)| (name.clone(), Phrasebook::of(&assistant.intake))).collect();
-        World { shop, books }
+        let calls = match shop.business.offices.len() {
+            0 | 1 => CALLS,
+            offices => (SHARED_CALLS.0 * offices, SHARED_CALLS.1 * offices),
+        };
+        World { shop, books, calls }
+    }
+
+    /// The same world with about so many calls a day.
+    pub fn calling(self, calls: usize) -> World {
+        World { calls: (calls - calls / 10, calls + calls / 10), ..self }
+    }
+
+    /// The same world with more channels than its callers can take, to see how many they would.
+    pub fn roomy(&self) -> World {
+        let mut business = desk::business::Business::clone(&self.shop.business);
+        for channels in business.channels.values_mut() {
+            *channels = ROOM;
+        }
+        let shop = Shop { business: Arc::new(business), ..self.shop.clone() };
+        World { shop, books: self.books.clone(), calls: self.calls }
     }
 
     /// One day from its first call to the end of its last.

@@ -5,7 +5,9 @@ use std::fmt;
 use std::time::Duration;
 
 use desk::record::{CallId, Outcome};
+use sha2::{Digest, Sha256};
 
+use crate::alone::Alone;
 use crate::caller::Goal;
 use crate::faults::Thrown;
 
@@ -31,10 +33,12 @@ pub struct DayReport {
     pub seed: u64,
     /// Every call that reached the desk.
     pub calls: Vec<CallReport>,
+    /// How many came in each hour of the office's day, and what would have become of them without the desk.
+    pub arrivals: BTreeMap<(u8, Alone), u64>,
     /// Calls the trunk was sent elsewhere with: every channel taken, or the desk being stopped.
     pub turned_away: u64,
-    /// The most calls that were up at once.
-    pub most_at_once: usize,
+    /// The most channels of each trunk that were taken at once.
+    pub peaks: BTreeMap<String, u32>,
     /// Which faults were thrown how often.
     pub thrown: Thrown,
     /// SHA-256 over every line of every journal, in order.
@@ -52,22 +56,33 @@ pub struct Report {
     pub outcomes: BTreeMap<(Goal, Outcome), u64>,
     /// Calls the trunk was sent elsewhere with.
     pub turned_away: u64,
-    /// The most calls at once on any day.
-    pub most_at_once: usize,
+    /// The most channels of each trunk that were taken at once on any day.
+    pub peaks: BTreeMap<String, u32>,
     /// The longest silence of any call.
     pub longest_silence: Duration,
     /// How often each person was rung.
     pub rung: BTreeMap<String, u64>,
     /// Which faults were thrown how often.
     pub thrown: Thrown,
+    /// How many came in each hour of the office's day, and what would have become of them without the desk.
+    pub arrivals: BTreeMap<(u8, Alone), u64>,
+    /// SHA-256 over the hashes of all days, each over every line of every journal, in order.
+    pub hash: [u8; 32],
 }
 
 impl Report {
-    /// Adds a day.
+    /// Adds the next day.
     pub fn add(&mut self, day: &DayReport) {
         self.days += 1;
+        self.hash = Sha256::new().chain_update(self.hash).chain_update(day.hash).finalize().into();
+        for (when, times) in &day.arrivals {
+            *self.arrivals.entry(*when).or_insert(0) += times;
+        }
         self.turned_away += day.turned_away;
-        self.most_at_once = self.most_at_once.max(day.most_at_once);
+        for (trunk, peak) in &day.peaks {
+            let known = self.peaks.entry(trunk.clone()).or_default();
+            *known = (*known).max(*peak);
+        }
         for call in &day.calls {
             self.calls += 1;
             *self.outcomes.entry((call.goal, call.outcome)).or_insert(0) += 1;
@@ -84,6 +99,11 @@ impl Report {
     /// Calls that ended so.
     pub fn ended(&self, outcome: Outcome) -> u64 {
         self.outcomes.iter().filter(|((_, ended), _)| *ended == outcome).map(|(_, times)| times).sum()
+    }
+
+    /// Calls that would have fared so without the desk.
+    pub fn alone(&self, alone: Alone) -> u64 {
+        self.arrivals.iter().filter(|((_, fared), _)| *fared == alone).map(|(_, times)| times).sum()
     }
 
     /// The share of cooperative callers who got what they called for, from 0 to 1.

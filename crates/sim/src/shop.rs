@@ -40,6 +40,13 @@ pub(crate) fn path() -> sip::Path {
 }
 
 impl Shop {
+    /// Every office, and how many people it has.
+    pub(crate) fn staff(&self) -> impl Iterator<Item = (String, usize)> {
+        let people =
+            |office: &str| self.business.people.values().filter(|person| person.office == office).count();
+        self.business.offices.keys().map(move |office| (office.clone(), people(office)))
+    }
+
     /// What an exchange of this shop starts with: empty diaries.
     pub fn setup(&self) -> Setup {
         let trunk = |name: &String| {

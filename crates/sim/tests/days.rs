@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use desk::record::Outcome;
-use sim::{Fault, Faults, Report, Sabotage, Shop, World};
+use sim::{Alone, Fault, Faults, Report, Sabotage, Shop, World};
 
 fn number(variable: &str, otherwise: u64) -> u64 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
@@ -80,6 +80,31 @@ fn no_line_leaks_when_lines_break_people_are_out_and_the_desk_is_stopped() {
 #[test]
 fn everything_at_once_breaks_no_promise() {
     live(&Faults::everything(), 25);
+}
+
+#[test]
+fn a_rehearsal_throws_every_fault_and_loses_nobody() {
+    let report = live(&Faults::rehearsal(), 60);
+    assert_eq!(report.ended(Outcome::Lost), 0);
+    for fault in Fault::ALL {
+        assert!(
+            report.thrown.get(&fault).is_some_and(|times| *times > 0),
+            "{}: {:?}",
+            fault.name(),
+            report.thrown
+        );
+    }
+    let arrived = report.alone(Alone::PickedUp) + report.alone(Alone::Closed) + report.alone(Alone::AllBusy);
+    assert_eq!(arrived, report.calls + report.turned_away, "every call counts once without the desk");
+}
+
+#[test]
+fn with_room_for_everybody_nobody_is_turned_away_and_the_peak_is_told() {
+    let world = World::new(Shop::plumber());
+    let faults = Faults { storm: 1.0, ..Faults::none() };
+    let (tight, roomy) = (world.day(3, &faults).unwrap(), world.roomy().day(3, &faults).unwrap());
+    assert!(tight.turned_away > 0 && tight.peaks["main"] == 6, "{:?}", tight.peaks);
+    assert!(roomy.turned_away == 0 && roomy.peaks["main"] > 6, "{:?}", roomy.peaks);
 }
 
 #[test]

@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use desk::call::{Closing, Heard};
 use desk::machine::{Ask, Moment};
-use desk::record::CallId;
+use desk::record::{CallId, Record};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use line::{Action, Event, Exchange, Keep, SoundEvent, SoundId, SoundOrder, What};
 use sha2::{Digest, Sha256};
 use sip::{LegId, Notice};
 
 use crate::World;
+use crate::alone::{Alone, Team};
 use crate::caller::{Goal, Reply};
 use crate::chance::Chance;
 use crate::faults::{Fault, Faults, Thrown};
@@ -26,10 +29,6 @@ use crate::sound::{Leg, Rendering};
 use callers::Visit;
 use trunk::Phone;
 
-/// Fewer calls a day than these are not imagined.
-const FEWEST_CALLS: usize = 60;
-/// And not many more.
-const MOST_CALLS: usize = 80;
 /// A day that has not ended after so many events goes in circles.
 const MOST_STEPS: u64 = 3_000_000;
 /// Lines of the journal shown with trouble that belongs to no one call.
@@ -57,6 +56,11 @@ enum Happening {
         ask: Option<Ask>,
         keep: Keep,
         stored: bool,
+    },
+    /// The store has room again.
+    KeptAtLast {
+        call: CallId,
+        keep: Keep,
     },
     CallerDoes {
         leg: LegId,
@@ -108,15 +112,24 @@ struct Day<'w> {
     journals: BTreeMap<CallId, Vec<String>>,
     hash: Sha256,
     calls: Vec<CallReport>,
+    /// Records of calls whose callback task has not found room yet.
+    unkept: BTreeMap<CallId, Record>,
+    arrivals: BTreeMap<(u8, Alone), u64>,
+    team: Team,
     thrown: Thrown,
     turned_away: u64,
-    most_at_once: usize,
+    /// The most channels of each trunk that were taken at once.
+    peaks: BTreeMap<String, u32>,
 }
 
-/// A day's seed gives its date as well: somewhere in the year, at local midnight or thereabouts.
-fn morning(chance: &mut Chance) -> Timestamp {
-    let days = i64::try_from(chance.below(365)).unwrap_or(0);
-    Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * (20_454 + days) + 6)
+/// The year that days are taken from.
+const FIRST_DAY: Date = Date::constant(2026, 1, 1);
+
+/// A day's seed gives its date as well: the first moment of some day of the year, where the business is.
+fn morning(chance: &mut Chance, zone: &TimeZone) -> Timestamp {
+    let date = FIRST_DAY.saturating_add(SignedDuration::from_hours(24 * chance.below(365) as i64));
+    // A day that begins with a gap begins after it.
+    date.to_zoned(zone.clone()).map_or(Timestamp::UNIX_EPOCH, |midnight| midnight.timestamp())
 }
 
 /// Runs one day.
@@ -127,7 +140,7 @@ pub(crate) fn run(
     sabotage: Option<Sabotage>,
 ) -> Result<DayReport, Box<Trouble>> {
     let mut chance = Chance::new(seed);
-    let began = morning(&mut chance);
+    let began = morning(&mut chance, &world.shop.business.zone);
     let booked = world.books.values().next().map(|book| book.booked.clone()).unwrap_or_default();
     let strict = *faults == Faults::none();
     let mut day = Day {
@@ -160,9 +173,12 @@ pub(crate) fn run(
         journals: BTreeMap::new(),
         hash: Sha256::new(),
         calls: Vec::new(),
+        unkept: BTreeMap::new(),
+        arrivals: BTreeMap::new(),
+        team: Team::new(world.shop.staff()),
         thrown: Thrown::new(),
         turned_away: 0,
-        most_at_once: 0,
+        peaks: BTreeMap::new(),
     };
     day.plan();
     day.live();
@@ -198,7 +214,8 @@ impl Day<'_> {
             (22, 1),
             (23, 1),
         ];
-        let many = FEWEST_CALLS + self.chance.below(MOST_CALLS - FEWEST_CALLS + 1);
+        let (fewest, most) = self.world.calls;
+        let many = fewest + self.chance.below(most - fewest + 1);
         for _ in 0..many {
             let hour = self.chance.weighed(&BY_HOUR).unwrap_or(12);
             let at = Duration::from_secs(hour * 3_600) + self.chance.millis(0, 3_599_999);
@@ -312,6 +329,7 @@ impl Day<'_> {
             Happening::Notice(notice) => self.notice(notice),
             Happening::Released(leg) => self.tell(Event::Sip(Notice::Released { leg })),
             Happening::Stores { call, ask, keep, stored } => self.stores(&call, ask, &keep, stored),
+            Happening::KeptAtLast { call, keep } => self.kept(&call, &keep),
             Happening::CallerDoes { leg, reply } => self.caller_does(leg, reply),
             Happening::CallerPresses { leg, digit } => self.caller_presses(leg, digit),
             Happening::CallerHangsUp(leg) => self.caller_hangs_up(leg),
@@ -341,7 +359,7 @@ impl Day<'_> {
             while let Some(action) = self.exchange.poll_action() {
                 self.perform(action);
             }
-            self.most_at_once = self.most_at_once.max(self.exchange.calls_up());
+            self.keep_peaks();
             self.settled();
             let Some(event) = self.soon.pop_front() else { return };
             if self.trouble.is_some() {
@@ -355,6 +373,15 @@ impl Day<'_> {
             let broken = see(&mut self.promises, Seen::Told(&event), self.now);
             self.note(broken);
             self.exchange.handle(event, self.now);
+        }
+    }
+
+    fn keep_peaks(&mut self) {
+        for (trunk, taken, _) in self.exchange.board().channels().filter(|(_, taken, _)| *taken > 0) {
+            match self.peaks.get_mut(trunk) {
+                Some(peak) => *peak = taken.max(*peak),
+                None => drop(self.peaks.insert(trunk.to_owned(), taken)),
+            }
         }
     }
 
@@ -553,8 +580,9 @@ impl Day<'_> {
         Ok(DayReport {
             seed: self.seed,
             calls: self.calls,
+            arrivals: self.arrivals,
             turned_away: self.turned_away,
-            most_at_once: self.most_at_once,
+            peaks: self.peaks,
             thrown: self.thrown,
             hash: self.hash.finalize().into(),
         })

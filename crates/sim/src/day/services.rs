@@ -6,7 +6,7 @@ use desk::booking::Booking;
 use desk::call::{Heard, ListenId};
 use desk::intake::Words;
 use desk::machine::Ask;
-use desk::record::{CallId, Record};
+use desk::record::{CallId, Outcome, Record};
 use line::{Event, Keep, SoundId};
 
 use super::callers::{Captured, Recording};
@@ -60,7 +60,7 @@ impl Day<'_> {
             Keep::Booking(_) | Keep::Callback(_) | Keep::Message(_) => {}
         }
         if self.throw(Fault::StoreSilent) {
-            return;
+            return self.keep_at_last(call, keep);
         }
         let (least, most, stored) = if self.throw(Fault::StoreLate) {
             (2_900, 9_000, true)
@@ -78,8 +78,10 @@ impl Day<'_> {
     /// The store is done, and answers if anything waits.
     pub(super) fn stores(&mut self, call: &CallId, ask: Option<Ask>, keep: &Keep, stored: bool) {
         let claims = self.sabotage == Some(Sabotage::ClaimsToHaveStored);
-        if stored && !claims {
-            self.kept(call, keep);
+        match stored {
+            true if claims => {}
+            true => self.kept(call, keep),
+            false => self.keep_at_last(call.clone(), keep.clone()),
         }
         if let (Keep::Booking(booking), Some(Sabotage::GivesASlotTwice)) = (keep, self.sabotage) {
             let other = Booking { key: format!("{}-again", booking.key), ..booking.clone() };
@@ -90,9 +92,28 @@ impl Day<'_> {
         }
     }
 
-    fn kept(&mut self, call: &CallId, keep: &Keep) {
+    /// A callback task that finds no room waits for it in memory, as the store that ships lets it.
+    fn keep_at_last(&mut self, call: CallId, keep: Keep) {
+        if matches!(keep, Keep::Callback(_)) {
+            self.later(20_000, 3_600_000, Happening::KeptAtLast { call, keep });
+        }
+    }
+
+    /// A call that was lost because its task waited for room is not lost after all.
+    fn put_right(&mut self, call: &CallId, keep: &Keep) {
+        let Keep::Callback(task) = keep else { return };
+        let Some(mut record) = self.unkept.remove(call) else { return };
+        if record.put_right(&task.id)
+            && let Some(report) = self.calls.iter_mut().find(|report| report.id == *call)
+        {
+            report.outcome = record.outcome;
+        }
+    }
+
+    pub(super) fn kept(&mut self, call: &CallId, keep: &Keep) {
         let broken = see(&mut self.promises, Seen::Kept { call, keep }, self.now);
         self.note(broken);
+        self.put_right(call, keep);
     }
 
     /// The desk knows of the call whose invitation is being taken.
@@ -111,6 +132,9 @@ impl Day<'_> {
         let rung = std::mem::take(&mut visit.rung);
         let rung = rung.iter().map(|to| self.person_reached_at(to)).collect();
         let (id, outcome) = (record.id.clone(), record.outcome);
+        if outcome == Outcome::Lost {
+            self.unkept.insert(id.clone(), record.clone());
+        }
         self.calls.push(CallReport { id, goal, outcome, longest_silence, rung });
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use desk::hours::Openness;
 use desk::number::E164;
 use line::{Event, SoundId};
 use sip::sdp::{Capabilities, Codec, Direction};
@@ -53,6 +54,7 @@ impl Day<'_> {
         let Some(trunk) = self.world.shop.business.lines.get(&line).map(|line| line.trunk.clone()) else {
             return;
         };
+        self.arrives_alone(&line);
         self.legs += 1;
         let leg = LegId(self.legs);
         let mut caller = Caller::new(goal, number.clone(), self.chance.fork());
@@ -86,6 +88,18 @@ impl Day<'_> {
         self.inviting = Some(leg);
         self.tell(Event::Sip(Notice::Invited(Box::new(invitation))));
         self.inviting = None;
+    }
+
+    /// What would become of the call if there were no desk.
+    fn arrives_alone(&mut self, line: &E164) {
+        let business = &self.world.shop.business;
+        let Some(line) = business.lines.get(line) else { return };
+        let is_open = business
+            .office_of(line)
+            .is_some_and(|office| office.hours.openness(self.now.wall) == Openness::Open);
+        let alone = self.team.takes(&line.office, is_open, self.now.mono);
+        let hour = self.now.wall.to_zoned(business.zone.clone()).hour();
+        *self.arrivals.entry((hour.unsigned_abs(), alone)).or_insert(0) += 1;
     }
 
     /// The user agent takes an order.

@@ -94,10 +94,12 @@ impl Promise for OneRecord {
     }
 }
 
-/// No call ends `lost`, unless nothing could be stored and the caller was told to call again.
+/// No call ends `lost`, unless nothing could be stored and the caller was told to call again; and then the task is stored
+/// as soon as there is room.
 #[derive(Debug, Default)]
 pub(super) struct NeverLost {
     told: BTreeSet<CallId>,
+    lost: BTreeSet<CallId>,
     callbacks: BTreeSet<CallId>,
 }
 
@@ -124,9 +126,20 @@ impl Promise for NeverLost {
                 self.callbacks.insert(call.clone());
             }
             Seen::Ordered(Action::Store { call, keep: Keep::Record(record), .. })
-                if record.outcome == Outcome::Lost && !self.told.contains(call) =>
+                if record.outcome == Outcome::Lost =>
             {
-                return Broken::of(call, "lost, and the caller was told nothing");
+                self.lost.insert(call.clone());
+                if !self.told.contains(call) {
+                    return Broken::of(call, "lost, and the caller was told nothing");
+                }
+            }
+            Seen::Over(_) => {
+                if let Some(call) = self.lost.difference(&self.callbacks).next() {
+                    return Broken::of(
+                        call,
+                        "lost, and its callback was not stored when there was room again",
+                    );
+                }
             }
             _ => {}
         }

@@ -1,0 +1,87 @@
+//! `firstring rehearse` as it is typed: the shipped example, its page, its objects, and what it says when it cannot.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn rehearse(more: &[&str]) -> Output {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/plumber.toml");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_firstring"));
+    command.args(["rehearse", "-c"]).arg(example).args(more).output().unwrap()
+}
+
+fn objects(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn the_example_loses_nobody_and_any_number_of_threads_lives_the_same_days() {
+    let one = objects(&rehearse(&["--days", "10", "--seed", "7", "--threads", "1", "--json"]));
+    let two = objects(&rehearse(&["--days", "10", "--seed", "7", "--threads", "2", "--json"]));
+    let other = objects(&rehearse(&["--days", "10", "--seed", "8", "--json"]));
+    assert_eq!(one, two);
+    let result = one.last().unwrap();
+    assert_eq!((&result["type"], &result["lost"]), (&"result".into(), &0.into()), "{result}");
+    assert!(result["calls"].as_u64().unwrap() >= 500, "{result}");
+    assert!(result["longest_silence_ms"].as_u64().unwrap() < 4_000, "{result}");
+    let ended: u64 = of(&one, "outcome").filter_map(|object| object["calls"].as_u64()).sum();
+    assert_eq!(ended, result["calls"], "every call ended somewhere");
+    assert_eq!(of(&one, "hour").count(), 24);
+    assert_ne!(result["hash"], other.last().unwrap()["hash"]);
+}
+
+fn of<'a>(objects: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a Value> {
+    objects.iter().filter(move |object| object["type"] == kind)
+}
+
+#[test]
+fn without_faults_nearly_everybody_gets_what_they_called_for() {
+    let result = objects(&rehearse(&["--days", "10", "--faults", "none", "--calls", "40", "--json"]));
+    let result = result.last().unwrap();
+    assert!(result["satisfied"].as_f64().unwrap() >= 0.95, "{result}");
+    assert!(result["faults"].as_object().unwrap().values().all(|times| times == 0), "{result}");
+}
+
+#[test]
+fn the_page_says_how_calls_ended_when_they_came_and_what_would_have_been_missed() {
+    let output = rehearse(&["--days", "2"]);
+    let page = String::from_utf8_lossy(&output.stdout);
+    for part in [
+        "Rivera Plumbing: 2 imagined days",
+        "Where calls ended",
+        "a visit was booked",
+        "When they called",
+        "  9:00",
+        "Without the desk",
+        "callers lost                             0",
+        "needed: at the busiest moment",
+        "Dana",
+    ] {
+        assert!(page.contains(part), "{part} is missing in\n{page}");
+    }
+    assert!(!page.contains('\u{1b}'), "no colours where nobody sees them");
+}
+
+#[test]
+fn days_that_cannot_be_lived_are_refused_in_words() {
+    for (more, says) in [
+        (&["--days", "0"][..], "0 is not in 1..=10000000"),
+        (&["--faults", "some"], "possible values: none, ordinary, rehearsal, everything"),
+        (&["-c", "nowhere.toml"], "nowhere.toml"),
+    ] {
+        let output = match more {
+            ["-c", file] => {
+                Command::new(env!("CARGO_BIN_EXE_firstring")).args(["rehearse", "-c", file]).output().unwrap()
+            }
+            _ => rehearse(more),
+        };
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains(says), "{told}");
+    }
+}
