@@ -174,6 +174,7 @@ impl Agent {
             Event::Received { path, bytes } => self.received(path, &bytes),
             Event::Ended { path } => self.ended(path),
             Event::Unreached { path } => self.unreached(path),
+            Event::Mistrusted { path, why } => self.mistrusted(path, &why),
             Event::Shut { source } => self.strange(source),
             Event::Order(order) => self.order(order),
         }

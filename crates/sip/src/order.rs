@@ -113,6 +113,13 @@ pub enum Event {
         /// The path of what was sent.
         path: Path,
     },
+    /// The two sides of a connection do not trust each other, so what was sent there was lost.
+    Mistrusted {
+        /// The path of what was sent.
+        path: Path,
+        /// A sentence for whoever set up the trunk: what is wrong with which certificate, and what helps.
+        why: String,
+    },
     /// A connection from somebody whom [`Agent::lets_in`](crate::Agent::lets_in) does not know was closed unread.
     Shut {
         /// From where it came.

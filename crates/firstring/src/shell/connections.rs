@@ -13,6 +13,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
@@ -36,6 +37,8 @@ const TO_ALL: usize = 512;
 const QUEUE: usize = 256;
 /// Connections that may wait to be accepted; a burst of 20,000 a second fills this in 6 ms, and the rest tries again.
 const BACKLOG: i32 = 128;
+/// That there is still no trust is told so often.
+const TOLD_AGAIN: Duration = Duration::from_secs(3_600);
 /// Connections looked at before the calls are looked after.
 const BATCH: usize = 16;
 
@@ -48,6 +51,8 @@ pub struct Connections {
     tls: Arc<Tls>,
     /// Whose addresses are connected to by TLS.
     trunks: BTreeMap<IpAddr, Arc<str>>,
+    /// Where there is no trust, why, and when that was told.
+    mistrusted: BTreeMap<IpAddr, (String, Instant)>,
     runtime: Handle,
     inbox: Inbox,
 }
@@ -101,8 +106,8 @@ impl Connections {
             let local = socket.local_addr()?;
             listeners.push(Listener { transport: *transport, socket, local });
         }
-        let (open, trunks) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Connections { listeners, open, opened: 0, tls, trunks, runtime, inbox })
+        let (open, trunks, mistrusted) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Ok(Connections { listeners, open, opened: 0, tls, trunks, mistrusted, runtime, inbox })
     }
 
     /// Whose this address is: its certificate is asked for there.
@@ -217,6 +222,20 @@ impl Connections {
     fn enter(&mut self, path: Path, from_outside: bool, queue: mpsc::Sender<Vec<u8>>) {
         let open = Open { number: self.opened, path, from_outside, queue };
         self.open.insert((path.transport, path.remote), open);
+    }
+
+    /// There is no trust between us and this address: told when it begins, when it changes, and now and then.
+    pub fn mistrusts(&mut self, remote: IpAddr, why: &str) {
+        let known = self.mistrusted.get(&remote);
+        if known.is_none_or(|(told, at)| told != why || at.elapsed() >= TOLD_AGAIN) {
+            tracing::warn!(to = %remote, why, "No connection by TLS");
+            self.mistrusted.insert(remote, (why.to_owned(), Instant::now()));
+        }
+    }
+
+    /// Something was heard from this address over a connection.
+    pub fn trusts(&mut self, remote: IpAddr) {
+        self.mistrusted.remove(&remote);
     }
 
     /// Takes out a connection that reported its end. False if it is not the one that is known now.

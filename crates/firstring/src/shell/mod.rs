@@ -21,4 +21,5 @@ mod signalling;
 pub mod standing;
 pub mod telling;
 pub mod tls;
+pub mod trusting;
 pub mod wire;

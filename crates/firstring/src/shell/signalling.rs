@@ -51,6 +51,7 @@ impl Control {
         match report {
             Report::Heard(path, bytes, _leave_to_read_on) => {
                 tracing::trace!(target: "firstring::sip", from = %path.remote, transport = %path.transport, kind = telling::kind(&bytes), length = bytes.len(), "Message in");
+                self.connections.trusts(path.remote.ip());
                 self.happens(sip::Event::Received { path, bytes });
             }
             Report::Ended(path) if self.connections.has_ended(number, path) => {
@@ -59,8 +60,12 @@ impl Control {
             Report::Unreached(path) if number == 0 || self.connections.has_ended(number, path) => {
                 self.happens(sip::Event::Unreached { path });
             }
+            Report::Mistrusted(path, why) if self.connections.has_ended(number, path) => {
+                self.connections.mistrusts(path.remote.ip(), &why);
+                self.happens(sip::Event::Mistrusted { path, why });
+            }
             // Another connection leads there by now.
-            Report::Ended(_) | Report::Unreached(_) => {}
+            Report::Ended(_) | Report::Unreached(_) | Report::Mistrusted(..) => {}
         }
     }
 

@@ -18,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::shell::inbox::Inbox;
 use crate::shell::tls::Toward;
+use crate::shell::trusting::Trusting;
 
 /// A far end that takes longer than this is not there: callers wait. One SYN may be lost within it.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
@@ -45,6 +46,8 @@ pub enum Report {
     Ended(Path),
     /// It could not be made.
     Unreached(Path),
+    /// The same, because the two sides do not trust each other; why, and what helps.
+    Mistrusted(Path, String),
 }
 
 /// The task's side of a connection.
@@ -74,9 +77,9 @@ impl Wire {
 /// Serves a connection that was opened to us, until it ends; encrypted if `secret` is given.
 pub async fn answer(stream: TcpStream, wire: Wire, secret: Option<TlsAcceptor>) {
     look_alive(&stream);
-    let Some(secret) = secret else { return serve(stream, wire, Some(FIRST_WITHIN)).await };
+    let Some(secret) = secret else { return serve(stream, wire, Some(FIRST_WITHIN), None).await };
     match timeout(HANDSHAKE_WITHIN, secret.accept(stream)).await {
-        Ok(Ok(stream)) => serve(stream, wire, Some(FIRST_WITHIN)).await,
+        Ok(Ok(stream)) => serve(stream, wire, Some(FIRST_WITHIN), None).await,
         failed => {
             let why = failed.map_or_else(
                 |_| "it takes too long".to_string(),
@@ -96,13 +99,14 @@ pub async fn connect(wire: Wire, secret: Option<Toward>) {
         Err(_) => return unreached(wire, &io::ErrorKind::TimedOut.into()),
     };
     look_alive(&stream);
-    let Some((connector, host)) = secret else { return serve(stream, wire, None).await };
+    let Some((connector, host)) = secret else { return serve(stream, wire, None, None).await };
+    let trusting = Trusting::of(&connector, &host);
     match timeout(HANDSHAKE_WITHIN, connector.connect(host, stream)).await {
-        Ok(Ok(stream)) => serve(stream, wire, None).await,
-        Ok(Err(error)) => {
-            tracing::warn!(to = %wire.path.remote, %error, "No connection by TLS: check trust and the far end's certificate");
-            unreached(wire, &error);
-        }
+        Ok(Ok(stream)) => serve(stream, wire, None, Some(trusting)).await,
+        Ok(Err(error)) => match trusting.mistrust(&error) {
+            Some(why) => wire.inbox.post_wire(wire.number, Report::Mistrusted(wire.path, why)),
+            None => unreached(wire, &error),
+        },
         Err(_) => unreached(wire, &slow("TLS")),
     }
 }
@@ -146,18 +150,28 @@ fn look_alive(stream: &TcpStream) {
     }
 }
 
-/// Reads and writes until one of the two ends.
-async fn serve(stream: impl AsyncRead + AsyncWrite, wire: Wire, first_within: Option<Duration>) {
+/// Reads and writes until one of the two ends. Whoever does not accept our certificate may say so only afterwards (RFC 8446
+/// section 4.4.2.4), and closes with what we have written unread: so what it says is read first.
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite,
+    wire: Wire,
+    first_within: Option<Duration>,
+    trusting: Option<Trusting>,
+) {
     let Wire { number, path, waiting, own, inbox } = wire;
     let (reader, writer) = tokio::io::split(stream);
     let reading = Reading { number, path, own, inbox: inbox.clone(), ahead: Arc::new(Semaphore::new(AHEAD)) };
     let ended = tokio::select! {
+        biased;
         ended = reading.read(reader, first_within) => ended,
         ended = write(writer, waiting) => ended,
     };
-    let why = ended.err().map(|error| error.to_string());
+    let error = ended.err();
+    let why = error.as_ref().map(ToString::to_string);
     tracing::debug!(with = %path.remote, transport = %path.transport, why, "A SIP connection has ended");
-    inbox.post_wire(number, Report::Ended(path));
+    let mistrust = error.and_then(|error| trusting?.mistrust(&error));
+    let report = mistrust.map_or(Report::Ended(path), |why| Report::Mistrusted(path, why));
+    inbox.post_wire(number, report);
 }
 
 /// Writes what is waiting, until the control thread lets go of the connection.
@@ -271,7 +285,7 @@ mod tests {
             "192.0.2.2:40000".parse().unwrap(),
         );
         let wire = Wire::new(7, path, waiting, queue.downgrade(), inbox);
-        tokio::spawn(serve(near, wire, Some(FIRST_WITHIN)));
+        tokio::spawn(serve(near, wire, Some(FIRST_WITHIN), None));
         Stage { far, queue, letters, _poll: poll }
     }
 

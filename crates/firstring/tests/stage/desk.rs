@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::ops::Deref;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -35,8 +35,17 @@ impl Place {
         self.open_logging("info")
     }
 
+    /// The same, on a machine that has this in its environment.
+    pub fn open_with(&self, name: &str, value: &Path) -> Desk {
+        self.started("info", Some((name, value)))
+    }
+
     /// The same, with that much told.
     pub fn open_logging(&self, level: &str) -> Desk {
+        self.started(level, None)
+    }
+
+    fn started(&self, level: &str, environment: Option<(&str, &Path)>) -> Desk {
         let log = self.folder().join("desk.log");
         let child = Command::new(FIRSTRING)
             .args(["run", "--now", NOW, "-c"])
@@ -44,6 +53,7 @@ impl Place {
             .current_dir(self.folder())
             .env("FIRSTRING_LOG", level)
             .env(TOKEN_IS_IN, TOKEN)
+            .envs(environment)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(&log).unwrap())

@@ -34,6 +34,8 @@ pub(super) struct Client {
     pub owner: Option<PeerName>,
     /// What no reply counts as: 408, and 503 if the transport failed. RFC 3261 section 8.1.3.1.
     pub silence: u16,
+    /// Why the transport failed, if the two sides did not trust each other.
+    pub mistrust: Option<Arc<str>>,
     /// An INVITE was refused, and the refusal acknowledged.
     pub refused: bool,
     /// The way as a datagram, of a request that goes over a connection only because it is long.
@@ -293,6 +295,7 @@ impl Agent {
             draft: None,
             owner: None,
             silence: 408,
+            mistrust: None,
             refused: false,
             narrow: narrow.map(Box::new),
             again: false,

@@ -43,6 +43,17 @@ impl Agent {
         }
     }
 
+    /// The same, and what to do about it is known.
+    pub(super) fn mistrusted(&mut self, path: Path, why: &str) {
+        let why: Arc<str> = why.into();
+        for key in self.waiting_along(path) {
+            if let Some(client) = self.clients.get_mut(&key) {
+                client.mistrust = Some(why.clone());
+            }
+        }
+        self.unreached(path);
+    }
+
     /// Calls that came or went along this connection go on by the address their far end named.
     fn leave(&mut self, path: Path) {
         for leg in self.legs.values_mut().filter(|leg| leg.dialog.path.is_along(path)) {

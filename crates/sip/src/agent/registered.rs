@@ -75,11 +75,26 @@ impl Joining {
     }
 }
 
+/// Why nothing came from a registrar.
+fn silent(unconnected: bool, mistrust: Option<&str>) -> String {
+    match (unconnected, mistrust) {
+        (_, Some(why)) => format!("no connection to the registrar: {why}"),
+        (false, None) => {
+            "the registrar does not answer: check its address, the network and the firewall".to_owned()
+        }
+        (true, None) => "no connection to the registrar can be made or kept: check its address and port, the trunk's transport, and \
+                         the firewall"
+            .to_owned(),
+    }
+}
+
 impl Agent {
     /// A final reply to a REGISTER, or `None` if none came.
     pub(super) fn registered(&mut self, key: &Arc<str>, reply: Option<&Message>, denied: Option<Denied>) {
         let owner = self.clients.get(key).and_then(|client| client.owner.clone());
-        let unconnected = self.clients.get(key).is_some_and(|client| client.silence == 503);
+        let client = self.clients.get(key);
+        let unconnected = client.is_some_and(|client| client.silence == 503);
+        let mistrust = client.and_then(|client| client.mistrust.clone());
         self.bury_client(key);
         let Some(name) = owner else { return };
         let Some(joining) = self.joinings.get_mut(&name).filter(|joining| joining.is_target(key)) else {
@@ -91,13 +106,7 @@ impl Agent {
             return self.left(&name, status);
         }
         let (Some(reply), Some(status)) = (reply, status) else {
-            let sentence = match unconnected {
-                false => "the registrar does not answer: check its address, the network and the firewall",
-                true => {
-                    "no connection to the registrar can be made or kept: check its address and port, the trunk's transport, and the firewall"
-                }
-            };
-            return self.interrupted(&name, None, None, sentence);
+            return self.interrupted(&name, None, None, &silent(unconnected, mistrust.as_deref()));
         };
         match status {
             200..=299 => self.granted(&name, reply, status),

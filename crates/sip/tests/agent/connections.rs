@@ -317,6 +317,24 @@ fn a_registration_whose_connection_ends_is_made_anew_at_once() {
 }
 
 #[test]
+fn a_registrar_that_is_not_trusted_is_told_with_what_helps_and_asked_again() {
+    let mut desk = Desk::new();
+    let (path, _) = registers(&mut desk, Transport::Tls);
+    desk.pass(seconds(60.0));
+    desk.happens(Event::Ended { path });
+    assert_eq!(desk.said(), ["REGISTER"]);
+    desk.happens(Event::Mistrusted {
+        path,
+        why: "its certificate has expired: ask for a new one".to_owned(),
+    });
+    let Some(Notice::Registration(told)) = desk.told().pop() else { panic!("it was told") };
+    assert_eq!(told.state, RegistrationState::Interrupted);
+    assert_eq!(told.reason, "no connection to the registrar: its certificate has expired: ask for a new one");
+    desk.pass(seconds(5.0));
+    assert_eq!(desk.said(), ["REGISTER"], "and tried again soon");
+}
+
+#[test]
 fn a_connection_that_ends_again_and_again_is_not_renewed_faster_than_others() {
     let mut desk = Desk::new();
     let (path, _) = registers(&mut desk, Transport::Tcp);

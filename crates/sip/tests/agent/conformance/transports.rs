@@ -4,6 +4,7 @@ use super::{Clause, clause, elsewhere, here, not_yet};
 
 const STREAM: &str = "crates/sip/src/stream.rs";
 const WIRE: &str = "crates/firstring/tests/transports.rs";
+const TRUST: &str = "crates/firstring/tests/trust.rs";
 const PHONES: &str = "crates/firstring/tests/phones.rs";
 
 pub const CLAUSES: &[Clause] = &[
@@ -68,12 +69,21 @@ pub const CLAUSES: &[Clause] = &[
     clause(
         "Over TLS, a far end is trusted by public roots",
         "RFC 5922 section 7",
-        &[not_yet("built; no test has a certificate of a public authority")],
+        &[
+            elsewhere(
+                TRUST,
+                "an_authority_of_this_machine_vouches_for_the_host_that_was_named_and_for_no_other",
+            ),
+            elsewhere(TRUST, "a_machine_that_does_not_know_the_authority_is_told_to_name_it"),
+        ],
     ),
     clause(
         "Over TLS, we show a certificate to those who ask for one",
         "RFC 8446 section 4.4.2",
-        &[not_yet("built; no test has a far end that asks")],
+        &[
+            elsewhere(TRUST, "a_carrier_that_asks_for_a_certificate_is_shown_ours_and_is_missed_without"),
+            here("connections::a_registrar_that_is_not_trusted_is_told_with_what_helps_and_asked_again"),
+        ],
     ),
     clause(
         "Certificate files are read anew without dropping a connection",

@@ -1,0 +1,124 @@
+//! Who believes whom over TLS: with kamailio as the carrier, on loopback.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod stage;
+
+use std::path::Path;
+
+use stage::carrier::{Carrier, PASSWORD, modules, stands};
+use stage::certificates::Authority;
+use stage::desk::Desk;
+use stage::place::Place;
+use stage::waiting::free_port;
+use stage::{CALLER, LINE};
+
+/// Kamailio's configuration of a listener by TLS that shows `host.pem` of this folder; `wants` is what it asks of others.
+fn tls(folder: &Path, port: u16, modules: &str, wants: &str) -> String {
+    let folder = folder.display();
+    format!(
+        "enable_tls=yes\ntcp_children=1\nlisten=udp:127.0.0.1:{port}\nlisten=tls:127.0.0.1:{port}\nloadmodule \"{modules}tls.so\"\n\
+         modparam(\"tls\", \"certificate\", \"{folder}/host.pem\")\nmodparam(\"tls\", \"private_key\", \"{folder}/host.key\")\n\
+         modparam(\"tls\", \"tls_method\", \"TLSv1.2+\")\n{wants}"
+    )
+}
+
+fn modules_with_tls() -> Option<&'static str> {
+    let there = modules().filter(|modules| Path::new(modules).join("tls.so").exists());
+    if there.is_none() {
+        eprintln!("skipped: no kamailio with TLS; apt install kamailio-tls-modules");
+    }
+    there
+}
+
+/// A trunk that registers by TLS at this machine's name, with further keys of its own.
+fn registers(place: &Place, port: u16, keys: &str) {
+    place.registers(port, PASSWORD);
+    place.says("registrar = \"127.0.0.1:", &format!("transport = \"tls\"\n{keys}registrar = \"localhost:"));
+    place.bring_prompts();
+}
+
+/// Registers, takes a call that comes through the carrier.
+fn serves(desk: &Desk, carrier: &Carrier, port: u16) {
+    stands(desk, "registered");
+    assert_eq!(carrier.contacts(), 1);
+    let uri = format!("sip:{LINE}@127.0.0.1:{port}");
+    let result = desk.call_at(&uri, CALLER, "wait 2s\nhang up").result();
+    assert!(result["first_word_ms"].as_f64().is_some(), "the caller heard nothing: {result}");
+    assert_eq!(desk.record(CALLER)["line"], LINE);
+}
+
+#[test]
+fn an_authority_of_this_machine_vouches_for_the_host_that_was_named_and_for_no_other() {
+    let Some(modules) = modules_with_tls() else { return };
+    for (subjects, trusted) in [("DNS:localhost", true), ("DNS:sip.example.com", false)] {
+        let (place, port) = (Place::new(), free_port());
+        Authority::founded(place.folder(), "authority").issues("host", subjects);
+        registers(&place, port, "");
+        let carrier = Carrier::listening(&place, port, modules, &tls(place.folder(), port, modules, ""));
+        // What the machine trusts: the one file, and no folder of others.
+        let roots = place.folder().join("authority.pem");
+        let desk = place.open_with("SSL_CERT_FILE", &roots);
+        if trusted {
+            serves(&desk, &carrier, port);
+            continue;
+        }
+        let trouble = stands(&desk, "interrupted");
+        assert_eq!(
+            trouble["reason"],
+            "no connection to the registrar: the certificate of localhost is for sip.example.com and not for localhost; write the \
+             host that it is for, or name this very certificate in trust"
+        );
+        assert_eq!(carrier.contacts(), 0);
+    }
+}
+
+#[test]
+fn a_machine_that_does_not_know_the_authority_is_told_to_name_it() {
+    let Some(modules) = modules_with_tls() else { return };
+    let (place, port) = (Place::new(), free_port());
+    Authority::founded(place.folder(), "authority").issues("host", "DNS:localhost");
+    Authority::founded(place.folder(), "other");
+    registers(&place, port, "");
+    let carrier = Carrier::listening(&place, port, modules, &tls(place.folder(), port, modules, ""));
+    let desk = place.open_with("SSL_CERT_FILE", &place.folder().join("other.pem"));
+    let trouble = stands(&desk, "interrupted");
+    assert_eq!(
+        trouble["reason"],
+        "no connection to the registrar: the certificate of localhost is from an authority that is not trusted; name that \
+         authority's file in trust"
+    );
+    assert_eq!(carrier.contacts(), 0);
+}
+
+#[test]
+fn a_carrier_that_asks_for_a_certificate_is_shown_ours_and_is_missed_without() {
+    let Some(modules) = modules_with_tls() else { return };
+    for shown in [true, false] {
+        let (place, port) = (Place::new(), free_port());
+        let authority = Authority::founded(place.folder(), "authority");
+        authority.issues("host", "DNS:localhost");
+        authority.issues("desk", "DNS:desk.example.com");
+        let ours = if shown { "client_certificate = \"desk.pem\"\nclient_key = \"desk.key\"\n" } else { "" };
+        registers(&place, port, &format!("trust = \"authority.pem\"\n{ours}"));
+        let wants = format!(
+            "modparam(\"tls\", \"verify_certificate\", 1)\nmodparam(\"tls\", \"require_certificate\", 1)\n\
+             modparam(\"tls\", \"ca_list\", \"{}/authority.pem\")",
+            place.folder().display()
+        );
+        let carrier = Carrier::listening(&place, port, modules, &tls(place.folder(), port, modules, &wants));
+        let desk = place.open();
+        if shown {
+            serves(&desk, &carrier, port);
+            continue;
+        }
+        let trouble = stands(&desk, "interrupted");
+        assert_eq!(
+            trouble["reason"],
+            "no connection to the registrar: localhost asks for a certificate of ours and the trunk has none; add \
+             client_certificate and client_key"
+        );
+        assert_eq!(desk.logged().matches("No connection by TLS").count(), 1, "told once: {}", desk.logged());
+        assert_eq!(carrier.contacts(), 0);
+    }
+}
