@@ -2,7 +2,7 @@
 //!
 //! One task per call. When the caller began and stopped speaking is decided by the media thread and the desk;
 //! here the sound of that time, with what came just before, is given to the engine.
-//! Invariant: each `Conclude` is answered by exactly one `Heard`.
+//! Invariants: each `Conclude` is answered by exactly one `Heard`; a caller who has said nothing yet takes up no engine.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -19,8 +19,10 @@ use tokio::sync::mpsc;
 
 use crate::shell::inbox::Inbox;
 
-/// How often the sound is handed on.
+/// How often the sound of somebody who speaks is handed on.
 const TICK: Duration = Duration::from_millis(20);
+/// How often the sound of somebody who is silent is put by: well before a tap is full.
+const SILENT_TICK: Duration = Duration::from_secs(1);
 /// Sound kept from before speech was noticed: its onset takes 60 to 250 ms to be sure of.
 const PRE_ROLL: usize = 8 * 500;
 /// Samples a tap holds: five seconds. The media thread drops what does not fit.
@@ -117,6 +119,8 @@ struct Open {
 enum Caller {
     Silent,
     Speaking,
+    /// Speaks, and no engine is to be had.
+    Unheard,
 }
 
 impl Listener {
@@ -125,16 +129,21 @@ impl Listener {
     }
 
     async fn run(mut self, mut orders: mpsc::Receiver<Turn>) {
-        let mut tick = tokio::time::interval(TICK);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 turn = orders.recv() => match turn {
                     Some(turn) => self.take(turn).await,
                     None => break,
                 },
-                _ = tick.tick(), if self.open.is_some() => self.hand_on(),
+                () = tokio::time::sleep(self.tick()), if self.open.is_some() => self.hand_on(),
             }
+        }
+    }
+
+    fn tick(&self) -> Duration {
+        match self.open.as_ref().map(|open| open.caller) {
+            Some(Caller::Speaking) => TICK,
+            Some(Caller::Silent | Caller::Unheard) | None => SILENT_TICK,
         }
     }
 
@@ -144,12 +153,8 @@ impl Listener {
                 let question = Question::of(&grammar);
                 let before = VecDeque::with_capacity(PRE_ROLL);
                 self.open = Some(Open { listen, question, tap, before, caller: Caller::Silent });
-                self.ask().await;
             }
-            Turn::Speaking => {
-                self.hand_on();
-                self.speaking();
-            }
+            Turn::Speaking => self.speaking().await,
             Turn::Conclude { listen } => self.conclude(listen).await,
             Turn::Stop => {
                 self.open = None;
@@ -160,8 +165,23 @@ impl Listener {
         }
     }
 
-    /// Puts the open question to the engine, opening it first if need be. Without one, the keypad leads.
-    async fn ask(&mut self) {
+    /// The first sound of an answer: the engine gets the question, and what came just before.
+    async fn speaking(&mut self) {
+        self.hand_on();
+        let Some(mut open) = self.open.take_if(|open| open.caller == Caller::Silent) else { return };
+        open.caller = Caller::Unheard;
+        if self.ask(&open.question).await
+            && let Some(session) = &mut self.session
+        {
+            open.caller = Caller::Speaking;
+            session.push(open.before.make_contiguous());
+            open.before.clear();
+        }
+        self.open = Some(open);
+    }
+
+    /// Puts a question to the engine, opening it first if need be. Without one, the keypad leads.
+    async fn ask(&mut self, question: &Question) -> bool {
         if self.session.is_none() {
             self.session = match self.engine.open(&HearSpec::default()).await {
                 Ok(session) => Some(session),
@@ -171,10 +191,14 @@ impl Listener {
                 }
             };
         }
-        let (Some(session), Some(open)) = (&mut self.session, &self.open) else { return };
-        if let Err(error) = session.listen(&open.question).await {
-            tracing::warn!(call = %self.call, %error, "Hearing failed, the keypad takes this turn");
-            self.session = None;
+        let Some(session) = &mut self.session else { return false };
+        match session.listen(question).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(call = %self.call, %error, "Hearing failed, the keypad takes this turn");
+                self.session = None;
+                false
+            }
         }
     }
 
@@ -195,25 +219,16 @@ impl Listener {
         }
     }
 
-    fn speaking(&mut self) {
-        let (Some(open), Some(session)) = (&mut self.open, &mut self.session) else { return };
-        if open.caller == Caller::Silent {
-            open.caller = Caller::Speaking;
-            session.push(open.before.make_contiguous());
-            open.before.clear();
-        }
-    }
-
     async fn conclude(&mut self, listen: ListenId) {
         self.hand_on();
-        let current = self.open.as_ref().is_some_and(|open| open.listen == listen);
-        let heard = match (&mut self.session, current) {
-            (Some(session), true) => words(session.finish().await),
-            (None, true) => Heard::Failed,
-            (_, false) => Heard::Nothing,
+        let caller = self.open.as_ref().filter(|open| open.listen == listen).map(|open| open.caller);
+        let heard = match (caller, &mut self.session) {
+            (Some(Caller::Speaking), Some(session)) => words(session.finish().await),
+            (Some(Caller::Speaking | Caller::Unheard), _) => Heard::Failed,
+            (Some(Caller::Silent) | None, _) => Heard::Nothing,
         };
         self.inbox.send(Event::Heard { call: self.call.clone(), listen, heard });
-        if current {
+        if caller.is_some() {
             self.open = None;
         }
     }
@@ -239,5 +254,168 @@ fn words(hearing: Hearing) -> Heard {
             tracing::warn!(%error, "Hearing failed, the keypad takes this turn");
             Heard::Failed
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::Receiver;
+    use std::sync::{Mutex, MutexGuard};
+
+    use speech::{EngineError, Later, Partial, Rejected};
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::media_thread::RingTap;
+    use crate::shell::inbox::Letter;
+
+    const SECOND: usize = 8_000;
+
+    /// An engine that understands nobody, and notes what it is given.
+    #[derive(Clone, Default)]
+    struct Engine {
+        places: usize,
+        noted: Arc<Mutex<Noted>>,
+    }
+
+    #[derive(Default)]
+    struct Noted {
+        opened: usize,
+        samples: usize,
+    }
+
+    impl Engine {
+        fn noted(&self) -> MutexGuard<'_, Noted> {
+            self.noted.lock().unwrap()
+        }
+    }
+
+    impl Hear for Engine {
+        fn name(&self) -> &'static str {
+            "test"
+        }
+
+        fn open(&self, _call: &HearSpec) -> Later<'_, Result<Box<dyn HearSession>, EngineError>> {
+            let mut noted = self.noted();
+            let opened = if noted.opened < self.places {
+                noted.opened += 1;
+                Ok(Box::new(Session(self.clone())) as Box<dyn HearSession>)
+            } else {
+                Err(EngineError::Busy { engine: "test", places: self.places })
+            };
+            Box::pin(async move { opened })
+        }
+    }
+
+    struct Session(Engine);
+
+    impl HearSession for Session {
+        fn listen<'a>(&'a mut self, _question: &'a Question) -> Later<'a, Result<(), EngineError>> {
+            Box::pin(async { Ok(()) })
+        }
+
+        fn push(&mut self, samples: &[i16]) {
+            self.0.noted().samples += samples.len();
+        }
+
+        fn partials(&self) -> watch::Receiver<Partial> {
+            watch::channel(Partial::default()).1
+        }
+
+        fn finish(&mut self) -> Later<'_, Hearing> {
+            Box::pin(async { Hearing::Rejected(Rejected { why: Rejection::NoAnswer, nearest: None }) })
+        }
+
+        fn abandon(&mut self) {}
+    }
+
+    /// The ears of a desk with so many places for talkers, and what they tell.
+    struct Stage {
+        ears: Ears,
+        engine: Engine,
+        letters: Receiver<Letter>,
+        _poll: mio::Poll,
+    }
+
+    fn stage(places: usize) -> Stage {
+        let poll = mio::Poll::new().unwrap();
+        let waker = Arc::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap());
+        let (inbox, letters) = Inbox::new(waker);
+        let engine = Engine { places, ..Engine::default() };
+        let ears = Ears::new(Arc::new(engine.clone()), Handle::current(), inbox);
+        Stage { ears, engine, letters, _poll: poll }
+    }
+
+    impl Stage {
+        fn asks(&mut self, call: &CallId, listen: u32) -> Box<dyn media::Tap> {
+            let (tap, heard) = RingTap::with_room(TAP);
+            self.ears.listen(call, ListenId(listen), "problem".to_owned(), heard);
+            tap
+        }
+
+        /// What was heard, once everybody who has something to do has done it.
+        async fn heard(&self) -> Vec<Heard> {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            let heard = |letter| match letter {
+                Letter::Line(Event::Heard { heard, .. }) => heard,
+                other => panic!("{other:?}"),
+            };
+            self.letters.try_iter().map(heard).collect()
+        }
+    }
+
+    fn call(name: &str) -> CallId {
+        CallId(name.to_owned())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn callers_who_say_nothing_leave_the_engines_to_those_who_speak() {
+        let mut stage = stage(1);
+        let (silent, speaking) = (call("silent"), call("speaking"));
+        let _open = stage.asks(&silent, 1);
+        stage.heard().await;
+        let _speech = stage.asks(&speaking, 1);
+        stage.ears.speaking(&speaking);
+        stage.ears.conclude(&speaking, ListenId(1));
+        assert_eq!(stage.heard().await, [Heard::NotUnderstood]);
+        assert_eq!(stage.engine.noted().opened, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_said_just_before_speech_was_noticed_is_heard_after_any_silence() {
+        let mut stage = stage(1);
+        let caller = call("caller");
+        let mut tap = stage.asks(&caller, 1);
+        for _ in 0..200 {
+            assert!(tap.write(&[0; SECOND / 10]), "no sound is lost in twenty seconds of silence");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        stage.ears.speaking(&caller);
+        stage.heard().await;
+        assert_eq!(stage.engine.noted().samples, PRE_ROLL);
+        assert!(tap.write(&[0; SECOND / 10]));
+        stage.ears.conclude(&caller, ListenId(1));
+        assert_eq!(stage.heard().await, [Heard::NotUnderstood]);
+        assert_eq!(stage.engine.noted().samples, PRE_ROLL + SECOND / 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_speaks_when_no_engine_is_free_is_told_to_use_the_keypad() {
+        let mut stage = stage(0);
+        let caller = call("caller");
+        let _tap = stage.asks(&caller, 1);
+        stage.ears.speaking(&caller);
+        stage.ears.conclude(&caller, ListenId(1));
+        assert_eq!(stage.heard().await, [Heard::Failed]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_that_met_silence_was_answered_with_nothing() {
+        let mut stage = stage(1);
+        let caller = call("caller");
+        let _tap = stage.asks(&caller, 1);
+        stage.ears.conclude(&caller, ListenId(1));
+        stage.ears.conclude(&caller, ListenId(2));
+        assert_eq!(stage.heard().await, [Heard::Nothing, Heard::Nothing]);
     }
 }
