@@ -43,6 +43,7 @@ use crate::shell::control::{Control, WAKER};
 use crate::shell::hearing::Ears;
 use crate::shell::inbox::{Inbox, Letter};
 use crate::shell::keeping::{Asked, Keeper, written};
+use crate::shell::queue::Queue;
 use crate::shell::recording::Recordings;
 use crate::shell::registering;
 use crate::shell::saying::Sayings;
@@ -146,6 +147,7 @@ impl Desk {
             sound_is_late: false,
             opening: BTreeMap::new(),
             sockets,
+            queue: Queue::default(),
             connections,
         };
         let listening = control.sockets.listening().collect();

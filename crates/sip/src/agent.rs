@@ -82,6 +82,8 @@ pub struct Agent {
     invited: u64,
     /// Set once no more calls are wanted.
     is_closed: bool,
+    /// More calls wait than can be answered soon.
+    is_crowded: bool,
     accounts: BTreeMap<PeerName, Login>,
     joinings: BTreeMap<PeerName, Joining>,
     guards: BTreeMap<PeerName, Guarded>,
@@ -157,6 +159,7 @@ impl Agent {
             live: 0,
             invited: 0,
             is_closed: false,
+            is_crowded: false,
             accounts: BTreeMap::new(),
             joinings: BTreeMap::new(),
             guards: BTreeMap::new(),
@@ -172,6 +175,11 @@ impl Agent {
         self.now = now;
         match event {
             Event::Received { path, bytes } => self.received(path, &bytes),
+            Event::Crowded { path, bytes } => {
+                self.is_crowded = true;
+                self.received(path, &bytes);
+                self.is_crowded = false;
+            }
             Event::Ended { path } => self.ended(path),
             Event::Unreached { path } => self.unreached(path),
             Event::Mistrusted { path, why } => self.mistrusted(path, &why),

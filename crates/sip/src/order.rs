@@ -103,6 +103,14 @@ pub enum Event {
         /// As it arrived; anything at all.
         bytes: Vec<u8>,
     },
+    /// The same, while more calls wait than can be answered soon: a new call is answered 503 without any state, and
+    /// asked to leave us alone for a moment; anything else is as ever.
+    Crowded {
+        /// On this socket, from that one.
+        path: Path,
+        /// As it arrived; anything at all.
+        bytes: Vec<u8>,
+    },
     /// The connection that led there has ended. What was sent last may or may not have arrived.
     Ended {
         /// Any path along it.

@@ -26,6 +26,7 @@ use crate::shell::drilling::Absent;
 use crate::shell::hearing::{Ears, TAP};
 use crate::shell::inbox::{Inbox, Letter};
 use crate::shell::keeping::Keeper;
+use crate::shell::queue::Queue;
 use crate::shell::recording::Recordings;
 use crate::shell::registering::Reaching;
 use crate::shell::saying::Sayings;
@@ -61,6 +62,8 @@ pub struct Control {
     pub poll: Poll,
     /// SIP sockets.
     pub sockets: Sockets,
+    /// Datagrams that were read and wait for their turn.
+    pub queue: Queue,
     /// SIP connections.
     pub connections: Connections,
     /// The user agent.

@@ -20,19 +20,36 @@ use crate::shell::wire::Report;
 
 /// Datagrams read from one socket before the calls are looked after.
 const BATCH: usize = 64;
+/// For so long datagrams have their turn before the sockets are read again: one or two calls' worth of work.
+const TURN: Duration = Duration::from_micros(500);
+/// What an owner is told of calls for which there was no time.
+const TOO_MANY: &str = "more calls came in one moment than this machine answers soon, so the carrier was asked to send \
+                        them elsewhere; give the desk a faster machine if this happens again";
 
 impl Control {
     /// Every socket is read on every turn: a batch that was cut short has no second readiness event.
     pub(super) fn read_sockets(&mut self, buffer: &mut [u8]) {
         let mut more = true;
-        while more {
+        while more || !self.queue.is_empty() {
             more = false;
             for index in 0..self.sockets.len() {
                 more |= self.read_socket(index, buffer);
             }
             more |= self.let_in();
+            self.take_turns();
             self.read_letters();
             self.meet_deadlines();
+        }
+    }
+
+    /// At least one of those who wait has its turn.
+    fn take_turns(&mut self) {
+        let until = self.clock.now().mono + TURN;
+        while let Some((path, bytes)) = self.queue.next() {
+            self.happens(sip::Event::Received { path, bytes });
+            if self.clock.now().mono >= until {
+                return;
+            }
         }
     }
 
@@ -77,11 +94,14 @@ impl Control {
     /// True if the socket may hold more than was read.
     fn read_socket(&mut self, index: usize, buffer: &mut [u8]) -> bool {
         for _ in 0..BATCH {
+            if self.queue.is_full() {
+                return true;
+            }
             match self.sockets.receive(index, buffer) {
                 Ok((length, path)) => {
                     let bytes = buffer[..length].to_vec();
                     tracing::trace!(target: "firstring::sip", from = %path.remote, kind = telling::kind(&bytes), length, "Datagram in");
-                    self.happens(sip::Event::Received { path, bytes });
+                    self.line_up(path, bytes);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 // An ICMP error for something sent earlier; the socket itself is well.
@@ -89,6 +109,17 @@ impl Control {
             }
         }
         true
+    }
+
+    /// Strangers do not stand in line: what they send is ignored where it comes.
+    fn line_up(&mut self, path: sip::Path, bytes: Vec<u8>) {
+        if !self.agent.lets_in(path.remote.ip()) {
+            return self.happens(sip::Event::Received { path, bytes });
+        }
+        if let Some((path, bytes)) = self.queue.line_up(path, bytes) {
+            self.refusals.note(self.clock.now().wall, None, Some(503), TOO_MANY);
+            self.happens(sip::Event::Crowded { path, bytes });
+        }
     }
 
     pub(super) fn register(&mut self, trunk: &Arc<str>, targets: &sip::Targets<SocketAddr>) {

@@ -74,7 +74,7 @@ impl Agent {
         if let Some(rebuff) = too_brief(request.message) {
             return Err(rebuff);
         }
-        if self.is_full() {
+        if self.is_crowded || self.is_full() {
             return Err(overloaded());
         }
         match self.is_closed || self.setup.advertised(arrival.path).is_none() {

@@ -382,6 +382,24 @@ fn a_call_too_many_is_shed_without_any_state() {
 }
 
 #[test]
+fn in_a_crowd_new_calls_are_shed_without_any_state_and_calls_that_are_up_go_on() {
+    let mut desk = Desk::new();
+    let (_, tag) = desk.talking("a");
+    let path = sip::Path::udp(address(HERE), address(TRUNK));
+    let crowded = |text: String| sip::Event::Crowded { path, bytes: text.into() };
+    let before = desk.agent.counts();
+    desk.happens(crowded(invite("b", OFFER)));
+    let sent = desk.sent();
+    assert!(sent[0].starts_with("SIP/2.0 503 "), "{sent:?}");
+    assert_eq!(header(&sent[0], "Retry-After"), "2");
+    assert_eq!((desk.agent.counts(), desk.told().len()), (before, 0));
+    desk.happens(crowded(inside("BYE", "a", 2, &tag, "")));
+    assert_eq!(desk.said(), ["200 OK"]);
+    desk.hear(&invite("b", OFFER));
+    assert_eq!(desk.news().last().map(String::as_str), Some("Invited"), "once there is room again");
+}
+
+#[test]
 fn a_trunk_that_calls_without_end_leaves_the_other_its_share() {
     let mut setup = setup();
     // Two trunks: half of the legs each, and ten new calls a second.

@@ -39,7 +39,10 @@ pub const CLAUSES: &[Clause] = &[
     clause(
         "At overload new calls are answered 503 without any state",
         "RFC 3261 section 21.5.4",
-        &[here("answering::a_call_too_many_is_shed_without_any_state")],
+        &[
+            here("answering::a_call_too_many_is_shed_without_any_state"),
+            here("answering::in_a_crowd_new_calls_are_shed_without_any_state_and_calls_that_are_up_go_on"),
+        ],
     ),
     clause(
         "Retry-After is said at true overload only, for each carrier as it likes it",
