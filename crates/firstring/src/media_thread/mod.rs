@@ -6,6 +6,7 @@
 //! Invariants: no lock and no allocation per packet; a packet to be bridged leaves on arrival; a leg that panics is
 //! closed alone.
 
+mod bell;
 mod pairs;
 mod pulse;
 mod seat;
@@ -23,10 +24,9 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use media::{Event, LegId, Order, Tap};
-use mio::Waker;
-
 pub use pulse::Pulse;
 
+use bell::Bell;
 use worker::{Command, Worker};
 
 /// Orders waiting for one thread, at most. A thread takes all of them every few milliseconds.
@@ -66,7 +66,7 @@ pub struct MediaThreads {
 
 struct Thread {
     orders: SyncSender<Command>,
-    waker: Arc<Waker>,
+    bell: Arc<Bell>,
     pulse: Arc<pulse::Counters>,
     handle: Option<JoinHandle<()>>,
 }
@@ -146,10 +146,10 @@ impl Thread {
         let (orders, waiting) = sync_channel(WAITING_ORDERS);
         let pulse = Arc::new(pulse::Counters::default());
         let worker = Worker::new(origin, waiting, pulse.clone(), events)?;
-        let waker = worker.waker();
+        let bell = worker.bell();
         let handle =
             std::thread::Builder::new().name(format!("media-{number}")).spawn(move || worker.run())?;
-        Ok(Self { orders, waker, pulse, handle: Some(handle) })
+        Ok(Self { orders, bell, pulse, handle: Some(handle) })
     }
 
     fn send(&self, leg: LegId, command: Command) -> Result<(), OrderError> {
@@ -157,7 +157,7 @@ impl Thread {
             TrySendError::Full(_) => OrderError::Full(leg),
             TrySendError::Disconnected(_) => OrderError::NoSuchLeg(leg),
         })?;
-        if let Err(error) = self.waker.wake() {
+        if let Err(error) = self.bell.ring() {
             tracing::warn!(%error, "Media thread could not be woken; it will look at its next packet");
         }
         Ok(())
@@ -171,7 +171,7 @@ impl Drop for MediaThreads {
             let _full = thread.orders.try_send(Command::Stop);
             let (nothing, _) = sync_channel(0);
             drop(std::mem::replace(&mut thread.orders, nothing));
-            let _asleep = thread.waker.wake();
+            let _asleep = thread.bell.ring();
             if let Some(handle) = thread.handle.take()
                 && handle.join().is_err()
             {

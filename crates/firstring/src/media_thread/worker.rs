@@ -8,8 +8,9 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use media::{Event, Leg, LegId, MAX_DATAGRAM, Order, Port, Quality};
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Interest, Poll, Token};
 
+use super::bell::Bell;
 use super::pairs::Pair;
 use super::pulse::Counters;
 use super::seat::Seat;
@@ -40,7 +41,7 @@ pub enum Command {
 pub struct Worker<F> {
     origin: Instant,
     poll: Poll,
-    waker: Arc<Waker>,
+    bell: Arc<Bell>,
     waiting: Receiver<Command>,
     events: F,
     pulse: Arc<Counters>,
@@ -65,11 +66,11 @@ impl<F: Fn(LegId, Event)> Worker<F> {
         events: F,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let waker = Arc::new(Waker::new(poll.registry(), ORDERS)?);
+        let bell = Arc::new(Bell::new(poll.registry(), ORDERS)?);
         Ok(Self {
             origin,
             poll,
-            waker,
+            bell,
             waiting,
             events,
             pulse,
@@ -86,8 +87,8 @@ impl<F: Fn(LegId, Event)> Worker<F> {
         })
     }
 
-    pub fn waker(&self) -> Arc<Waker> {
-        self.waker.clone()
+    pub fn bell(&self) -> Arc<Bell> {
+        self.bell.clone()
     }
 
     /// Until told to stop, or the handle is gone.
@@ -159,6 +160,7 @@ impl<F: Fn(LegId, Event)> Worker<F> {
     }
 
     fn take_orders(&mut self) {
+        self.bell.is_heard();
         for _ in 0..ORDERS_AT_ONCE {
             match self.waiting.try_recv() {
                 Ok(Command::Open { leg, pair, chance }) => self.open(leg, pair, chance),
@@ -170,7 +172,7 @@ impl<F: Fn(LegId, Event)> Worker<F> {
                 Err(TryRecvError::Empty) => return,
             }
         }
-        if let Err(error) = self.waker.wake() {
+        if let Err(error) = self.bell.ring() {
             tracing::warn!(%error, "Media thread could not remind itself of waiting orders");
         }
     }
