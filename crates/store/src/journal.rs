@@ -28,6 +28,10 @@ const OPEN: usize = 1_024;
 /// Lines reach the file at the latest after this time without new ones.
 const QUIET: Duration = Duration::from_millis(200);
 
+/// Lines that come within this time of each other are taken together: waking the thread for each would cost whoever
+/// brings it more than the line.
+const TOGETHER: Duration = Duration::from_millis(20);
+
 /// The longest journal that is read back: lines beyond are left out.
 const LONGEST_LINES: usize = 100_000;
 
@@ -120,18 +124,26 @@ impl Scribe {
     fn run(mut self) {
         loop {
             match self.notes.recv_timeout(QUIET) {
-                Ok(note) => self.take(note),
+                Ok(note) => self.take_with_the_rest(note),
                 Err(RecvTimeoutError::Timeout) => self.flush(),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             if self.open.is_empty() {
                 match self.notes.recv() {
-                    Ok(note) => self.take(note),
+                    Ok(note) => self.take_with_the_rest(note),
                     Err(_) => break,
                 }
             }
         }
         self.flush();
+    }
+
+    fn take_with_the_rest(&mut self, note: Note) {
+        self.take(note);
+        while let Ok(note) = self.notes.try_recv() {
+            self.take(note);
+        }
+        std::thread::sleep(TOGETHER);
     }
 
     fn take(&mut self, note: Note) {
