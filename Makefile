@@ -20,6 +20,7 @@ help:
 	@echo "make torture  the messages of RFC 4475 and RFC 5118, each against its row of docs/torture.md"
 	@echo "make sim      imagined days of calls in virtual time"
 	@echo "make bench    measure against the budgets of docs/measured.md"
+	@echo "              (SIPLOAD=\"PROGRAM [WORDS]\" names a further generator of calls)"
 	@echo "make fuzz     feed every parser of foreign bytes for FUZZ_SECONDS=$(FUZZ_SECONDS) each"
 	@echo "make docs     build the pages of every crate into target/doc"
 	@echo "make clean    remove what was built"
