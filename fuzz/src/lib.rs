@@ -181,6 +181,20 @@ fn capabilities() -> Capabilities {
     }
 }
 
+/// One datagram of a STUN server; its number is the one that is asked by.
+pub fn stun(bytes: &[u8]) {
+    let number = bytes.get(8..20).and_then(|number| number.try_into().ok()).unwrap_or_default();
+    if let Some(sip::stun::Answer::Seen(seen)) = sip::stun::answer(bytes, number) {
+        assert!(seen.port() != 0 && !seen.ip().is_unspecified(), "we are seen somewhere");
+    }
+    let path = Path::udp(
+        SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 5060)),
+        SocketAddr::from((Ipv4Addr::new(192, 0, 2, 7), 3478)),
+    );
+    let mut finder = sip::stun::Finder::new(path, [1, 2], Duration::ZERO);
+    assert!(!finder.handle(path, bytes, Duration::ZERO), "nobody guesses a number of ours");
+}
+
 /// A stream of RTP packets through the digits and the reordering. Each piece begins with a byte of its length and a byte
 /// of the milliseconds that pass before it.
 pub fn rtp(bytes: &[u8]) {

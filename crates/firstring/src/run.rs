@@ -33,7 +33,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, oneshot};
 
-use crate::config::{Advertise, Config, Joining, Listen, TrunkSettings};
+use crate::config::{self, Advertise, Config, Joining, Listen, TrunkSettings};
 use crate::media_thread::{self, MediaThreads};
 use crate::shell::addresses::Sockets;
 use crate::shell::calendars;
@@ -89,6 +89,9 @@ impl Desk {
             Advertise::Auto => None,
             Advertise::Address(address) => Some(address),
         };
+        if let Some(hidden) = config::hidden(config) {
+            tracing::warn!("{}", config::warning(&hidden));
+        }
         let mut sockets = Sockets::bind(&config.sip.listen, public, poll.registry())?;
         let runtime = Handle::current();
         let first = sockets.len();
@@ -140,6 +143,7 @@ impl Desk {
             absent: None,
             peers: peers(config)?,
             callers: BTreeMap::new(),
+            finder: None,
             contact_secret: registering::secret(&config.data_directory, seed()),
             end_by: None,
             over_by: None,

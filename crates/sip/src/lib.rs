@@ -31,6 +31,7 @@ mod peer;
 mod registration;
 pub mod sdp;
 pub mod stream;
+pub mod stun;
 mod timers;
 mod tokens;
 mod trace;

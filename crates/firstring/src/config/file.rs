@@ -115,7 +115,7 @@ pub struct SipForm {
     #[schemars(example = ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"])]
     pub listen: Vec<String>,
     /// The address other machines are told to send calls and sound to: `auto` for this machine's own or, behind a router, the
-    /// one at which a trunk's registrar sees it; or the public address in front of it. Machines on our own network are told
+    /// one at which a trunk's registrar or a STUN server sees it; or the public address in front of it. Machines on our own network are told
     /// our own. A wrong one means callers hear nothing.
     #[serde(default = "auto")]
     #[schemars(example = &"auto")]
@@ -129,6 +129,10 @@ pub struct SipForm {
     #[serde(default)]
     #[schemars(example = ["192.0.2.53"])]
     pub name_servers: Vec<String>,
+    /// Who is asked where this machine is seen from outside, `HOST` or `HOST:PORT` (STUN). For a desk behind a router with
+    /// `advertise = "auto"` whose trunks do not register; it is asked every 25 seconds, which keeps the router's door open.
+    #[schemars(example = &"stun.example.com:3478")]
+    pub stun: Option<String>,
     /// What this machine shows to whoever connects by TLS.
     #[serde(default)]
     pub tls: TlsForm,
@@ -152,6 +156,7 @@ impl Default for SipForm {
             advertise: auto(),
             rtp_ports: rtp_ports(),
             name_servers: Vec::new(),
+            stun: None,
             tls: TlsForm::default(),
         }
     }

@@ -70,6 +70,7 @@ pub fn look(config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
     found.extend(config.sip.listen.iter().map(|listen| sip_port(*listen)));
     found.extend(certificates(config));
+    found.extend(super::hidden(config));
     found.push(web_port(config.web.listen));
     found.push(sound_ports(config));
     found.extend(disk(&config.data_directory));

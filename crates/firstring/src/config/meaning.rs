@@ -187,7 +187,10 @@ impl Reading<'_> {
             self.refuse(&at.key("name_servers"), format!("at most {MOST_SERVERS} name servers are asked"));
         }
         let name_servers = self.each(name_servers, &at.key("name_servers"), values::name_server);
+        let stun = self.file.sip.stun.as_deref();
+        let stun = stun.and_then(|text| self.taken(values::stun_server(text), &at.key("stun")));
         SipSettings {
+            stun,
             tls: encryption::own(&listen, self),
             name_servers,
             listen,

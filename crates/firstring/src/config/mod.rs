@@ -17,6 +17,7 @@ mod encryption;
 mod file;
 mod greeting;
 mod hearing;
+mod hidden;
 mod joining;
 mod look;
 mod meaning;
@@ -47,6 +48,7 @@ use serde::Deserialize;
 
 pub use encryption::{Encryption, Identity, Trust};
 pub use hearing::hearing;
+pub use hidden::{hidden, warning};
 pub use joining::{Guard, Joining, Login};
 pub use look::{Finding, Weight, look};
 pub use reach::{hosts, reach, unasked};
@@ -91,6 +93,8 @@ pub struct SipSettings {
     pub tls: Option<Identity>,
     /// Who is asked where hosts are; empty: this machine.
     pub name_servers: Vec<SocketAddr>,
+    /// Who is asked where this machine is seen from outside.
+    pub stun: Option<Target>,
 }
 
 /// The console and the HTTP interface.

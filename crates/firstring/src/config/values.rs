@@ -226,6 +226,15 @@ impl fmt::Display for Target {
     }
 }
 
+/// The port of STUN. RFC 8489 section 18.6.
+const STUN_PORT: u16 = 3478;
+
+/// A STUN server: `HOST` or `HOST:PORT`.
+pub(super) fn stun_server(text: &str) -> Result<Target, Says> {
+    let named = target(text)?;
+    Ok(Target { port: named.port.or(Some(STUN_PORT)), ..named })
+}
+
 /// `HOST` or `HOST:PORT`, reached over UDP.
 pub(super) fn target(text: &str) -> Result<Target, Says> {
     target_over(text, Transport::Udp)

@@ -22,9 +22,18 @@ pub struct Sockets {
     /// Where connections come in.
     beside: Vec<Listen>,
     public: Option<IpAddr>,
-    /// Where a registrar sees the socket it talks to, if we were not told how others do.
-    seen: Option<(SocketAddr, SocketAddr)>,
+    /// Where others see a socket of ours, if we were not told: who is believed first stands first.
+    seen: BTreeMap<Witness, (SocketAddr, SocketAddr)>,
     routes: BTreeMap<IpAddr, IpAddr>,
+}
+
+/// Who says where others see us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Witness {
+    /// A registrar, of the socket that it is asked from.
+    Registrar,
+    /// A STUN server.
+    Stun,
 }
 
 impl Sockets {
@@ -39,7 +48,7 @@ impl Sockets {
             let local = socket.local_addr()?;
             sockets.push((socket, local));
         }
-        Ok(Sockets { sockets, beside: Vec::new(), public, seen: None, routes: BTreeMap::new() })
+        Ok(Sockets { sockets, beside: Vec::new(), public, seen: BTreeMap::new(), routes: BTreeMap::new() })
     }
 
     /// Others reach this machine here as well.
@@ -61,24 +70,35 @@ impl Sockets {
 
     /// The addresses the user agent is told to advertise.
     pub fn advertised(&self) -> Vec<(SocketAddr, SocketAddr)> {
-        let Some(public) = self.public.or(self.seen.map(|(_, seen)| seen.ip())) else { return Vec::new() };
+        let Some(public) = self.told_outside() else { return Vec::new() };
         let ours = self.listening().map(|one| one.address).filter(|ours| ours.is_ipv4() == public.is_ipv4());
         let others = ours.map(|local| (local, SocketAddr::new(public, local.port())));
-        self.seen.into_iter().chain(others).collect()
+        self.seen().into_iter().chain(others).collect()
     }
 
-    /// A registrar sees the socket of this path at another address. Where the configuration says nothing else, that is what
+    /// Where others see a socket of ours.
+    fn seen(&self) -> Option<(SocketAddr, SocketAddr)> {
+        self.seen.values().next().copied()
+    }
+
+    /// The address that far ends outside are told, if it is not our own.
+    fn told_outside(&self) -> Option<IpAddr> {
+        self.public.or(self.seen().map(|(_, seen)| seen.ip()))
+    }
+
+    /// Somebody sees the socket of this path at another address. Where the configuration says nothing else, that is what
     /// far ends outside our networks are told from now on; true if that changes something. An address of our own that is
     /// public needs no other, and a private one is no news to anybody.
-    pub fn seen_at(&mut self, path: sip::Path, seen: SocketAddr) -> bool {
+    pub fn seen_at(&mut self, path: sip::Path, seen: SocketAddr, witness: Witness) -> bool {
         let hidden = sip::is_private(path.local.ip()) && !sip::is_private(seen.ip());
         if self.public.is_some() || !hidden || path.local.is_ipv4() != seen.is_ipv4() {
             return false;
         }
         // A connection's far port is its own, and nobody else's way in.
         let port = if path.transport == sip::Transport::Udp { seen.port() } else { path.local.port() };
-        let known = self.seen.replace((path.local, SocketAddr::new(seen.ip(), port)));
-        known != self.seen
+        let known = self.seen();
+        self.seen.insert(witness, (path.local, SocketAddr::new(seen.ip(), port)));
+        known != self.seen()
     }
 
     /// Where requests too long for a datagram may go out.
@@ -119,7 +139,7 @@ impl Sockets {
 
     /// A local address for sound, as the far end is to use it.
     pub fn as_others_see(&self, address: SocketAddr, toward: IpAddr) -> SocketAddr {
-        let (own, public) = (address.ip(), self.public.or(self.seen.map(|(_, seen)| seen.ip())));
+        let (own, public) = (address.ip(), self.told_outside());
         let public = public.filter(|public| public.is_ipv4() == address.is_ipv4());
         let told = public.map_or(own, |public| sip::told_to(toward, own, public));
         SocketAddr::new(told, address.port())
@@ -178,13 +198,17 @@ mod tests {
         let mut sockets = Sockets::bind(&[], None, poll.registry()).unwrap();
         let (ours, sound) = (at("192.168.1.5:5060"), at("192.168.1.5:20000"));
         let path = sip::Path::udp(ours, at("198.51.100.9:5060"));
+        let (registrar, stun) = (Witness::Registrar, Witness::Stun);
         let told =
             |sockets: &Sockets, far: &str| sockets.as_others_see(sound, far.parse().unwrap()).to_string();
         assert_eq!(told(&sockets, "198.51.100.9"), "192.168.1.5:20000", "nothing is known yet");
-        assert!(!sockets.seen_at(path, at("192.168.1.5:5060")), "no news");
-        assert!(!sockets.seen_at(path, at("10.0.0.1:5060")), "not reachable from everywhere");
-        assert!(sockets.seen_at(path, at("203.0.113.5:40001")));
-        assert!(!sockets.seen_at(path, at("203.0.113.5:40001")), "known");
+        assert!(sockets.seen_at(path, at("203.0.113.4:40004"), stun));
+        assert_eq!(told(&sockets, "198.51.100.9"), "203.0.113.4:20000", "until a registrar says otherwise");
+        assert!(!sockets.seen_at(path, at("192.168.1.5:5060"), registrar), "no news");
+        assert!(!sockets.seen_at(path, at("10.0.0.1:5060"), registrar), "not reachable from everywhere");
+        assert!(sockets.seen_at(path, at("203.0.113.5:40001"), registrar));
+        assert!(!sockets.seen_at(path, at("203.0.113.5:40001"), registrar), "known");
+        assert!(!sockets.seen_at(path, at("203.0.113.4:40009"), stun), "a registrar is believed first");
         assert_eq!(told(&sockets, "198.51.100.9"), "203.0.113.5:20000");
         assert_eq!(told(&sockets, "192.168.1.20"), "192.168.1.5:20000", "a neighbour");
         assert_eq!(
@@ -193,9 +217,12 @@ mod tests {
             "the router's port is the way in"
         );
         let public = sip::Path::udp(at("203.0.113.7:5060"), at("198.51.100.9:5060"));
-        assert!(!sockets.seen_at(public, at("203.0.113.8:5060")), "our own public address needs no other");
+        assert!(
+            !sockets.seen_at(public, at("203.0.113.8:5060"), registrar),
+            "our own public address needs no other"
+        );
         let mut named = Sockets::bind(&[], Some("203.0.113.9".parse().unwrap()), poll.registry()).unwrap();
-        assert!(!named.seen_at(path, at("203.0.113.5:40001")), "what the configuration says wins");
+        assert!(!named.seen_at(path, at("203.0.113.5:40001"), registrar), "what the configuration says wins");
         assert_eq!(told(&named, "198.51.100.9"), "203.0.113.9:20000");
     }
 }

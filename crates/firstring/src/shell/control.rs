@@ -114,6 +114,8 @@ pub struct Control {
     pub peers: Vec<sip::Peer>,
     /// What hosts that may send calls have for addresses, by trunk and host.
     pub callers: BTreeMap<(Arc<str>, Arc<str>), Vec<sip::Network>>,
+    /// Who asks where we are seen from outside, once it is known where the server is.
+    pub finder: Option<sip::stun::Finder>,
     /// What makes our contacts unguessable.
     pub contact_secret: [u64; 2],
     /// When people who still talk are cut off, once the desk is to stop.
@@ -178,7 +180,9 @@ impl Control {
         let agent = self.agent.poll_deadline().map(|deadline| deadline.at);
         let drill = self.absent.as_ref().map(|absent| absent.until);
         let beat = Some(self.clock.now().mono + BEAT);
-        calls.into_iter().chain(agent).chain(self.end_by).chain(self.over_by).chain(drill).chain(beat).min()
+        let outside = self.stun_deadline().map(|deadline| deadline.at);
+        let far = self.end_by.into_iter().chain(self.over_by).chain(drill);
+        calls.into_iter().chain(agent).chain(outside).chain(far).chain(beat).min()
     }
 
     pub(super) fn read_letters(&mut self) {
@@ -201,6 +205,7 @@ impl Control {
                 Letter::CallersFound { trunk, host, addresses } => {
                     self.callers_found(trunk, host, &addresses)
                 }
+                Letter::StunFound { targets } => self.stun_found(&targets),
                 Letter::Forget { before } => self.keeper.forget(before),
                 Letter::Busy { calendar, busy } => {
                     if let Some(diary) = self.exchange.board_mut().diary(&calendar) {
@@ -219,6 +224,9 @@ impl Control {
         }
         if self.absent.as_ref().is_some_and(|absent| absent.until <= now.mono) {
             self.end_drill();
+        }
+        if self.stun_deadline().is_some_and(|deadline| deadline.at <= now.mono) {
+            self.stun_is_due();
         }
         if self.agent.poll_deadline().is_some_and(|deadline| deadline.at <= now.mono) {
             self.agent.handle_deadline(now.mono);

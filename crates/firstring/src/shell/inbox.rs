@@ -60,6 +60,11 @@ pub enum Letter {
         /// Not empty.
         addresses: Vec<std::net::IpAddr>,
     },
+    /// Where the STUN server is, for the first time or anew.
+    StunFound {
+        /// Not empty.
+        targets: sip::Targets<std::net::SocketAddr>,
+    },
     /// What was kept longer than the owner wants is to be deleted.
     Forget {
         /// The oldest moment that is kept.

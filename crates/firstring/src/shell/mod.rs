@@ -13,6 +13,7 @@ pub mod drilling;
 pub mod hearing;
 pub mod inbox;
 pub mod keeping;
+pub mod outside;
 pub mod queue;
 pub mod recording;
 pub mod registering;

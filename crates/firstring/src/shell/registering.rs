@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Config, Joining, Login, Target, TrunkSettings};
+use crate::config::{Advertise, Config, Joining, Login, Target, TrunkSettings};
 use crate::shell::inbox::{Inbox, Letter};
 use crate::shell::resolving::{self, Lost, Resolver};
 
@@ -81,6 +81,9 @@ pub fn watch(config: &Config, inbox: &Inbox, lost: &Arc<Lost>) {
             let found = move |targets| Letter::ProxyFound { trunk: Arc::clone(&name), targets };
             look_for(target.clone(), &resolver, lost, inbox, found);
         }
+    }
+    if let (Some(stun), Advertise::Auto) = (&config.sip.stun, config.sip.advertise) {
+        look_for(stun.clone(), &resolver, lost, inbox, |targets| Letter::StunFound { targets });
     }
     for trunk in &config.trunks {
         for host in &trunk.accept_names {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use line::Event;
 use media::{Connect, DigitTypes};
 
+use crate::shell::addresses::Witness;
 use crate::shell::control::Control;
 use crate::shell::registering::{self, Reaching};
 use crate::shell::telling::{self, Name};
@@ -98,6 +99,9 @@ impl Control {
                 return true;
             }
             match self.sockets.receive(index, buffer) {
+                Ok((length, path)) if self.is_from_stun(path, &buffer[..length]) => {
+                    tracing::trace!(target: "firstring::sip", from = %path.remote, length, "STUN in");
+                }
                 Ok((length, path)) => {
                     let bytes = buffer[..length].to_vec();
                     tracing::trace!(target: "firstring::sip", from = %path.remote, kind = telling::kind(&bytes), length, "Datagram in");
@@ -228,7 +232,7 @@ impl Control {
         let transport = joining.next_hop().transport;
         let remote = self.registrars_at.get(trunk).and_then(|targets| targets.iter().next());
         let Some(path) = remote.and_then(|remote| self.sockets.path_over(transport, remote)) else { return };
-        if self.sockets.seen_at(path, seen) {
+        if self.sockets.seen_at(path, seen, Witness::Registrar) {
             tracing::info!(%trunk, ours = %path.local, public = %seen.ip(), "A registrar sees us at a public address, which far ends outside are told from now on");
             let advertise = sip::Order::Advertise(self.sockets.advertised());
             self.agent.handle(sip::Event::Order(advertise), self.clock.now().mono);

@@ -1,8 +1,9 @@
 //! Transports: UDP, TCP, TLS, both kinds of address, and what we call ourselves.
 
-use super::{Clause, clause, elsewhere, here, not_yet};
+use super::{Clause, clause, elsewhere, here};
 
 const STREAM: &str = "crates/sip/src/stream.rs";
+const ADDRESSES: &str = "crates/firstring/tests/addresses.rs";
 const WIRE: &str = "crates/firstring/tests/transports.rs";
 const TRUST: &str = "crates/firstring/tests/trust.rs";
 const PHONES: &str = "crates/firstring/tests/phones.rs";
@@ -115,7 +116,22 @@ pub const CLAUSES: &[Clause] = &[
             here("answering::nobody_is_told_to_call_back_at_a_wildcard_address"),
         ],
     ),
-    clause("A public address that nobody names is asked of a STUN server", "RFC 8489", &[not_yet("no STUN")]),
+    clause(
+        "A public address that nobody names is asked of a STUN server, and only its own answer counts",
+        "RFC 8489",
+        &[
+            elsewhere("crates/sip/src/stun.rs", "the_examples_of_rfc_5769_are_read"),
+            elsewhere(
+                "crates/sip/src/stun.rs",
+                "a_server_that_is_silent_is_asked_seven_times_and_again_a_minute_after_it_was_given_up",
+            ),
+            elsewhere("crates/sip/src/stun.rs", "only_the_server_s_own_answer_to_the_open_question_counts"),
+            elsewhere(
+                ADDRESSES,
+                "a_stun_server_is_asked_from_the_socket_of_our_calls_and_only_its_own_answer_counts",
+            ),
+        ],
+    ),
     clause(
         "Via and Contact of everything we send name the advertised address",
         "RFC 3261 section 8.1.1.7 and 8.1.1.8",
@@ -124,7 +140,11 @@ pub const CLAUSES: &[Clause] = &[
     clause(
         "The session description names the same address as Contact",
         "RFC 4566 section 5.7",
-        &[not_yet("no test compares both on the wire")],
+        &[
+            elsewhere(ADDRESSES, "our_messages_tell_one_address_whether_it_is_our_own_or_a_written_one"),
+            elsewhere(ADDRESSES, "over_tcp_a_person_is_told_the_same_address_everywhere"),
+            elsewhere(ADDRESSES, "our_messages_tell_the_address_at_which_a_registrar_sees_us"),
+        ],
     ),
     clause(
         "No password is proved to a realm that is not the trunk's, nor to whom the call did not go to",
