@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use media::reorder::{InOrder, Reorder};
 use media::rtp::{HEADER_LEN, Packet};
+use media::srtp::{MAX_OVERHEAD, MasterKey, Opener, Sealer, Suite};
 use sip::sdp::{self, Capabilities, Direction};
 use sip::stream::{Piece, READ_AT_ONCE, Stream};
 use sip::{Action, Address, Agent, Event, Name, Notice, Order, Path, Peer, Refusal, Setup, Uri, Via};
@@ -178,6 +179,10 @@ fn capabilities() -> Capabilities {
         session_id: 1,
         version: 1,
         ptime_ms: 20,
+        protection: sdp::Protection::Preferred(sdp::Keyring {
+            suites: vec![sdp::Suite::AesCm128HmacSha1_80, sdp::Suite::AeadAes128Gcm],
+            secrets: sdp::Secrets::new([7; sdp::Secrets::LEN]),
+        }),
     }
 }
 
@@ -229,6 +234,30 @@ fn written(packet: &Packet<'_>) -> Option<usize> {
     let length = packet.write(&mut out)?;
     let again = Packet::parse(&out[..length]).expect("we can read what we wrote");
     (again == *packet).then_some(length)
+}
+
+/// One datagram under an encrypted leg's key: as it is, which nobody without the key can make, and sealed by us.
+pub fn srtp(bytes: &[u8]) {
+    for suite in [Suite::AesCm128HmacSha1_80, Suite::AesCm128HmacSha1_32, Suite::AeadAes128Gcm] {
+        let key = MasterKey::new(suite, &vec![7; suite.key_len()]).expect("a key of the right length");
+        let (mut sealer, mut opener) = (Sealer::new(key.clone()), Opener::new(key));
+        let mut forged = bytes.to_vec();
+        assert!(opener.open(&mut forged).is_err(), "nobody guesses a tag");
+        let mut wire = bytes.to_vec();
+        wire.resize(bytes.len() + MAX_OVERHEAD, 0);
+        if let Some(length) = sealer.seal(&mut wire, bytes.len()) {
+            assert_eq!(opener.open(&mut wire[..length]), Ok(bytes.len()), "what we sealed opens");
+            assert_eq!(&wire[..bytes.len()], bytes);
+        }
+        let mut forged = bytes.to_vec();
+        assert!(opener.open_report(&mut forged).is_err());
+        let mut wire = bytes.to_vec();
+        wire.resize(bytes.len() + MAX_OVERHEAD, 0);
+        if let Some(length) = sealer.seal_report(&mut wire, bytes.len()) {
+            assert_eq!(opener.open_report(&mut wire[..length]), Ok(bytes.len()));
+            assert_eq!(&wire[..bytes.len()], bytes);
+        }
+    }
 }
 
 /// One RTCP datagram.

@@ -10,6 +10,8 @@
 //! leg.poll_deadline()                       when to come again, and why
 //! ```
 //!
+//! Where keys were agreed, every datagram is opened before it is looked at, and sealed before it is handed out.
+//!
 //! Invariants: a connected leg always has a deadline; every clip is answered by one [`Event::Played`]; [`Event::Closed`]
 //! comes once and last.
 
@@ -28,6 +30,7 @@ use crate::playout::{ClipId, Done, Playout};
 use crate::quality::{Quality, mos_g711};
 use crate::reception::Reception;
 use crate::relay::Mapping;
+use crate::srtp::Guard;
 use crate::tones::Player;
 use crate::turn::{Patience, Turn};
 
@@ -186,6 +189,8 @@ pub const MEDIA_TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct Leg {
     line: Option<Line>,
+    /// What protects the packets, if that was agreed.
+    guard: Option<Box<Guard>>,
     over: bool,
     goodbye: Goodbye,
     events: VecDeque<Event>,
@@ -270,11 +275,13 @@ impl Leg {
         }
         Self {
             line: None,
+            guard: None,
             over: false,
             goodbye: Goodbye::NotYet,
             events: VecDeque::with_capacity(16),
             ssrc: ssrc as u32,
-            sequence: start as u16,
+            // In the lower half, so that a lost first packet leaves no doubt about the roll-over. RFC 3711 section 3.3.1.
+            sequence: start as u16 & 0x7fff,
             clock: (start >> 32) as u32,
             next_packet: Duration::ZERO,
             phase: Duration::ZERO,

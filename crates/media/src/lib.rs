@@ -25,6 +25,7 @@ pub mod reorder;
 pub mod resample;
 pub mod rtcp;
 pub mod rtp;
+pub mod srtp;
 pub mod tones;
 pub mod turn;
 pub mod voice;

@@ -42,15 +42,8 @@ pub enum RtpError {
 impl<'a> Packet<'a> {
     /// Reads one datagram. Contributing sources and header extensions are stepped over.
     pub fn parse(datagram: &'a [u8]) -> Result<Self, RtpError> {
-        let (header, mut rest) = datagram.split_at_checked(HEADER_LEN).ok_or(RtpError::TooShort)?;
-        if header[0] >> 6 != 2 {
-            return Err(RtpError::NotVersionTwo);
-        }
-        let contributing = usize::from(header[0] & 0x0f) * 4;
-        rest = rest.get(contributing..).ok_or(RtpError::TooShort)?;
-        if header[0] & 0x10 != 0 {
-            rest = after_extension(rest)?;
-        }
+        let (header, mut rest) =
+            datagram.split_at_checked(header_len(datagram)?).ok_or(RtpError::TooShort)?;
         if header[0] & 0x20 != 0 {
             rest = without_padding(rest)?;
         }
@@ -78,10 +71,18 @@ impl<'a> Packet<'a> {
     }
 }
 
-fn after_extension(rest: &[u8]) -> Result<&[u8], RtpError> {
-    let words = rest.get(2..4).ok_or(RtpError::TooShort)?;
-    let length = 4 + 4 * usize::from(u16::from_be_bytes([words[0], words[1]]));
-    rest.get(length..).ok_or(RtpError::TooShort)
+/// Bytes before the payload: header, contributing sources, extension. All of them are there.
+pub(crate) fn header_len(datagram: &[u8]) -> Result<usize, RtpError> {
+    let header = datagram.get(..HEADER_LEN).ok_or(RtpError::TooShort)?;
+    if header[0] >> 6 != 2 {
+        return Err(RtpError::NotVersionTwo);
+    }
+    let mut length = HEADER_LEN + usize::from(header[0] & 0x0f) * 4;
+    if header[0] & 0x10 != 0 {
+        let words = datagram.get(length + 2..length + 4).ok_or(RtpError::TooShort)?;
+        length += 4 + 4 * usize::from(u16::from_be_bytes([words[0], words[1]]));
+    }
+    if length > datagram.len() { Err(RtpError::TooShort) } else { Ok(length) }
 }
 
 fn without_padding(rest: &[u8]) -> Result<&[u8], RtpError> {

@@ -10,6 +10,7 @@ use std::cell::Cell;
 
 use imagined::{MS, caller, connect, listen, play, voice};
 use media::rtp::Packet;
+use media::srtp::{Keys, MasterKey, Sealer, Suite};
 use media::{Codec, Connect, Leg, LegId, MAX_DATAGRAM, Order, Tap};
 
 struct Counting;
@@ -86,7 +87,7 @@ fn ten_minutes_of_talking_playing_listening_and_digits_allocate_nothing() {
         };
         let length = sound.write(&mut wire).unwrap();
         if !lost {
-            leg.receive(&wire[..length], caller(), now);
+            leg.receive(&mut wire[..length], caller(), now);
         }
         leg.handle_deadline(now);
         while leg.write(now, &mut out).is_some() {
@@ -104,12 +105,29 @@ fn ten_minutes_of_talking_playing_listening_and_digits_allocate_nothing() {
     assert_eq!(allocations() - before, 0);
 }
 
+fn keys(suite: Suite, ours: u8, theirs: u8) -> Keys {
+    let key = |byte: u8| MasterKey::new(suite, &vec![byte; suite.key_len()]).unwrap();
+    Keys { ours: key(ours), theirs: key(theirs) }
+}
+
+#[test]
+fn an_encrypted_bridge_allocates_nothing() {
+    for suite in [Suite::AesCm128HmacSha1_80, Suite::AesCm128HmacSha1_32, Suite::AeadAes128Gcm] {
+        bridge(Connect { keys: Some(keys(suite, 1, 2)), ..connect() });
+    }
+}
+
 #[test]
 fn a_bridge_allocates_nothing() {
+    bridge(connect());
+}
+
+fn bridge(with: Connect) {
+    let mut far_end = with.keys.clone().map(|keys| Sealer::new(keys.theirs));
     let (mut caller_leg, mut person_leg) = (Leg::new(1), Leg::new(2));
     let mut now = MS * 1_000;
-    caller_leg.handle(Order::Connect(connect()), now);
-    person_leg.handle(Order::Connect(Connect { codec: Codec::Pcma, payload_type: 8, ..connect() }), now);
+    caller_leg.handle(Order::Connect(with.clone()), now);
+    person_leg.handle(Order::Connect(Connect { codec: Codec::Pcma, payload_type: 8, ..with }), now);
     caller_leg.handle(Order::Bridge { with: LegId(2) }, now);
     person_leg.handle(Order::Bridge { with: LegId(1) }, now);
     let (mut wire, mut out) = ([0; 600], [0; MAX_DATAGRAM]);
@@ -127,8 +145,11 @@ fn a_bridge_allocates_nothing() {
             ssrc: 5,
             payload: &[0x90; 160],
         };
-        let length = sound.write(&mut wire).unwrap();
-        if let Some(relay) = caller_leg.receive(&wire[..length], caller(), now) {
+        let mut length = sound.write(&mut wire).unwrap();
+        if let Some(far_end) = &mut far_end {
+            length = far_end.seal(&mut wire, length).unwrap();
+        }
+        if let Some(relay) = caller_leg.receive(&mut wire[..length], caller(), now) {
             relayed += u32::from(person_leg.relay(&relay, now, &mut out).is_some());
         }
         for leg in [&mut caller_leg, &mut person_leg] {

@@ -428,7 +428,7 @@ fn a_bridged_stream_is_one_stream_to_the_far_end() {
             payload: if digit { &[1, 0, 0, 160] } else { &[0x90; 160] },
         };
         let length = sound.write(&mut wire).unwrap();
-        let relay = caller.leg.receive(&wire[..length], caller.from, person.now).unwrap();
+        let relay = caller.leg.receive(&mut wire[..length], caller.from, person.now).unwrap();
         if let Some(sent) = person.leg.relay(&relay, person.now, &mut out) {
             let packet = media::rtp::Packet::parse(&out[..sent.length]).unwrap();
             relayed.push((packet.sequence, packet.timestamp, packet.payload_type, packet.ssrc));

@@ -121,9 +121,9 @@ fn spoiled_packets_from_the_right_place_neither_panic_nor_end_the_call() {
         let mut wire = if report { good_report(&mut dice, &call) } else { good_rtp(&mut dice, &call) };
         dice.spoil(&mut wire);
         match (report, dice.roll(8)) {
-            (true, 0..4) => call.leg.receive_report(&wire, caller(), call.now),
+            (true, 0..4) => call.leg.receive_report(&mut wire, caller(), call.now),
             (true, _) | (false, _) => {
-                call.leg.receive(&wire, caller(), call.now);
+                call.leg.receive(&mut wire, caller(), call.now);
             }
         }
         call.drain();
@@ -163,7 +163,7 @@ fn spoiled_packets_from_elsewhere_get_nothing() {
             "192.0.2.10:4001".to_owned(),
         ];
         let from = from[dice.roll(3)].parse().unwrap();
-        assert!(call.leg.receive(&wire, from, call.now).is_none());
+        assert!(call.leg.receive(&mut wire, from, call.now).is_none());
         call.drain();
         if number % 5 == 0 {
             call.run_ms(20);
@@ -191,7 +191,7 @@ fn spoiled_packets_across_a_bridge_do_not_panic() {
     for number in 0..count {
         let mut wire = good_rtp(&mut dice, &one);
         dice.spoil(&mut wire);
-        if let Some(relay) = one.leg.receive(&wire, caller(), one.now)
+        if let Some(relay) = one.leg.receive(&mut wire, caller(), one.now)
             && let Some(sent) = two.leg.relay(&relay, two.now, &mut out)
         {
             relayed += 1;

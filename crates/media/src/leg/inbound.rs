@@ -24,12 +24,22 @@ enum Kind {
 }
 
 impl Leg {
-    /// Takes one datagram from the sound port. What has to go to the bridged leg is given back.
-    pub fn receive<'a>(&mut self, datagram: &'a [u8], from: SocketAddr, now: Duration) -> Option<Relay<'a>> {
+    /// Takes one datagram from the sound port; where keys were agreed it is opened in place. What has to go to the bridged
+    /// leg is given back.
+    pub fn receive<'a>(
+        &mut self,
+        datagram: &'a mut [u8],
+        from: SocketAddr,
+        now: Duration,
+    ) -> Option<Relay<'a>> {
         if is_rtcp(datagram) {
             self.receive_report(datagram, from, now);
             return None;
         }
+        let Some(datagram) = self.opened(datagram) else {
+            self.refused = self.refused.saturating_add(1);
+            return None;
+        };
         let Some((packet, kind)) = self.accept(datagram, from, now) else {
             self.refused = self.refused.saturating_add(1);
             return None;
@@ -54,6 +64,23 @@ impl Leg {
             }
         };
         self.bridged.then_some(Relay { stamp, marker: packet.marker, content, payload: packet.payload })
+    }
+
+    /// A sound packet in the clear; nothing if it is not under the agreed key.
+    fn opened<'a>(&mut self, datagram: &'a mut [u8]) -> Option<&'a [u8]> {
+        let length = match &mut self.guard {
+            Some(guard) => guard.opener.open(datagram).ok()?,
+            None => datagram.len(),
+        };
+        Some(&datagram[..length])
+    }
+
+    fn opened_report<'a>(&mut self, datagram: &'a mut [u8]) -> Option<&'a [u8]> {
+        let length = match &mut self.guard {
+            Some(guard) => guard.opener.open_report(datagram).ok()?,
+            None => datagram.len(),
+        };
+        Some(&datagram[..length])
     }
 
     /// Well-formed, of an agreed payload type, from the right place, while we are connected.
@@ -147,8 +174,15 @@ impl Leg {
 
     /// Takes one datagram from the report port. Reports are believed only from the host the sound comes from; a goodbye
     /// in one changes nothing, calls end by SIP.
-    pub fn receive_report(&mut self, datagram: &[u8], from: SocketAddr, now: Duration) {
-        let Some(line) = self.line.as_ref().filter(|_| !self.over) else { return };
+    pub fn receive_report(&mut self, datagram: &mut [u8], from: SocketAddr, now: Duration) {
+        if self.line.is_none() || self.over {
+            return;
+        }
+        let Some(datagram) = self.opened_report(datagram) else {
+            self.refused = self.refused.saturating_add(1);
+            return;
+        };
+        let Some(line) = &self.line else { return };
         let mut round = None;
         let mut sender_report = None;
         let (own, heard) = (self.ssrc, self.reception.as_ref().map(Reception::ssrc));

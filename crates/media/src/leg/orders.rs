@@ -8,6 +8,7 @@ use crate::hearing::{Hearing, Tap};
 use crate::latch::{AddressRange, Latch};
 use crate::listening::{BargeIn, Listening, SpeechEnd};
 use crate::playout::{Clip, ClipId, Interruptible};
+use crate::srtp::{Guard, Keys};
 use crate::tones::{Player, Tone};
 use crate::turn::{Patience, Whose};
 use crate::{Codec, Digit, RATE_HZ};
@@ -61,6 +62,8 @@ pub struct Connect {
     pub digits: Option<DigitTypes>,
     /// Sound per packet, 10 to 60 ms; others are brought into this range.
     pub packet_time: Duration,
+    /// What packets are encrypted under, if they are. Keys that have not changed go on as they were.
+    pub keys: Option<Keys>,
     /// From where else sound may come (NAT); empty for nowhere else.
     pub latch: Vec<AddressRange>,
     /// From our side.
@@ -193,6 +196,10 @@ impl Leg {
 
     fn connect(&mut self, connect: Connect, now: Duration) {
         let packet_time = connect.packet_time.clamp(Duration::from_millis(10), Duration::from_millis(60));
+        match (&mut self.guard, connect.keys) {
+            (Some(guard), Some(keys)) => guard.rekey(keys),
+            (guard, keys) => *guard = keys.map(|keys| Box::new(Guard::new(keys))),
+        }
         let latch = match self.line.take() {
             Some(line) if line.latch.signalled() == connect.remote => line.latch,
             Some(_) | None => Latch::new(connect.remote, connect.latch),

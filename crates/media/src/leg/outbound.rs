@@ -11,7 +11,7 @@ use crate::playout::{ClipId, Filled, Interruptible};
 use crate::reception::{Reception, ntp};
 use crate::relay::{Content, Relay};
 use crate::rtcp::{Report, SenderInfo};
-use crate::rtp::{HEADER_LEN, Packet};
+use crate::rtp::{HEADER_LEN, Packet, is_rtcp};
 
 /// A bridged leg that has had nothing to relay for this long sends silence, so that the far end sees a living stream.
 const RELAY_QUIET: Duration = Duration::from_millis(200);
@@ -24,6 +24,25 @@ impl Leg {
     /// Writes the next datagram that is due into `out`, which has [`MAX_DATAGRAM`](crate::MAX_DATAGRAM) bytes. Call
     /// until it gives nothing.
     pub fn write(&mut self, now: Duration, out: &mut [u8]) -> Option<Outgoing> {
+        loop {
+            let written = self.write_plain(now, out)?;
+            if let Some(sealed) = self.sealed(written, out) {
+                return Some(sealed);
+            }
+        }
+    }
+
+    /// What goes out under the agreed key; nothing for a number that has gone out under it before.
+    fn sealed(&mut self, written: Outgoing, out: &mut [u8]) -> Option<Outgoing> {
+        let Some(guard) = &mut self.guard else { return Some(written) };
+        let length = match is_rtcp(out) {
+            true => guard.sealer.seal_report(out, written.length),
+            false => guard.sealer.seal(out, written.length),
+        };
+        length.map(|length| Outgoing { length, ..written })
+    }
+
+    fn write_plain(&mut self, now: Duration, out: &mut [u8]) -> Option<Outgoing> {
         if self.goodbye == Goodbye::Due {
             self.goodbye = Goodbye::Said;
             return self.write_report(now, out);
@@ -253,7 +272,7 @@ impl Leg {
         }
         let length = HEADER_LEN + relay.payload.len();
         self.count_sent(length);
-        Some(Outgoing { length, to, from: Port::Rtp })
+        self.sealed(Outgoing { length, to, from: Port::Rtp }, out)
     }
 
     fn count_sent(&mut self, length: usize) {

@@ -67,6 +67,7 @@ pub fn connect() -> Connect {
         payload_type: 0,
         digits: Some(DigitTypes { send: 101, receive: 101 }),
         packet_time: MS * 20,
+        keys: None,
         latch: vec![],
         direction: Direction::SendReceive,
         greeting: None,
@@ -203,7 +204,7 @@ impl Call {
             payload,
         };
         let length = packet.write(&mut wire).unwrap();
-        self.leg.receive(&wire[..length], self.from, self.now);
+        self.leg.receive(&mut wire[..length], self.from, self.now);
         self.sequence = self.sequence.wrapping_add(1);
         self.timestamp = self.timestamp.wrapping_add(160);
         self.drain();
