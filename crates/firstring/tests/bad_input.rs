@@ -120,7 +120,8 @@ const CASES: &[(&str, &str, &str)] = &[
     ("\"assistant\",", "\"message\",", r#"desk.toml:40: plan.rule.steps: this step is never reached: "message" before it ends the call; take it out"#),
     ("\"always\"", "\"sometimes\"", r#"desk.toml:39: plan.rule.when: "sometimes" is not known here; known are "open", "closed", "holiday" and "always""#),
     // What the design names and this version does not do.
-    ("channels = 4", "media = \"required\"", "desk.toml:16: trunk.media: encrypted sound is not available yet; leave this out"),
+    ("channels = 4", "media = \"required\"", "desk.toml:16: trunk.media: the keys of encrypted sound stand in the signalling, where anybody on the way could read them without TLS; add transport = \"tls\", or write media = \"off\""),
+    ("channels = 4", "media = \"srtp\"", r#"desk.toml:16: trunk.media: "srtp" is not known here; known are "off", "preferred" and "required""#),
     // Carriers and what is known of them.
     ("channels = 4", "carrier = \"telynx\"", r#"desk.toml:16: trunk.carrier: "telynx" is not known here; did you mean "telnyx"?"#),
     ("channels = 4", "carrier = \"twilio\"\nregister = true", "desk.toml:17: trunk.register: nobody registers at a Twilio trunk: it sends calls to the address in its origination URI; leave register out"),

@@ -37,6 +37,7 @@ fn a_phone_system_that_logs_in_is_answered_and_one_with_a_wrong_password_is_not(
 fn calls(place: &Place, password: &str) {
     let quiet = place.folder().join("quiet.wav");
     sound::write_wave(&quiet, &vec![0; 8_000 * 2]);
-    let account = peers::Account { number: CALLER, login: Some(("pbx", password)), codec: "PCMU" };
+    let account =
+        peers::Account { number: CALLER, login: Some(("pbx", password)), codec: "PCMU", encrypts: None };
     peers::baresip(&place.uri(), account, 3, &quiet, place.folder()).ends_within(Duration::from_secs(30));
 }

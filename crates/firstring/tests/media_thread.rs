@@ -59,6 +59,7 @@ impl Phone {
             payload_type: codec.payload_type(),
             digits: Some(DigitTypes { send: 101, receive: 101 }),
             packet_time: MS * 20,
+            keys: None,
             latch: vec![],
             direction: Direction::SendReceive,
             greeting: None,

@@ -192,7 +192,7 @@ fn baresip_hears_the_greeting(codec: &str) {
     let quiet = desk.folder().join("quiet.wav");
     sound::write_wave(&quiet, &vec![0; sound::RATE * 30]);
     let seconds = 9;
-    let account = peers::Account { number: CALLER, login: None, codec };
+    let account = peers::Account { number: CALLER, login: None, codec, encrypts: None };
     let mut baresip = peers::baresip(&desk.uri(), account, seconds, &quiet, desk.folder());
     baresip.ends_within(Duration::from_secs(30));
     let heard = peers::heard_by_baresip(desk.folder());

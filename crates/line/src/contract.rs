@@ -10,7 +10,7 @@ use desk::machine::Ask;
 use desk::phrase::Phrase;
 use desk::record::{CallId, Callback, Message, Quality, Record};
 use serde::Serialize;
-use sip::sdp::Agreed;
+use sip::sdp::{Agreed, Secrets};
 
 use crate::live::Live;
 use crate::signal::Signal;
@@ -30,6 +30,8 @@ pub enum Event {
         sound: SoundId,
         /// Where RTP is received, as others reach it.
         address: SocketAddr,
+        /// What its keys are taken from, should it be encrypted.
+        secrets: Secrets,
     },
     /// No socket was to be had.
     SoundRefused {

@@ -5,7 +5,7 @@
 
 use desk::number::{Country, E164};
 use sip::Extra;
-use sip::sdp::Codec;
+use sip::sdp::{Codec, Suite};
 
 /// What is particular about one trunk. The default suits most carriers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,20 @@ pub struct Habits {
     pub verification: Option<VerifiedIn>,
     /// Sound formats, the one liked best first.
     pub codecs: Vec<Codec>,
+    /// Whether sound is encrypted.
+    pub encryption: Encryption,
+}
+
+/// Whether the sound of a trunk's calls is encrypted, and how: the way liked best first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Encryption {
+    /// Never.
+    #[default]
+    Off,
+    /// Where the signalling is, and the far end does.
+    Preferred(Vec<Suite>),
+    /// Always; other calls are not taken, and none is placed in the clear.
+    Required(Vec<Suite>),
 }
 
 /// How a number is written.
@@ -94,6 +108,7 @@ impl Default for Habits {
             full: Full::default(),
             verification: Some(VerifiedIn::Identity),
             codecs: vec![Codec::Pcmu, Codec::Pcma],
+            encryption: Encryption::Off,
         }
     }
 }

@@ -9,9 +9,11 @@ use desk::machine::Moment;
 use desk::record::CallId;
 use desk::switchboard::Channel;
 use sip::LegId;
-use sip::sdp::{Agreed, Codec, Direction};
+use sip::sdp::{Agreed, Codec, Direction, Protection};
 
 use crate::contract::SoundId;
+use crate::protection::settled;
+use crate::sound::Ours;
 
 /// One call with its legs.
 #[derive(Debug)]
@@ -39,6 +41,9 @@ pub(crate) struct CallerLeg {
     pub address: Option<SocketAddr>,
     /// Sound formats of the trunk, the one liked best first.
     pub codecs: Vec<Codec>,
+    /// Whether its sound is encrypted, once a socket for it is open.
+    pub protection: Protection,
+    pub trunk: String,
     pub offer: Option<String>,
     pub terms: Terms,
     pub state: CallerState,
@@ -101,6 +106,20 @@ pub(crate) struct PersonLeg {
     pub paths: VecDeque<sip::Path>,
     /// When their phone has rung long enough, in monotonic time.
     pub ring_until: Duration,
+    /// Encrypted sound was refused, and may be done without.
+    pub in_the_clear: bool,
+}
+
+impl PersonLeg {
+    /// Whether its sound is encrypted, once it is called.
+    pub fn protection(&mut self) -> Option<&mut Protection> {
+        self.offer.as_mut().map(|offer| &mut offer.protection)
+    }
+
+    /// True for a leg that was offered encrypted and does not have to be.
+    pub fn may_do_without_encryption(&self) -> bool {
+        self.offer.as_ref().is_some_and(|offer| matches!(offer.protection, Protection::Preferred(_)))
+    }
 }
 
 /// How far a person's leg has come.
@@ -166,12 +185,33 @@ impl Legs {
         }
     }
 
-    /// The sound formats of a leg, the one liked best first.
-    pub fn codecs_of(&self, leg: Leg) -> Vec<Codec> {
+    /// The sound formats of a leg, the one liked best first, and whether it is encrypted.
+    pub fn ours_on(&self, leg: Leg) -> Ours {
         let person = |number| self.people.get(&number).and_then(|person| person.offer.as_ref());
         match leg {
-            Leg::Caller => self.caller.codecs.clone(),
-            Leg::Person(number) => person(number).map(|offer| offer.codecs.clone()).unwrap_or_default(),
+            Leg::Caller => (self.caller.codecs.clone(), self.caller.protection.clone()),
+            Leg::Person(number) => person(number)
+                .map(|offer| (offer.codecs.clone(), offer.protection.clone()))
+                .unwrap_or_default(),
+        }
+    }
+
+    /// What was agreed holds for the rest of a leg.
+    pub fn settle(&mut self, leg: Leg, agreed: &Agreed) {
+        let protection = match leg {
+            Leg::Caller => Some(&mut self.caller.protection),
+            Leg::Person(number) => self.people.get_mut(&number).and_then(PersonLeg::protection),
+        };
+        if let Some(protection) = protection {
+            *protection = settled(std::mem::take(protection), agreed);
+        }
+    }
+
+    /// The trunk a leg goes over.
+    pub fn trunk_of(&self, leg: Leg) -> Option<&str> {
+        match leg {
+            Leg::Caller => Some(&self.caller.trunk),
+            Leg::Person(number) => self.people.get(&number).map(|person| person.reach.via.as_str()),
         }
     }
 

@@ -12,6 +12,7 @@ mod exchange;
 mod habits;
 mod legs;
 mod live;
+mod protection;
 mod setup;
 mod signal;
 mod sound;
@@ -19,7 +20,7 @@ mod wording;
 
 pub use contract::{Action, Begun, Event, Keep, Opening, Refusal, SoundEvent, SoundId, SoundOrder};
 pub use exchange::Exchange;
-pub use habits::{CallerId, Full, Habits, NumberForm, VerifiedIn};
+pub use habits::{CallerId, Encryption, Full, Habits, NumberForm, VerifiedIn};
 pub use live::{Live, What};
 pub use setup::{Outbound, Setup, Trunk};
 pub use signal::{Message, Said, Sdp, Side, Signal};

@@ -9,7 +9,7 @@ use desk::number::{Country, E164};
 use sip::sdp::Codec;
 use sip::{Invitation, Path, Targets, Uri};
 
-use crate::habits::Habits;
+use crate::habits::{Encryption, Habits};
 
 /// Targets that one call may be sent on to.
 const FOLLOWED: usize = 32;
@@ -135,6 +135,11 @@ impl Setup {
     /// The sound formats of a trunk, the one liked best first.
     pub(crate) fn codecs(&self, trunk: &str) -> Vec<Codec> {
         self.habits(trunk).map_or_else(|| Habits::default().codecs, |habits| habits.codecs.clone())
+    }
+
+    /// Whether the sound of a trunk's calls is encrypted.
+    pub(crate) fn encryption(&self, trunk: &str) -> Encryption {
+        self.habits(trunk).map(|habits| habits.encryption.clone()).unwrap_or_default()
     }
 
     /// What is particular about a trunk.

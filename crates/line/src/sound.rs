@@ -2,15 +2,18 @@
 
 use std::net::SocketAddr;
 
-use sip::sdp::{Agreed, Capabilities, Codec};
+use sip::sdp::{Agreed, Capabilities, Codec, Protection};
 
 use crate::legs::Terms;
 
 /// Sound per packet that we ask for, in milliseconds. RFC 3551 section 4.5.
 const PACKET_MS: u16 = 20;
 
-/// What we offer and accept, received at `address`. G.711 until a later format is spoken by every part.
-pub(crate) fn capabilities(address: SocketAddr, session: u64, codecs: Vec<Codec>) -> Capabilities {
+/// What we offer and accept on one leg.
+pub(crate) type Ours = (Vec<Codec>, Protection);
+
+/// What we offer and accept, received at `address`.
+pub(crate) fn capabilities(address: SocketAddr, session: u64, (codecs, protection): Ours) -> Capabilities {
     Capabilities {
         codecs,
         telephone_event: true,
@@ -20,18 +23,19 @@ pub(crate) fn capabilities(address: SocketAddr, session: u64, codecs: Vec<Codec>
         session_id: session,
         version: 1,
         ptime_ms: PACKET_MS,
+        protection,
     }
 }
 
 /// The same described anew, later in the call: as the next version.
-pub(crate) fn described_anew(address: SocketAddr, terms: &mut Terms, codecs: Vec<Codec>) -> Capabilities {
+pub(crate) fn described_anew(address: SocketAddr, terms: &mut Terms, ours: Ours) -> Capabilities {
     terms.version += 1;
-    described(address, *terms, codecs)
+    described(address, *terms, ours)
 }
 
 /// What was said last.
-pub(crate) fn described(address: SocketAddr, terms: Terms, codecs: Vec<Codec>) -> Capabilities {
-    Capabilities { version: terms.version, ..capabilities(address, terms.session, codecs) }
+pub(crate) fn described(address: SocketAddr, terms: Terms, ours: Ours) -> Capabilities {
+    Capabilities { version: terms.version, ..capabilities(address, terms.session, ours) }
 }
 
 /// As the record names it.

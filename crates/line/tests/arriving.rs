@@ -22,7 +22,7 @@ use line::{
     Action, Begun, CallerId, Event, Exchange, Full, Habits, Keep, NumberForm, Outbound, Said, Setup, Side,
     Signal, SoundEvent, SoundOrder, Trunk, VerifiedIn,
 };
-use sip::sdp::{Capabilities, Codec, Direction};
+use sip::sdp::{Capabilities, Codec, Direction, Secrets};
 use sip::{Invitation, LegId, Notice, Order, Party, Refusal, Repeated, Trace, Transport, Unanswered};
 
 const LINE: &str = "+13125550100";
@@ -103,7 +103,7 @@ impl Switchroom {
                 Action::OpenSound { sound, .. } => {
                     let port = 20_000 + u16::try_from(sound.0).unwrap() * 2;
                     let address = SocketAddr::new("192.0.2.1".parse().unwrap(), port);
-                    self.tell(Event::SoundOpened { sound, address });
+                    self.tell(Event::SoundOpened { sound, address, secrets: secrets() });
                 }
                 Action::Sound { sound, order: SoundOrder::Close } => {
                     let closed = SoundEvent::Closed {
@@ -192,6 +192,10 @@ fn party(user: &str) -> Party {
     Party { display: String::new(), user: user.to_string(), host: "192.0.2.2".to_string() }
 }
 
+fn secrets() -> Secrets {
+    Secrets::new([7; Secrets::LEN])
+}
+
 fn invitation(leg: LegId) -> Invitation {
     let theirs = Capabilities {
         codecs: vec![Codec::Pcmu, Codec::Pcma],
@@ -202,6 +206,7 @@ fn invitation(leg: LegId) -> Invitation {
         session_id: 1,
         version: 1,
         ptime_ms: 20,
+        protection: sip::sdp::Protection::Off,
     };
     Invitation {
         leg,

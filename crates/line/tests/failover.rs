@@ -84,7 +84,8 @@ impl Switchroom {
                     self.open.push(sound);
                     self.bound.push((bind.to_string(), toward.to_string()));
                     let port = 20_000 + u16::try_from(sound.0).unwrap() * 2;
-                    self.tell(Event::SoundOpened { sound, address: SocketAddr::new(bind, port) });
+                    let secrets = sip::sdp::Secrets::new([7; sip::sdp::Secrets::LEN]);
+                    self.tell(Event::SoundOpened { sound, address: SocketAddr::new(bind, port), secrets });
                 }
                 Action::Sound { sound, order: SoundOrder::Close } => {
                     self.open.retain(|open| *open != sound);
@@ -203,6 +204,7 @@ fn invitation(leg: LegId) -> Invitation {
         session_id: 1,
         version: 1,
         ptime_ms: 20,
+        protection: sip::sdp::Protection::Off,
     };
     Invitation {
         leg,

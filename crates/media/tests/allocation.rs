@@ -2,6 +2,7 @@
 //!
 //! The counting allocator is the one place in this crate's tests that needs `unsafe`: the trait demands it.
 #![allow(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 mod imagined;
 

@@ -300,7 +300,7 @@ impl Conversation {
             Action::OpenSound { sound, .. } => {
                 self.caller.get_or_insert(sound);
                 let address = SocketAddr::new(shop::path().local.ip(), 20_000);
-                self.soon.push_back(Event::SoundOpened { sound, address });
+                self.soon.push_back(Event::SoundOpened { sound, address, secrets: shop::secrets() });
             }
             Action::Sound { sound, order } => self.order(sound, order),
             Action::Say { sound, saying, phrases, .. } => {
@@ -479,6 +479,7 @@ fn capabilities() -> Capabilities {
         session_id: 1,
         version: 1,
         ptime_ms: 20,
+        protection: sip::sdp::Protection::Off,
     }
 }
 

@@ -35,6 +35,11 @@ const OURS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))
 /// The carrier's side.
 const THEIRS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 5060);
 
+/// What keys would be taken from. Nobody here encrypts, so it need not be secret.
+pub(crate) fn secrets() -> sip::sdp::Secrets {
+    sip::sdp::Secrets::new([7; sip::sdp::Secrets::LEN])
+}
+
 pub(crate) fn path() -> sip::Path {
     sip::Path::udp(OURS, THEIRS)
 }

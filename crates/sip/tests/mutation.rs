@@ -341,11 +341,20 @@ fn mutated_descriptions_are_answered_or_refused() {
         session_id: 1,
         version: 1,
         ptime_ms: 20,
+        protection: sdp::Protection::Preferred(sdp::Keyring {
+            suites: vec![sdp::Suite::AesCm128HmacSha1_80, sdp::Suite::AesCm128HmacSha1_32],
+            secrets: sdp::Secrets::new([7; sdp::Secrets::LEN]),
+        }),
     };
     let two = format!(
         "{OFFER}a=rtcp:40003 IN IP4 192.0.2.11\r\na=ptime:30\r\na=rtcp-mux\r\nm=video 50000 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
     );
-    let corpus: Vec<Vec<u8>> = [OFFER, ANSWER, &two].iter().map(|text| text.as_bytes().to_vec()).collect();
+    let encrypted = format!(
+        "{}a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^20\r\n",
+        OFFER.replace("RTP/AVP", "RTP/SAVP")
+    );
+    let corpus: Vec<Vec<u8>> =
+        [OFFER, ANSWER, &two, &encrypted].iter().map(|text| text.as_bytes().to_vec()).collect();
     let mut agreed = 0;
     for _ in 0..count {
         let text = String::from_utf8_lossy(&mutate(&mut chance, &corpus, 4)).into_owned();

@@ -113,6 +113,7 @@ impl<'a> Call<'a> {
             session_id: chance() >> 2,
             version: 1,
             ptime_ms: 20,
+            protection: sdp::Protection::Off,
         };
         let product = format!("Firstring-Caller/{}", env!("CARGO_PKG_VERSION"));
         let setup = sip::Setup { product, ..sip::Setup::default() };
@@ -452,21 +453,21 @@ impl<'a> Call<'a> {
         let mut buffer = [0; 2_048];
         loop {
             match self.wires.rtp.recv_from(&mut buffer) {
-                Ok((length, from)) => self.heard(&buffer[..length], from),
+                Ok((length, from)) => self.heard(&mut buffer[..length], from),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(_) => {} // the far end has closed its port; silence shows it
             }
         }
         loop {
             match self.wires.rtcp.recv_from(&mut buffer) {
-                Ok((length, from)) => self.reported(&buffer[..length], from),
+                Ok((length, from)) => self.reported(&mut buffer[..length], from),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(_) => {}
             }
         }
     }
 
-    fn heard(&mut self, datagram: &[u8], from: SocketAddr) {
+    fn heard(&mut self, datagram: &mut [u8], from: SocketAddr) {
         let now = self.now();
         if media::rtp::is_rtcp(datagram) {
             return self.reported(datagram, from);
@@ -503,7 +504,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn reported(&mut self, datagram: &[u8], from: SocketAddr) {
+    fn reported(&mut self, datagram: &mut [u8], from: SocketAddr) {
         self.leg.receive_report(datagram, from, self.origin.elapsed());
         let Some(own) = self.own_ssrc else { return };
         let mut about_us = None;
@@ -692,6 +693,7 @@ pub(super) fn connection(agreed: &Agreed) -> Connect {
         payload_type: agreed.payload_type,
         digits,
         packet_time: Duration::from_millis(u64::from(agreed.send_ptime_ms)),
+        keys: None,
         latch: Vec::new(),
         direction,
         greeting: None,

@@ -247,6 +247,7 @@ impl Set {
             session_id: chance() >> 2,
             version: 1,
             ptime_ms: 20,
+            protection: sdp::Protection::Off,
         };
         let agreed =
             talk.offer.as_deref().and_then(|offer| sdp::answer(offer, &ours, sdp::Direction::SendRecv).ok());
@@ -269,7 +270,7 @@ impl Set {
             match self.wires.rtp.recv_from(&mut buffer) {
                 Ok((length, from)) => {
                     let up = self.call.as_mut().and_then(|talk| talk.up.as_mut());
-                    let audible = up.is_some_and(|up| up.hear(&buffer[..length], from, now));
+                    let audible = up.is_some_and(|up| up.hear(&mut buffer[..length], from, now));
                     self.report.audible_packets += u32::from(audible);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
@@ -281,7 +282,7 @@ impl Set {
 
 impl Up {
     /// Takes one packet; true if there was something to hear.
-    fn hear(&mut self, datagram: &[u8], from: SocketAddr, now: Duration) -> bool {
+    fn hear(&mut self, datagram: &mut [u8], from: SocketAddr, now: Duration) -> bool {
         self.sound.receive(datagram, from, now);
         let Ok(packet) = Packet::parse(datagram) else { return false };
         if from.ip() != self.agreed.remote.ip() || packet.payload_type != self.agreed.receive_payload_type {

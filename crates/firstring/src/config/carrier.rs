@@ -9,6 +9,7 @@ use sip::sdp::Codec;
 
 use super::TrunkSettings;
 use super::document::At;
+use super::encryption;
 use super::file::{CallerIdForm, Carrier, FullForm, NumbersForm, TrunkForm};
 use super::look::Finding;
 use super::meaning::Reading;
@@ -56,6 +57,7 @@ pub(super) fn habits(form: &TrunkForm, at: &At, reading: &mut Reading<'_>) -> Ha
         full: form.when_full.map_or(preset.full, Full::from),
         verification: preset.verification.stands_in(),
         codecs: codecs(reading),
+        encryption: encryption::of_sound(form, at, reading),
     }
 }
 

@@ -4,9 +4,10 @@
 use std::path::PathBuf;
 
 use sip::Transport;
+use sip::sdp::Suite;
 
 use super::document::At;
-use super::file::TrunkForm;
+use super::file::{MediaForm, TrunkForm};
 use super::meaning::Reading;
 use super::values::Listen;
 
@@ -74,6 +75,25 @@ pub(super) fn toward(form: &TrunkForm, at: &At, reading: &mut Reading<'_>) -> Op
         },
     };
     Some(Encryption { trust, shown })
+}
+
+/// In the order that calls to people offer them. GCM is last, because phones that do not know it may stop reading there;
+/// no carrier of ours is known to want it first.
+const SUITES: [Suite; 3] = [Suite::AesCm128HmacSha1_80, Suite::AesCm128HmacSha1_32, Suite::AeadAes128Gcm];
+
+/// Whether sound is encrypted. Its keys stand in the signalling, which has to be encrypted for that.
+pub(super) fn of_sound(form: &TrunkForm, at: &At, reading: &mut Reading<'_>) -> line::Encryption {
+    let encryption = match form.media {
+        MediaForm::Off => return line::Encryption::Off,
+        MediaForm::Preferred => line::Encryption::Preferred(SUITES.to_vec()),
+        MediaForm::Required => line::Encryption::Required(SUITES.to_vec()),
+    };
+    if sip::Transport::from(form.transport) != Transport::Tls {
+        let says = "the keys of encrypted sound stand in the signalling, where anybody on the way could read them without TLS; \
+                    add transport = \"tls\", or write media = \"off\"";
+        reading.refuse(&at.key("media"), says.to_string());
+    }
+    encryption
 }
 
 fn pair(

@@ -207,9 +207,6 @@ impl Default for DataForm {
 /// A way by which calls reach us: a carrier's trunk or your own phone system.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("x-later" = {
-    "media": "encrypted sound is not available yet; leave this out",
-}))]
 pub struct TrunkForm {
     /// What this file and the console call it.
     #[schemars(example = &"main")]
@@ -263,6 +260,13 @@ pub struct TrunkForm {
     pub client_certificate: Option<String>,
     /// The file of the key to `client_certificate`.
     pub client_key: Option<String>,
+    /// Whether sound is encrypted (SRTP, with keys exchanged over TLS). `off`: never. `preferred`: where a call comes over TLS
+    /// and offers it; calls to people offer it first, and are placed again without where that is refused. `required`: any
+    /// other call is refused (488), and none is placed in the clear. What was encrypted stays so for the whole call. Both
+    /// need `transport = "tls"`. A person with a SIP address of their own is called past the trunk, in the clear.
+    #[serde(default)]
+    #[schemars(example = &"off")]
+    pub media: MediaForm,
     /// Where all calls to people are sent, and registration goes through: `HOST` or `HOST:PORT`. Without it numbers and
     /// extensions are called at the registrar or where the carrier takes calls, and SIP addresses at their own hosts.
     #[schemars(example = &"sip.example.com:5060")]
@@ -292,6 +296,19 @@ pub enum TransportForm {
     Tcp,
     /// An encrypted connection.
     Tls,
+}
+
+/// Whether sound is encrypted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MediaForm {
+    /// Never.
+    #[default]
+    Off,
+    /// Where the far end does it too.
+    Preferred,
+    /// Always.
+    Required,
 }
 
 impl From<TransportForm> for sip::Transport {

@@ -135,16 +135,16 @@ impl<F: Fn(LegId, Event)> Worker<F> {
                 return self.settle(index);
             };
             let now = self.origin.elapsed();
-            let datagram = &self.inbox[..length];
+            let datagram = &mut self.inbox[..length];
             let partner = seat.partner;
             let leg = &mut seat.leg;
-            let received = catch_unwind(AssertUnwindSafe(|| match port {
+            let received = apart(move || match port {
                 Port::Rtp => leg.receive(datagram, from, now),
                 Port::Rtcp => {
                     leg.receive_report(datagram, from, now);
                     None
                 }
-            }));
+            });
             match received {
                 Ok(None) => {}
                 Ok(Some(relay)) => {
@@ -252,7 +252,7 @@ impl<F: Fn(LegId, Event)> Worker<F> {
     fn tell_leg(&mut self, index: u32, order: Order) {
         let now = self.now();
         let Some(Some(seat)) = self.seats.get_mut(index as usize) else { return };
-        let obeyed = catch_unwind(AssertUnwindSafe(|| seat.leg.handle(order, now)));
+        let obeyed = apart(|| seat.leg.handle(order, now));
         match obeyed {
             Ok(()) => self.look_at(index),
             Err(_) => self.broken(index),
@@ -278,10 +278,10 @@ impl<F: Fn(LegId, Event)> Worker<F> {
         let now = self.now();
         let Some(Some(seat)) = self.seats.get_mut(index as usize) else { return };
         let (outbox, pulse) = (&mut self.outbox[..], &self.pulse);
-        let looked = catch_unwind(AssertUnwindSafe(|| {
+        let looked = apart(|| {
             seat.leg.handle_deadline(now);
             seat.send_due(now, outbox, pulse);
-        }));
+        });
         match looked {
             Ok(()) => self.settle(index),
             Err(_) => self.broken(index),
@@ -343,4 +343,9 @@ impl<F: Fn(LegId, Event)> Worker<F> {
             self.tell_leg(index, Order::Close);
         }
     }
+}
+
+/// Does something with one leg; its panic is no other leg's.
+fn apart<R>(work: impl FnOnce() -> R) -> std::thread::Result<R> {
+    catch_unwind(AssertUnwindSafe(work))
 }

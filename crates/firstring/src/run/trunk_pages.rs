@@ -381,7 +381,8 @@ impl Trial {
             Action::OpenSound { sound, .. } => {
                 let port = 20_000 + u16::try_from(sound.0).unwrap() * 2;
                 let address = SocketAddr::new("203.0.113.7".parse().unwrap(), port);
-                self.tell(Event::SoundOpened { sound, address });
+                let secrets = sip::sdp::Secrets::new([7; sip::sdp::Secrets::LEN]);
+                self.tell(Event::SoundOpened { sound, address, secrets });
             }
             Action::Sound { sound, order: SoundOrder::Close } => {
                 let longest_silence = Duration::ZERO;

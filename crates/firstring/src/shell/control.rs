@@ -23,6 +23,7 @@ use crate::shell::addresses::Sockets;
 use crate::shell::clock::Clock;
 use crate::shell::connections::Connections;
 use crate::shell::drilling::Absent;
+use crate::shell::encrypting;
 use crate::shell::hearing::{Ears, TAP};
 use crate::shell::inbox::{Inbox, Letter};
 use crate::shell::keeping::Keeper;
@@ -325,13 +326,14 @@ impl Control {
     }
 
     fn open_sound(&mut self, sound: SoundId, bind: IpAddr, toward: IpAddr, beside: Option<SoundId>) {
-        let event = match self.media.open(leg(sound), bind, beside.map(leg)) {
-            Ok(address) => {
+        let opened = |secrets| Ok((self.media.open(leg(sound), bind, beside.map(leg))?, secrets));
+        let event = match encrypting::secrets().and_then(opened) {
+            Ok((address, secrets)) => {
                 let address = self.sockets.as_others_see(address, toward);
-                Event::SoundOpened { sound, address }
+                Event::SoundOpened { sound, address, secrets }
             }
             Err(error) => {
-                tracing::error!(%error, "No socket for sound, the call is sent elsewhere");
+                tracing::error!(%error, "No socket or no keys for sound, the call is sent elsewhere");
                 Event::SoundRefused { sound }
             }
         };

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod connections;
 pub mod control;
 pub mod drilling;
+pub mod encrypting;
 pub mod hearing;
 pub mod inbox;
 pub mod keeping;

@@ -15,6 +15,7 @@ use media::{Connect, DigitTypes};
 
 use crate::shell::addresses::Witness;
 use crate::shell::control::Control;
+use crate::shell::encrypting;
 use crate::shell::registering::{self, Reaching};
 use crate::shell::telling::{self, Name};
 use crate::shell::wire::Report;
@@ -295,6 +296,7 @@ pub(super) fn connection(agreed: &sip::sdp::Agreed) -> Connect {
         payload_type: agreed.payload_type,
         digits: digits.map(|(send, receive)| DigitTypes { send, receive }),
         packet_time: Duration::from_millis(agreed.send_ptime_ms.into()),
+        keys: agreed.keys.as_ref().and_then(encrypting::keys),
         latch: Vec::new(),
         direction: match agreed.direction {
             sip::sdp::Direction::SendRecv => media::Direction::SendReceive,

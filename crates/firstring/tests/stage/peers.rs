@@ -103,6 +103,8 @@ pub struct Account<'a> {
     pub login: Option<(&'a str, &'a str)>,
     /// The one codec it has.
     pub codec: &'a str,
+    /// How it encrypts sound, if it does: then its signalling goes over TLS. Source: baresip's `mediaenc`.
+    pub encrypts: Option<&'a str>,
 }
 
 /// baresip calls a URI, says what the WAV file holds, records, and leaves after `seconds`.
@@ -110,7 +112,7 @@ pub fn baresip(uri: &str, account: Account<'_>, seconds: u32, says: &Path, folde
     let home = folder.join("baresip");
     fs::create_dir_all(&home).unwrap();
     // The codecs come before the account that names one of them.
-    let modules = ["g711", "aufile", "sndfile", "menu", "account"];
+    let modules = ["g711", "srtp", "aufile", "sndfile", "menu", "account"];
     let modules: String = modules.iter().map(|name| format!("module {name}.so\n")).collect();
     let (says, kept) = (says.display(), home.display());
     let config = format!(
@@ -119,14 +121,19 @@ pub fn baresip(uri: &str, account: Account<'_>, seconds: u32, says: &Path, folde
         module_path().display()
     );
     fs::write(home.join("config"), config).unwrap();
-    let Account { number, login, codec } = account;
+    let Account { number, login, codec, encrypts } = account;
     let login =
         login.map(|(name, password)| format!(";auth_user={name};auth_pass={password}")).unwrap_or_default();
-    let account = format!("<sip:{number}@127.0.0.1>;regint=0;audio_codecs={codec}/8000/1{login}\n");
+    let (over, encryption) = match encrypts {
+        Some(kind) => (";transport=tls", format!(";mediaenc={kind}")),
+        None => ("", String::new()),
+    };
+    let account =
+        format!("<sip:{number}@127.0.0.1{over}>;regint=0;audio_codecs={codec}/8000/1{encryption}{login}\n");
     fs::write(home.join("accounts"), account).unwrap();
     fs::write(home.join("contacts"), "").unwrap();
     let mut baresip = Command::new("baresip");
-    baresip.arg("-f").arg(&home).args(["-e", &format!("/dial {uri}"), "-t", &seconds.to_string()]);
+    baresip.arg("-f").arg(&home).args(["-e", &format!("/dial {uri}{over}"), "-t", &seconds.to_string()]);
     Peer::start(&mut baresip, folder, "baresip")
 }
 

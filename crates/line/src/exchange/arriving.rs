@@ -9,6 +9,7 @@ use desk::machine::Moment;
 use desk::number::E164;
 use desk::private::Private;
 use desk::record::CallId;
+use sip::sdp::{Protection, Secrets};
 use sip::{Invitation, Refusal as SipRefusal};
 
 use super::Exchange;
@@ -16,6 +17,7 @@ use crate::contract::{Action, Begun, Keep, Refusal, SoundId, SoundOrder};
 use crate::habits::Habits;
 use crate::legs::{CallerLeg, CallerState, Legs, PersonState, Terms};
 use crate::live::What;
+use crate::protection::{self, InTheOpen};
 use crate::sound;
 use crate::wording;
 
@@ -51,6 +53,8 @@ impl Exchange {
             channel: Some(channel),
             address: None,
             codecs: self.setup.codecs(&invitation.peer),
+            protection: Protection::Off,
+            trunk: trunk.clone(),
             offer: invitation.offer.clone(),
             terms: Terms::new(self.counted + 1),
             state: CallerState::Opening,
@@ -141,27 +145,28 @@ impl Exchange {
     }
 
     /// The caller's socket is open: agree on a format, and let the desk decide.
-    pub(super) fn caller_sound_opened(&mut self, call: u64, address: SocketAddr, now: Moment) {
+    fn caller_sound_opened(&mut self, call: u64, address: SocketAddr, secrets: Secrets, now: Moment) {
         let Some(legs) = self.calls.get_mut(&call) else { return };
         if legs.caller.state != CallerState::Opening {
             return;
         }
         legs.caller.address = Some(address);
-        let ours = sound::capabilities(address, call, legs.caller.codecs.clone());
-        let ready = match &legs.caller.offer {
-            Some(offer) => sip::sdp::answer(offer, &ours, sip::sdp::Direction::SendRecv)
-                .map(|agreed| CallerState::Ready { answer: agreed.text.clone(), agreed: Some(agreed) }),
-            None => {
-                let answer = sip::sdp::offer(&ours, sip::sdp::Direction::SendRecv);
-                Ok(CallerState::Ready { answer, agreed: None })
-            }
+        let encryption = self.setup.encryption(&legs.caller.trunk);
+        let protection = protection::over(legs.caller.path.transport, &encryption, secrets);
+        let ready = match protection {
+            Ok(protection) => ready(legs, call, address, protection),
+            Err(InTheOpen) => Err(InTheOpen::BECAUSE.to_string()),
         };
         match ready {
             Ok(state) => {
                 legs.caller.state = state;
                 self.tell(call, desk::call::Event::Arrived, now);
             }
-            Err(_) => self.no_media(call, SipRefusal::NotAcceptable, now),
+            Err(because) => {
+                let trunk = legs.caller.trunk.clone();
+                self.out.push_back(Action::Refused(Refusal { trunk, status: 488, because }));
+                self.no_media(call, SipRefusal::NotAcceptable, now);
+            }
         }
     }
 
@@ -184,10 +189,18 @@ impl Exchange {
         }
     }
 
-    pub(super) fn sound_opened(&mut self, sound: SoundId, address: SocketAddr, now: Moment) {
+    pub(super) fn sound_opened(
+        &mut self,
+        sound: SoundId,
+        address: SocketAddr,
+        secrets: Secrets,
+        now: Moment,
+    ) {
         match self.by_sound.get(&sound) {
-            Some(&(call, Leg::Caller)) => self.caller_sound_opened(call, address, now),
-            Some(&(call, Leg::Person(person))) => self.person_sound_opened(call, person, address, now),
+            Some(&(call, Leg::Caller)) => self.caller_sound_opened(call, address, secrets, now),
+            Some(&(call, Leg::Person(person))) => {
+                self.person_sound_opened(call, person, (address, secrets), now)
+            }
             None => self.out.push_back(Action::Sound { sound, order: SoundOrder::Close }),
         }
     }
@@ -203,6 +216,27 @@ impl Exchange {
             None => {}
         }
     }
+}
+
+/// What is answered to the caller's offer, or offered where there is none.
+fn ready(
+    legs: &mut Legs,
+    call: u64,
+    address: SocketAddr,
+    protection: Protection,
+) -> Result<CallerState, String> {
+    let Some(offer) = legs.caller.offer.clone() else {
+        legs.caller.protection = protection::not_risking_the_call(protection);
+        let ours = sound::capabilities(address, call, legs.ours_on(Leg::Caller));
+        let answer = sip::sdp::offer(&ours, sip::sdp::Direction::SendRecv);
+        return Ok(CallerState::Ready { answer, agreed: None });
+    };
+    legs.caller.protection = protection;
+    let ours = sound::capabilities(address, call, legs.ours_on(Leg::Caller));
+    let agreed = sip::sdp::answer(&offer, &ours, sip::sdp::Direction::SendRecv)
+        .map_err(|error| protection::because(error, false))?;
+    legs.settle(Leg::Caller, &agreed);
+    Ok(CallerState::Ready { answer: agreed.text.clone(), agreed: Some(agreed) })
 }
 
 fn begun(desk: &desk::call::Call, arrival: Arrival, office: String, now: Moment) -> Begun {

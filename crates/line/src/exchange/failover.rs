@@ -53,6 +53,20 @@ impl NotTaken {
     fn is_the_targets_fault(self) -> bool {
         self.why == Unanswered::Silent || self.status == 503
     }
+
+    /// True if another offer of sound may be taken. RFC 3261 sections 21.4.13, 21.4.26 and 21.6.4.
+    fn is_about_sound(&self) -> bool {
+        matches!(self.status, 415 | 488 | 606)
+    }
+}
+
+/// What is different when a person is called again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Again {
+    /// The host's next target.
+    NextTarget,
+    /// The same target; sound that may be encrypted is not this time.
+    InTheClear,
 }
 
 impl Exchange {
@@ -68,9 +82,12 @@ impl Exchange {
     pub(super) fn person_refused(&mut self, call: CallNumber, person: u16, not_taken: NotTaken, now: Moment) {
         if not_taken.is_the_targets_fault() {
             self.target_failed(call, person, not_taken, now);
-            if self.calls_next(call, person, now) {
+            if self.calls_again(call, person, Again::NextTarget, now) {
                 return;
             }
+        }
+        if not_taken.is_about_sound() && self.calls_again(call, person, Again::InTheClear, now) {
+            return;
         }
         self.person_failed(call, person, wording::tried(not_taken.why), now);
     }
@@ -96,18 +113,23 @@ impl Exchange {
         Some((leg.reach.via.clone(), leg.paths.front()?.remote))
     }
 
-    /// Begins anew with the next target: with a socket of its own, because that one may be reached from another address
-    /// of ours. False if none is left, or no time.
-    fn calls_next(&mut self, call: CallNumber, person: u16, now: Moment) -> bool {
+    /// Begins anew: with a socket of its own, because the next target may be reached from another address of ours. False
+    /// if there is nothing else to try, or no time.
+    fn calls_again(&mut self, call: CallNumber, person: u16, again: Again, now: Moment) -> bool {
         let (sound, sip) = (self.new_sound(), LegId::placed(self.placed + 1));
         let Some(legs) = self.calls.get_mut(&call) else { return false };
         let beside = legs.caller.sound;
         let Some(leg) = legs.people.get_mut(&person) else { return false };
         let in_time = leg.ring_until.saturating_sub(now.mono) >= TOO_LATE;
-        if leg.state != PersonState::Ringing || leg.paths.len() < 2 || !in_time {
+        if leg.state != PersonState::Ringing || !in_time {
             return false;
         }
-        leg.paths.pop_front();
+        match again {
+            Again::NextTarget if leg.paths.len() < 2 => return false,
+            Again::NextTarget => drop(leg.paths.pop_front()),
+            Again::InTheClear if leg.may_do_without_encryption() => leg.in_the_clear = true,
+            Again::InTheClear => return false,
+        }
         let Some(path) = leg.paths.front() else { return false };
         let (bind, toward) = (path.local.ip(), path.remote.ip());
         self.placed += 1;

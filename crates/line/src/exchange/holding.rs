@@ -11,8 +11,9 @@ use sip::LegId;
 use sip::sdp::{self, Agreed, Capabilities, Direction};
 
 use super::{CallNumber, Exchange};
-use crate::contract::{Action, SoundId, SoundOrder};
+use crate::contract::{Action, Refusal, SoundId, SoundOrder};
 use crate::legs::PersonState;
+use crate::protection;
 use crate::sound;
 
 impl Exchange {
@@ -23,14 +24,25 @@ impl Exchange {
         };
         let wish = self.wish_of(call, side);
         let Some(offer) = offer else {
-            let sdp = sdp::offer(&ours, wish);
+            let sdp = sdp::offer(&not_risking_the_call(ours), wish);
             self.note_told(call, side, wish);
             return self.out.push_back(Action::Sip(sip::Order::AnswerOffer { leg, sdp }));
         };
         let free = sdp::answer(&offer, &ours, Direction::SendRecv);
-        let (Ok(free), Ok(agreed)) = (free, sdp::answer(&offer, &ours, wish)) else {
-            return self.out.push_back(Action::Sip(sip::Order::RefuseOffer { leg }));
+        let (free, agreed) = match (free, sdp::answer(&offer, &ours, wish)) {
+            (Ok(free), Ok(agreed)) => (free, agreed),
+            (Err(error), _) | (_, Err(error)) => {
+                return self.offer_not_taken(
+                    call,
+                    side,
+                    leg,
+                    protection::because(error, is_encrypted(&ours)),
+                );
+            }
         };
+        if let Some(legs) = self.calls.get_mut(&call) {
+            legs.settle(side, &agreed);
+        }
         let sdp = agreed.text.clone();
         self.out.push_back(Action::Sip(sip::Order::AnswerOffer { leg, sdp }));
         // A phone that still rings may describe itself anew; nothing of it is heard before it is picked up.
@@ -40,6 +52,14 @@ impl Exchange {
         self.out.push_back(Action::Sound { sound, order: SoundOrder::Change(agreed) });
         self.note_told(call, side, wish);
         self.allows(call, side, what_it_allows(&free));
+    }
+
+    /// The call goes on as it was.
+    fn offer_not_taken(&mut self, call: CallNumber, side: Leg, leg: LegId, because: String) {
+        let trunk =
+            self.calls.get(&call).and_then(|legs| legs.trunk_of(side)).unwrap_or_default().to_string();
+        self.out.push_back(Action::Sip(sip::Order::RefuseOffer { leg }));
+        self.out.push_back(Action::Refused(Refusal { trunk, status: 488, because }));
     }
 
     /// The far end's answer to an offer of ours that it asked for.
@@ -90,7 +110,7 @@ impl Exchange {
         };
         terms.offering = Some(std::mem::replace(&mut terms.told, wish));
         if let Some((_, ours)) = self.described_anew(call, side) {
-            let sdp = sdp::offer(&ours, wish);
+            let sdp = sdp::offer(&not_risking_the_call(ours), wish);
             self.out.push_back(Action::Sip(sip::Order::Offer { leg, sdp }));
         }
     }
@@ -116,6 +136,7 @@ impl Exchange {
 
     fn take_answer(&mut self, call: CallNumber, side: Leg, answer: &str) {
         let Some((sound, ours)) = self.described(call, side) else { return };
+        let ours = not_risking_the_call(ours);
         let Some(terms) = self.calls.get_mut(&call).and_then(|legs| legs.terms_of(side)) else { return };
         let (told, before) = (terms.told, terms.allows);
         let Ok(agreed) = sdp::accept(answer, &ours, told) else { return };
@@ -139,16 +160,25 @@ impl Exchange {
     fn described(&mut self, call: CallNumber, side: Leg) -> Option<(SoundId, Capabilities)> {
         let legs = self.calls.get_mut(&call)?;
         let (sound, address) = legs.place_of(side)?;
-        let codecs = legs.codecs_of(side);
-        Some((sound, sound::described(address, *legs.terms_of(side)?, codecs)))
+        let ours = legs.ours_on(side);
+        Some((sound, sound::described(address, *legs.terms_of(side)?, ours)))
     }
 
     fn described_anew(&mut self, call: CallNumber, side: Leg) -> Option<(SoundId, Capabilities)> {
         let legs = self.calls.get_mut(&call)?;
         let (sound, address) = legs.place_of(side)?;
-        let codecs = legs.codecs_of(side);
-        Some((sound, sound::described_anew(address, legs.terms_of(side)?, codecs)))
+        let ours = legs.ours_on(side);
+        Some((sound, sound::described_anew(address, legs.terms_of(side)?, ours)))
     }
+}
+
+/// An offer of ours inside a call: encrypted if the leg is, and asking for no more.
+fn not_risking_the_call(ours: Capabilities) -> Capabilities {
+    Capabilities { protection: protection::not_risking_the_call(ours.protection), ..ours }
+}
+
+fn is_encrypted(ours: &Capabilities) -> bool {
+    matches!(ours.protection, sdp::Protection::Required(_))
 }
 
 /// What a far end wants of us; one that hides its address the old way (RFC 3264 section 8.4) wants nothing sent.

@@ -89,7 +89,9 @@ impl Exchange {
     pub fn handle(&mut self, event: Event, now: Moment) {
         match event {
             Event::Sip(notice) => self.sip(notice, now),
-            Event::SoundOpened { sound, address } => self.sound_opened(sound, address, now),
+            Event::SoundOpened { sound, address, secrets } => {
+                self.sound_opened(sound, address, secrets, now);
+            }
             Event::SoundRefused { sound } => self.sound_refused(sound, now),
             Event::Sound { sound, event } => self.sound(sound, event, now),
             Event::Heard { call, listen, heard } => self.heard(&call, listen, heard, now),

@@ -8,13 +8,16 @@ use desk::call::{Action as DeskAction, Event as DeskEvent, Leg};
 use desk::machine::Moment;
 use desk::private::Private;
 use desk::record::Tried;
+use sip::sdp::{Protection, Secrets};
 use sip::{LegId, Refusal, sdp};
 
 use super::failover::NO_WORD;
 use super::{CallNumber, Exchange};
 use crate::contract::{Action, Keep, Opening, SoundOrder};
+use crate::habits::Encryption;
 use crate::legs::{CallerState, Confirmed, PersonLeg, PersonState, Terms};
 use crate::live::What;
+use crate::protection::{self, InTheOpen};
 use crate::setup::{Outbound, Way};
 use crate::sound;
 
@@ -152,9 +155,19 @@ impl Exchange {
         let to = Private::new(reach.to.clone());
         let state = PersonState::Opening;
         let ring_until = now.mono + ring_for;
-        let terms = Terms::new(self.placed);
-        let (offer, address) = (None, None);
-        let leg = PersonLeg { sip, sound, channel, offer, address, terms, state, reach, paths, ring_until };
+        let leg = PersonLeg {
+            sip,
+            sound,
+            channel,
+            offer: None,
+            address: None,
+            terms: Terms::new(self.placed),
+            state,
+            reach,
+            paths,
+            ring_until,
+            in_the_clear: false,
+        };
         let Some(legs) = self.calls.get_mut(&call) else { return };
         let beside = legs.caller.sound;
         legs.people.insert(person, leg);
@@ -184,7 +197,7 @@ impl Exchange {
         &mut self,
         call: CallNumber,
         person: u16,
-        address: SocketAddr,
+        (address, secrets): (SocketAddr, Secrets),
         now: Moment,
     ) {
         let Some(legs) = self.calls.get_mut(&call) else { return };
@@ -197,8 +210,17 @@ impl Exchange {
         let Some((path, (way, target))) = path.zip(way) else {
             return self.person_failed(call, person, Tried::Unreachable, now);
         };
-        let codecs = self.setup.codecs(&leg.reach.via);
-        let offered = sound::described(address, leg.terms, codecs);
+        let encryption = match way {
+            Way::Over(_) => self.setup.encryption(&leg.reach.via),
+            Way::Straight(_) => Encryption::Off,
+        };
+        let protection = match protection::over(path.transport, &encryption, secrets) {
+            Ok(Protection::Preferred(_)) if leg.in_the_clear => Protection::Off,
+            Ok(protection) => protection,
+            Err(InTheOpen) => return self.person_failed(call, person, Tried::Unreachable, now),
+        };
+        let ours = (self.setup.codecs(&leg.reach.via), protection);
+        let offered = sound::described(address, leg.terms, ours);
         let sdp = sdp::offer(&offered, sdp::Direction::SendRecv);
         leg.state = PersonState::Ringing;
         leg.offer = Some(offered);

@@ -13,6 +13,7 @@ use super::failover::NotTaken;
 use crate::contract::{Action, Opening, SoundEvent, SoundId, SoundOrder};
 use crate::legs::{CallerState, Confirmed, PersonState};
 use crate::live::What;
+use crate::protection;
 use crate::sound;
 
 impl Exchange {
@@ -63,8 +64,8 @@ impl Exchange {
         }
         let sound = legs.caller.sound;
         if let Some(answer) = answer {
-            let codecs = legs.caller.codecs.clone();
-            let ours = legs.caller.address.map(|address| sound::capabilities(address, call, codecs));
+            let ours = legs.ours_on(Leg::Caller);
+            let ours = legs.caller.address.map(|address| sound::capabilities(address, call, ours));
             let Some(agreed) =
                 ours.and_then(|ours| sdp::accept(&answer, &ours, sdp::Direction::SendRecv).ok())
             else {
@@ -74,6 +75,7 @@ impl Exchange {
                 return self.caller_left(call, DeskEvent::LineBroke(LineFault::NoMedia), now);
             };
             legs.codec = Some(sound::codec_name(&agreed));
+            legs.settle(Leg::Caller, &agreed);
             let signalled_by = legs.caller.path.remote.ip();
             let order = SoundOrder::Connect { agreed, signalled_by, opening: Opening::WeSpeak };
             self.out.push_back(Action::Sound { sound, order });
@@ -112,6 +114,9 @@ impl Exchange {
             return self.person_failed(call, person, Tried::Unreachable, now);
         };
         leg.state = PersonState::Answered;
+        if let Some(protection) = leg.protection() {
+            *protection = protection::settled(std::mem::take(protection), &agreed);
+        }
         let signalled_by = leg.paths.front().map_or(agreed.remote.ip(), |path| path.remote.ip());
         let order = SoundOrder::Connect { agreed, signalled_by, opening: Opening::NobodySpeaks };
         self.out.push_back(Action::Sound { sound, order });

@@ -473,7 +473,11 @@ impl Day<'_> {
         self.sounds.insert(sound, Leg::new(has_filler));
         let port = 20_000 + u16::try_from(sound.0 % 20_000).unwrap_or(0);
         let address = std::net::SocketAddr::new(crate::shop::path().local.ip(), port);
-        self.later(0, 3, Happening::Tell(Event::SoundOpened { sound, address }));
+        self.later(
+            0,
+            3,
+            Happening::Tell(Event::SoundOpened { sound, address, secrets: crate::shop::secrets() }),
+        );
     }
 
     fn order_sound(&mut self, sound: SoundId, order: SoundOrder) {

@@ -44,6 +44,7 @@ fn capabilities(port: u16) -> Capabilities {
         session_id: 1,
         version: 1,
         ptime_ms: 20,
+        protection: sip::sdp::Protection::Off,
     }
 }
 

@@ -20,6 +20,7 @@ pub(super) fn capabilities(port: u16, codecs: Vec<Codec>, version: u64) -> Capab
         session_id: u64::from(port),
         version,
         ptime_ms: 20,
+        protection: sip::sdp::Protection::Off,
     }
 }
 

@@ -368,7 +368,7 @@ impl Stage {
         self.sounds.insert(sound, Leg::new(true));
         let port = 20_000 + u16::try_from(sound.0 % 20_000).unwrap_or(0) * 2;
         let address = std::net::SocketAddr::new(shop::path().local.ip(), port);
-        self.later(0, 3, Event::SoundOpened { sound, address });
+        self.later(0, 3, Event::SoundOpened { sound, address, secrets: crate::shop::secrets() });
     }
 
     fn order_sound(&mut self, sound: SoundId, order: SoundOrder) {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
+use super::crypto::{self, AgreedKeys, Protection};
 use super::grammar::{Connection, Media, SdpError, Session, parse};
 
 /// The packet time of RTP/AVP if nobody says otherwise. RFC 3551 section 4.5.
@@ -132,6 +133,8 @@ pub struct Capabilities {
     pub version: u64,
     /// Packet time that we want to receive, in milliseconds.
     pub ptime_ms: u16,
+    /// Whether sound is encrypted.
+    pub protection: Protection,
 }
 
 /// Where reports go.
@@ -168,6 +171,8 @@ pub struct Agreed {
     pub direction: Direction,
     /// Where our reports go.
     pub rtcp: Rtcp,
+    /// What sound and reports are encrypted under; `None`: they are not.
+    pub keys: Option<AgreedKeys>,
 }
 
 /// Why there is no agreement.
@@ -177,9 +182,18 @@ pub enum OfferError {
     /// Answer 400, or end the call if it was an answer.
     #[error(transparent)]
     Unreadable(#[from] SdpError),
-    /// No audio over plain RTP is offered. Answer 488.
-    #[error("no audio over RTP/AVP is offered")]
+    /// No audio over RTP is offered. Answer 488.
+    #[error("no audio over RTP/AVP or RTP/SAVP is offered")]
     NoAudio,
+    /// Only encrypted sound is offered, and we are not to. Answer 488.
+    #[error("only encrypted sound (RTP/SAVP) is offered")]
+    Encrypted,
+    /// Only sound in the clear is offered, and we are not to. Answer 488.
+    #[error("only sound in the clear (RTP/AVP) is offered")]
+    InTheClear,
+    /// None of the ways to encrypt is one of ours, as its parameters say. Answer 488.
+    #[error("no way to encrypt sound in common")]
+    NoSuite,
     /// Answer 488.
     #[error("no codec in common")]
     NoCodec,
@@ -191,15 +205,17 @@ pub enum OfferError {
     Mismatch,
 }
 
-/// Answers an offer: the first audio line that we can serve; every other media line is refused by port 0.
+/// Answers an offer: the first audio line that we can serve, encrypted ones before others; every other media line is refused by port 0.
 /// `wish` is who is to send, as we see it; the answer allows no more than the offer.
 pub fn answer(offer: &str, ours: &Capabilities, wish: Direction) -> Result<Agreed, OfferError> {
     let session = parse(offer)?;
     let mut failure = OfferError::NoAudio;
-    for (at, media) in session.media.iter().enumerate() {
-        if !is_plain_audio(media) {
-            continue;
-        }
+    let audio = |wanted: Profile| {
+        let lines = session.media.iter().enumerate();
+        lines.filter(move |(_, media)| audio_profile(media) == Some(wanted))
+    };
+    // Where both are offered, the encrypted line is the better one.
+    for (at, media) in audio(Profile::Encrypted).chain(audio(Profile::InTheClear)) {
         match agree(&session, media, ours, Side::Answering) {
             Ok(mut agreed) => {
                 agreed.direction = agreed.direction.and(wish);
@@ -224,6 +240,7 @@ pub fn offer(ours: &Capabilities, direction: Direction) -> String {
     if ours.telephone_event {
         write_events(&mut text, EVENT_PAYLOAD);
     }
+    write_keys(&mut text, ours.protection.keyring().into_iter().flat_map(crypto::offered));
     write_tail(&mut text, ours, direction, ours.rtcp_mux);
     text
 }
@@ -236,9 +253,7 @@ pub fn accept(answer: &str, offered: &Capabilities, direction: Direction) -> Res
     if !media.kind.eq_ignore_ascii_case("audio") {
         return Err(OfferError::Mismatch);
     }
-    if !is_plain_audio(media) {
-        return Err(OfferError::NoAudio);
-    }
+    audio_profile(media).ok_or(OfferError::NoAudio)?;
     let mut agreed = agree(&session, media, offered, Side::Offering)?;
     agreed.direction = agreed.direction.and(direction);
     Ok(agreed)
@@ -250,12 +265,47 @@ enum Side {
     Offering,
 }
 
-fn is_plain_audio(media: &Media) -> bool {
-    let plain = ["RTP/AVP", "RTP/AVPF"].iter().any(|known| media.protocol.eq_ignore_ascii_case(known));
-    media.kind.eq_ignore_ascii_case("audio") && media.port != 0 && plain
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Profile {
+    InTheClear,
+    Encrypted,
+}
+
+/// How sound of an audio line travels; nothing for other lines, refused ones, and other ways to travel.
+fn audio_profile(media: &Media) -> Option<Profile> {
+    let is = |known: [&str; 2]| known.iter().any(|known| media.protocol.eq_ignore_ascii_case(known));
+    if !media.kind.eq_ignore_ascii_case("audio") || media.port == 0 {
+        None
+    } else if is(["RTP/AVP", "RTP/AVPF"]) {
+        Some(Profile::InTheClear)
+    } else {
+        is(["RTP/SAVP", "RTP/SAVPF"]).then_some(Profile::Encrypted)
+    }
+}
+
+/// The keys of a line, where it has to have any. What we offered encrypted is not answered in the clear.
+fn agree_on_keys(
+    media: &Media,
+    protection: &Protection,
+    side: Side,
+) -> Result<Option<AgreedKeys>, OfferError> {
+    let encrypted = audio_profile(media) == Some(Profile::Encrypted);
+    match (protection, encrypted, side) {
+        (Protection::Off, true, _) => Err(OfferError::Encrypted),
+        (Protection::Off, false, _) | (Protection::Preferred(_), false, Side::Answering) => Ok(None),
+        (Protection::Preferred(_) | Protection::Required(_), false, _) => Err(OfferError::InTheClear),
+        (Protection::Preferred(keyring) | Protection::Required(keyring), true, side) => {
+            let keys = match side {
+                Side::Answering => crypto::choose(media, keyring),
+                Side::Offering => crypto::chosen(media, keyring),
+            };
+            keys.map(Some).ok_or(OfferError::NoSuite)
+        }
+    }
 }
 
 fn agree(session: &Session, media: &Media, ours: &Capabilities, side: Side) -> Result<Agreed, OfferError> {
+    let keys = agree_on_keys(media, &ours.protection, side)?;
     let (codec, payload_type) = choose(media, ours).ok_or(OfferError::NoCodec)?;
     let remote = destination(session, media)?;
     let dtmf = if ours.telephone_event { event_payload(media, codec) } else { None };
@@ -280,6 +330,7 @@ fn agree(session: &Session, media: &Media, ours: &Capabilities, side: Side) -> R
         remote,
         direction,
         rtcp: reports(media, remote, ours)?,
+        keys,
     })
 }
 
@@ -374,6 +425,8 @@ fn write_answer(session: &Session, served: usize, agreed: &Agreed, ours: &Capabi
         if let Some(payload) = agreed.dtmf {
             write_events(&mut text, payload);
         }
+        let keys = agreed.keys.iter().map(crypto::answered);
+        write_keys(&mut text, keys);
         write_tail(&mut text, ours, agreed.direction, agreed.rtcp == Rtcp::Muxed);
     }
     text
@@ -393,7 +446,8 @@ fn write_session(ours: &Capabilities) -> String {
 
 fn write_media(text: &mut String, ours: &Capabilities, payloads: &[u8]) {
     let list = payloads.iter().map(u8::to_string).collect::<Vec<_>>().join(" ");
-    line(text, format_args!("m=audio {} RTP/AVP {list}", ours.port));
+    let profile = if ours.protection.keyring().is_some() { "RTP/SAVP" } else { "RTP/AVP" };
+    line(text, format_args!("m=audio {} {profile} {list}", ours.port));
 }
 
 fn write_codec(text: &mut String, codec: Codec, payload: u8) {
@@ -403,6 +457,10 @@ fn write_codec(text: &mut String, codec: Codec, payload: u8) {
 fn write_events(text: &mut String, payload: u8) {
     line(text, format_args!("a=rtpmap:{payload} telephone-event/8000"));
     line(text, format_args!("a=fmtp:{payload} 0-15"));
+}
+
+fn write_keys(text: &mut String, values: impl Iterator<Item = String>) {
+    values.for_each(|value| line(text, format_args!("a=crypto:{value}")));
 }
 
 fn write_tail(text: &mut String, ours: &Capabilities, direction: Direction, mux: bool) {
@@ -432,6 +490,7 @@ mod tests {
             session_id: 42,
             version: 3,
             ptime_ms: 20,
+            protection: Protection::Off,
         }
     }
 
@@ -477,7 +536,7 @@ mod tests {
             ("m=audio 4000 RTP/AVP 0\na=rtpmap:0 G723/8000\n", OfferError::NoCodec),
             ("m=audio 4000 RTP/AVP 96\na=rtpmap:96 PCMU/16000\n", OfferError::NoCodec),
             ("m=audio 4000 RTP/AVP 101\na=rtpmap:101 telephone-event/8000\n", OfferError::NoCodec),
-            ("m=audio 4000 RTP/SAVP 0\n", OfferError::NoAudio),
+            ("m=audio 4000 RTP/SAVP 0\n", OfferError::Encrypted),
             ("m=audio 0 RTP/AVP 0\n", OfferError::NoAudio),
             ("m=video 4000 RTP/AVP 0\n", OfferError::NoAudio),
             ("", OfferError::NoAudio),

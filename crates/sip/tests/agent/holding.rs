@@ -15,6 +15,7 @@ fn ours() -> Capabilities {
         session_id: 1,
         version: 1,
         ptime_ms: 20,
+        protection: sdp::Protection::Off,
     }
 }
 
