@@ -74,6 +74,8 @@ soak: deps-test
 	@$(MAKE) torture
 	@echo "== the rush of calls at full size"
 	@FIRSTRING_SOAK=1 cargo test --locked --package firstring --test spoken_calls rush
+	@echo "== two hundred transfers on the wire"
+	@FIRSTRING_SOAK=1 cargo test --locked --package firstring --test transfers
 	@echo "== strangers at full size"
 	@FIRSTRING_SOAK=1 cargo test --locked --package firstring --test floods -- --nocapture
 	@echo "== broken messages at a running desk"

@@ -211,8 +211,12 @@ pub enum RingOrder {
     InTurn,
 }
 
-/// A cell's own voicemail usually picks up after 25 to 30 s; a ring that outlasts it loses the caller to it.
+/// Nobody waits for longer.
 pub const LONGEST_RING: Duration = Duration::from_secs(120);
+
+/// A ring that ends before a cell's own voicemail picks up, which would take the caller: four rings of six seconds, or the
+/// 25 to 30 s that mobile networks set, less what it takes until the phone rings.
+pub const BEFORE_VOICEMAIL: Duration = Duration::from_secs(20);
 
 /// Who is rung by a step.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,6 +17,8 @@ pub struct Channel {
 struct Lines {
     limit: u32,
     taken: u32,
+    /// Kept for callers: no person is rung on these.
+    reserved: u32,
 }
 
 /// The state that calls share.
@@ -29,7 +31,8 @@ pub struct Switchboard {
 impl Switchboard {
     /// A board with these channels per trunk and these diaries per calendar.
     pub fn new(channels: &BTreeMap<String, u32>, diaries: BTreeMap<String, Diary>) -> Self {
-        let trunks = channels.iter().map(|(t, &limit)| (t.clone(), Lines { limit, taken: 0 })).collect();
+        let trunks =
+            channels.iter().map(|(t, &limit)| (t.clone(), Lines { limit, ..Lines::default() })).collect();
         Switchboard { trunks, diaries }
     }
 
@@ -38,6 +41,20 @@ impl Switchboard {
         let lines = self.trunks.get_mut(trunk).filter(|lines| lines.taken < lines.limit)?;
         lines.taken += 1;
         Some(Channel { trunk: trunk.to_string() })
+    }
+
+    /// Keeps so many channels of `trunk` free for callers: people are not rung on them.
+    pub fn reserve(&mut self, trunk: &str, channels: u32) {
+        if let Some(lines) = self.trunks.get_mut(trunk) {
+            lines.reserved = channels;
+        }
+    }
+
+    /// Takes one channel of `trunk` to ring a person, unless only those are left that are kept for callers.
+    pub fn take_for_person(&mut self, trunk: &str) -> Option<Channel> {
+        let lines = self.trunks.get(trunk)?;
+        let free = lines.limit.saturating_sub(lines.taken);
+        if free <= lines.reserved { None } else { self.take(trunk) }
     }
 
     /// Gives a channel back.
@@ -92,6 +109,20 @@ mod tests {
         board.give_back(first);
         assert!(board.take("main").is_some());
         board.give_back(second);
+    }
+
+    #[test]
+    fn the_last_channels_are_kept_for_callers_and_no_person_is_rung_on_them() {
+        let mut board = Switchboard::new(&BTreeMap::from([("main".to_string(), 4)]), BTreeMap::new());
+        board.reserve("main", 1);
+        let caller = board.take("main").unwrap();
+        let person = board.take_for_person("main").unwrap();
+        let other = board.take("main").unwrap();
+        assert_eq!(board.take_for_person("main"), None);
+        let last = board.take("main").unwrap();
+        for channel in [caller, person, other, last] {
+            board.give_back(channel);
+        }
     }
 
     #[test]

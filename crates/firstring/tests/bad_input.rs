@@ -308,7 +308,16 @@ fn what_would_keep_the_desk_from_working_is_told_before_the_first_caller() {
         (
             "channels = 4",
             "channels = 1".into(),
-            "BROKEN plan front-door: a person is rung over trunk \"main\", whose only channel the caller has".into(),
+            "BROKEN plan front-door: a person rung over trunk \"main\" takes a channel of their own; of 1, the caller has \
+             one: none is left, so nobody is ever rung"
+                .into(),
+        ),
+        (
+            "channels = 4",
+            "channels = 4\nreserve = 3".into(),
+            "BROKEN plan front-door: a person rung over trunk \"main\" takes a channel of their own; of 4, the caller has \
+             one and 3 are kept for callers: none is left, so nobody is ever rung"
+                .into(),
         ),
         ("[[trunk]]", "[data]\ndirectory = \"/dev/null/x\"\n[[trunk]]".into(), "BROKEN /dev/null/x: nothing can be remembered here: a part of the path is no directory".into()),
         ("20000-29999", "20000-20003".into(), "BROKEN sip.rtp_ports: 4 calls at once need 16 ports, and there are 4".into()),
@@ -318,6 +327,37 @@ fn what_would_keep_the_desk_from_working_is_told_before_the_first_caller() {
         let told = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(1), "{told}");
         assert!(told.lines().any(|line| line == says), "{says}\n{told}");
+    }
+}
+
+#[test]
+fn what_transfers_take_of_a_trunk_and_of_voicemail_is_told_in_words() {
+    let desk = Desk::new();
+    let (reach, ring) = ("{ to = \"101\", via = \"main\" }", "{ ring = \"on-call\", for = \"25s\" }");
+    for (to, steps, says) in [
+        (
+            reach,
+            ring,
+            "plan front-door: a person rung over trunk \"main\" takes a channel of their own; of 4, 1 are kept for callers: \
+             so many callers can be with a person at once: 1",
+        ),
+        (
+            "{ to = \"101\" }, { to = \"102\" }, { to = \"103\" }",
+            "{ ring = \"main\", for = \"15s\" }",
+            "plan front-door: 3 phones ring at once over trunk \"main\", each on a channel of its own; of 4, the caller has \
+             one and 1 are kept for callers: 2 can ring",
+        ),
+        (
+            "{ to = \"+13125550143\", accept = \"pick-up\" }",
+            ring,
+            "plan front-door: Dana is rung for 25 s at a phone number where picking up is enough: voicemail may pick up \
+             first and get the caller",
+        ),
+    ] {
+        std::fs::write(desk.file(), WORKS.replacen(reach, to, 1).replacen(ring, steps, 1)).unwrap();
+        let output = desk.output(&["check", "--offline", "-c", "desk.toml"]);
+        let told = String::from_utf8(output.stdout).unwrap();
+        assert!(told.contains(says), "{says}\n{told}");
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Habits {
     pub caller_id: CallerId,
     /// What a caller is answered when every channel is taken.
     pub full: Full,
+    /// Channels kept for callers: no person is rung on the last ones that are free.
+    pub reserved: u32,
     /// Where the carrier's verification of the caller's number stands.
     pub verification: Option<VerifiedIn>,
     /// Sound formats, the one liked best first.
@@ -106,6 +108,7 @@ impl Default for Habits {
             prefix: String::new(),
             caller_id: CallerId::default(),
             full: Full::default(),
+            reserved: 0,
             verification: Some(VerifiedIn::Identity),
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             encryption: Encryption::Off,

@@ -220,7 +220,8 @@ pub enum Order {
         /// Written into the Reason header (RFC 3326) for whoever reads the far end's log; may be empty.
         reason: String,
     },
-    /// Make an offer inside an answered call (hold, resume, another address).
+    /// Make an offer inside an answered call (hold, resume, another address). One that waits to be made again, because it
+    /// met theirs, is made with this description instead.
     Offer {
         /// An answered leg.
         leg: LegId,

@@ -55,10 +55,26 @@ pub(super) fn habits(form: &TrunkForm, at: &At, reading: &mut Reading<'_>) -> Ha
         prefix,
         caller_id: caller_id(form, at, reading),
         full: form.when_full.map_or(preset.full, Full::from),
+        reserved: reserved(form, at, reading),
         verification: preset.verification.stands_in(),
         codecs: codecs(reading),
         encryption: encryption::of_sound(form, at, reading),
     }
+}
+
+/// So many channels for each one that is kept for callers, where the owner says nothing.
+const CHANNELS_FOR_ONE_KEPT: u32 = 4;
+
+fn reserved(form: &TrunkForm, at: &At, reading: &mut Reading<'_>) -> u32 {
+    let reserved = form.reserve.unwrap_or(form.channels / CHANNELS_FOR_ONE_KEPT);
+    if form.reserve.is_some() && reserved >= form.channels {
+        let says = format!(
+            "{reserved} of {} channels leave none on which a person could be rung; keep fewer for callers",
+            form.channels
+        );
+        reading.refuse(&at.key("reserve"), says);
+    }
+    reserved
 }
 
 /// An account's technical prefix has 4 to 9 signs.

@@ -247,6 +247,10 @@ pub struct TrunkForm {
     #[serde(default = "four")]
     #[schemars(range(min = 1, max = 10_000), example = 4)]
     pub channels: u32,
+    /// How many of the channels are kept for callers: a transfer to a phone number takes one more channel, and no person is
+    /// rung on the last ones that are free. Without it a quarter of `channels`, rounded down.
+    #[schemars(range(min = 0, max = 10_000), example = 1)]
+    pub reserve: Option<u32>,
     /// How registration, and calls to people, travel to this trunk. Calls of the trunk come by whatever it uses and
     /// `sip.listen` names.
     #[serde(default)]
@@ -539,7 +543,7 @@ pub struct RuleForm {
     pub when: WhenForm,
     /// Tried in order until the caller has an answer: `"assistant"`, `"message"`, `"refuse"`, or
     /// `{ ring = WHOM, for = "20s", order = "in-turn" }`. When all are exhausted, a callback is stored.
-    #[schemars(extend("examples" = [["assistant", {"ring": "on-call", "for": "25s"}, "message"]]))]
+    #[schemars(extend("examples" = [["assistant", {"ring": "on-call", "for": "20s"}, "message"]]))]
     pub steps: Vec<StepForm>,
 }
 
@@ -592,7 +596,8 @@ pub enum StepWord {
 pub struct RingForm {
     /// A person, an office (everybody there) or a rota.
     pub ring: String,
-    /// How long each is rung, 5s to 120s. Most voicemails pick up after 25 s.
+    /// How long each is rung, 5s to 120s. Voicemail of a cell picks up after 25 to 30 s: longer than 20s, and it may take the
+    /// caller where `accept = "pick-up"`.
     #[serde(rename = "for", default = "ring_time")]
     pub ring_for: String,
     /// `together` (the default for an office) or `in-turn` (the default for a rota).

@@ -13,7 +13,7 @@ use desk::business::{Person, Step};
 
 use sip::Transport;
 
-use super::{Config, Listen, Way, values};
+use super::{Config, Listen, transfers, values};
 use crate::drill::{Proof, proofs};
 use crate::shell::tls::{self, Tls};
 
@@ -299,7 +299,8 @@ fn plans(config: &Config) -> Vec<Finding> {
                 "add \"assistant\" or \"message\" as a last step",
             ));
         }
-        found.extend(too_few_channels(config, name, &steps, &about));
+        found.extend(transfers::channels(config, name, &steps, &about));
+        found.extend(transfers::outlasted_by_voicemail(config, &steps, &about));
     }
     found.extend(unused(config));
     found
@@ -311,34 +312,6 @@ fn rings_nobody<'s>(config: &Config, step: &'s Step) -> Option<&'s str> {
     let rung = |person: &Person| person.reach.iter().any(|reach| config.way_to(reach).is_some());
     let anybody = people.iter().filter_map(|name| config.business.people.get(*name)).any(rung);
     (!anybody).then(|| whom.name())
-}
-
-/// A person rung over the trunk a caller came by takes a second channel of it.
-fn too_few_channels(config: &Config, plan: &str, steps: &[&Step], about: &str) -> Option<Finding> {
-    let business = &config.business;
-    let lines = business.lines.values().filter(|line| line.plan == plan);
-    for line in lines {
-        let trunk = config.trunk(&line.trunk)?;
-        let rung_over = |step: &&&Step| match step {
-            Step::Ring { whom, .. } => {
-                let people = business.people_of(whom, jiff::Timestamp::UNIX_EPOCH);
-                let mut reaches =
-                    people.iter().filter_map(|name| business.people.get(*name)).flat_map(|one| &one.reach);
-                reaches.any(|reach| {
-                    reach.via == line.trunk && matches!(config.way_to(reach), Some(Way::Over(_)))
-                })
-            }
-            Step::Assistant | Step::Message | Step::Refuse => false,
-        };
-        if trunk.channels < 2 && steps.iter().any(|step| rung_over(&step)) {
-            return Some(Finding::broken(
-                about,
-                format!("a person is rung over trunk {:?}, whose only channel the caller has", line.trunk),
-                format!("get a second channel for trunk {:?}, or reach people another way", line.trunk),
-            ));
-        }
-    }
-    None
 }
 
 fn unused(config: &Config) -> Vec<Finding> {

@@ -28,6 +28,7 @@ mod reach;
 mod reference;
 mod refusal;
 mod shape;
+mod transfers;
 mod values;
 mod way;
 mod written;

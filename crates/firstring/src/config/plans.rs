@@ -47,7 +47,7 @@ const OFFICE_RINGS: Duration = Duration::from_secs(15);
 /// In hours nobody else is asked, so the office gets longer.
 const OFFICE_RINGS_ALONE: Duration = Duration::from_secs(30);
 /// Just before a cell's voicemail picks up.
-const ON_CALL_RINGS: Duration = Duration::from_secs(25);
+const ON_CALL_RINGS: Duration = desk::business::BEFORE_VOICEMAIL;
 
 /// Every plan, by name: the owner's, and the built-in ones as each office has them.
 pub(super) fn plans(reading: &mut Reading<'_>) -> BTreeMap<String, Plan> {
@@ -313,19 +313,19 @@ mod tests {
     fn the_built_in_plans_ring_the_office_while_it_is_open_and_whoever_is_on_call_after_the_assistant() {
         let dana = "[[person]]\nname = \"Dana\"\nreach = [{ to = \"101\" }]\n";
         let without_rota = business(dana);
-        assert_eq!(steps(&without_rota, "always"), ["always: assistant, main 25s Together, message"]);
+        assert_eq!(steps(&without_rota, "always"), ["always: assistant, main 20s Together, message"]);
         let business = business(&format!("{dana}[[rota]]\nname = \"on-call\"\npeople = [\"Dana\"]\n"));
-        assert_eq!(steps(&business, "always"), ["always: assistant, on-call 25s InTurn, message"]);
+        assert_eq!(steps(&business, "always"), ["always: assistant, on-call 20s InTurn, message"]);
         assert_eq!(
             steps(&business, "overflow"),
             [
-                "open: main 15s Together, assistant, on-call 25s InTurn, message",
-                "always: assistant, on-call 25s InTurn, message"
+                "open: main 15s Together, assistant, on-call 20s InTurn, message",
+                "always: assistant, on-call 20s InTurn, message"
             ]
         );
         assert_eq!(
             steps(&business, "after-hours"),
-            ["open: main 30s Together, message", "always: assistant, on-call 25s InTurn, message"]
+            ["open: main 30s Together, message", "always: assistant, on-call 20s InTurn, message"]
         );
     }
 
@@ -340,7 +340,7 @@ mod tests {
         assert_eq!(steps(&business, "overflow at main"), ["always: assistant, message"]);
         assert_eq!(
             steps(&business, "overflow at north")[0],
-            "open: north 15s Together, assistant, north 25s Together, message"
+            "open: north 15s Together, assistant, north 20s Together, message"
         );
         assert_eq!(business.people["Lee"].reach[0].accept, Accept::PressOne);
     }

@@ -52,6 +52,21 @@ impl Exchange {
         self.out.push_back(Action::Sound { sound, order: SoundOrder::Change(agreed) });
         self.note_told(call, side, wish);
         self.allows(call, side, what_it_allows(&free));
+        self.renew_offer(call, side);
+    }
+
+    /// An offer of ours that met theirs is made again in a moment; with what is said now, and not with what was said
+    /// before their answer.
+    fn renew_offer(&mut self, call: CallNumber, side: Leg) {
+        let wish = self.wish_of(call, side);
+        let Some(legs) = self.calls.get_mut(&call) else { return };
+        let Some(leg) = legs.up(side) else { return };
+        if legs.terms_of(side).is_some_and(|terms| terms.offering.is_some())
+            && let Some((_, ours)) = self.described_anew(call, side)
+        {
+            let sdp = sdp::offer(&ours, wish);
+            self.out.push_back(Action::Sip(sip::Order::Offer { leg, sdp }));
+        }
     }
 
     /// The call goes on as it was.

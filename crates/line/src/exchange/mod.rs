@@ -61,7 +61,10 @@ impl Exchange {
     /// An exchange with no calls.
     pub fn new(mut setup: Setup) -> Self {
         let diaries = std::mem::take(&mut setup.diaries);
-        let board = Switchboard::new(&setup.business.channels, diaries);
+        let mut board = Switchboard::new(&setup.business.channels, diaries);
+        for (name, trunk) in &setup.trunks {
+            board.reserve(name, trunk.habits.reserved);
+        }
         let luck = Luck(setup.salt);
         Exchange {
             setup,

@@ -144,7 +144,7 @@ impl Exchange {
         let (channel, failed) = match way.filter(|_| ends.is_some()) {
             None => (None, Some(Tried::Unreachable)),
             Some(Way::Straight(_)) => (None, None),
-            Some(Way::Over(_)) => match self.board.take(&reach.via) {
+            Some(Way::Over(_)) => match self.board.take_for_person(&reach.via) {
                 None => (None, Some(Tried::ChannelsFull)),
                 channel => (channel, None),
             },

@@ -1,5 +1,7 @@
 //! How the far ends describe their sound: what they offer, hold, take up again, and answer to what they are offered.
 
+use std::collections::BTreeMap;
+
 use sip::sdp::{Capabilities, Codec, Direction};
 use sip::{LegId, Order};
 
@@ -30,6 +32,33 @@ pub(super) fn both() -> Vec<Codec> {
 
 pub(super) fn answer_to(offer: &str, port: u16, codecs: Vec<Codec>, wish: Direction) -> Option<String> {
     sip::sdp::answer(offer, &capabilities(port, codecs, 1), wish).ok().map(|agreed| agreed.text)
+}
+
+/// The descriptions that this side has sent, by Call-ID: the number of the session and its version.
+#[derive(Debug, Default)]
+pub(super) struct Described {
+    last: BTreeMap<String, (String, u64, String)>,
+}
+
+impl Described {
+    /// What is wrong with one more: the session keeps its number, and its version rises whenever something else is said.
+    /// RFC 3264 section 8.
+    pub fn says(&mut self, bytes: &[u8]) -> Option<String> {
+        let text = String::from_utf8_lossy(bytes);
+        let line = |begin: &str| text.lines().find_map(|line| line.strip_prefix(begin)).map(str::to_string);
+        let call = line("Call-ID: ")?;
+        let origin = line("o=")?;
+        let mut words = origin.split(' ').skip(1);
+        let (session, version) = (words.next()?.to_string(), words.next()?.parse().ok()?);
+        let (_, body) = text.split_once("\r\n\r\n")?;
+        let said = body.replacen(&origin, "", 1);
+        let before = self.last.insert(call, (session.clone(), version, said.clone()));
+        let (old_session, old_version, old_said) = before?;
+        let rises = version > old_version;
+        let repeats = version == old_version && said == old_said;
+        let fits = session == old_session && (rises || repeats);
+        (!fits).then(|| format!("session {old_session} version {old_version} became {session} {version}"))
+    }
 }
 
 impl Stage {

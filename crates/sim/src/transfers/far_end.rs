@@ -52,6 +52,8 @@ pub(super) struct FarEnd {
     pub agreed: BTreeMap<SoundId, (Codec, Direction)>,
     /// Far legs that were told by the other side's hold not to send.
     pub held: BTreeSet<LegId>,
+    /// What was agreed last with each far leg, as it sees it.
+    last: BTreeMap<LegId, Direction>,
     gone: Option<Side>,
     /// What was offered last out there.
     pub last_offer: Option<(Side, Direction, Codec)>,
@@ -129,9 +131,20 @@ impl FarEnd {
 
     /// What was agreed with a far leg, as it sees it.
     pub fn agreed_on(&mut self, leg: LegId, direction: Direction) {
+        self.last.insert(leg, direction);
         if !direction.sends() && self.directions.get(&leg).is_none_or(|own| own.sends()) {
             self.held.insert(leg);
         }
+    }
+
+    /// True if a far leg holds the call itself.
+    pub fn holds(&self, leg: LegId) -> bool {
+        self.directions.get(&leg).is_some_and(|own| !own.receives())
+    }
+
+    /// True if a far leg may send and is sent to, as far as was agreed last.
+    pub fn is_free(&self, leg: LegId) -> bool {
+        self.last.get(&leg).is_none_or(|direction| *direction == Direction::SendRecv)
     }
 
     /// The phone that took the call.

@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use line::{Action, Event, Exchange, Keep, SoundEvent, SoundId, SoundOrder};
 use sip::{Agent, LegId, Order, Path, Peer};
 
+use super::describing::Described;
 use super::far_end::{Does, FarEnd};
 use super::fate::Fate;
 use super::office::Habit;
@@ -74,6 +75,7 @@ pub(super) struct Stage {
     pub placed: usize,
     /// When this side hung up on the caller.
     pub ended_at: Duration,
+    described: Described,
     loses: f64,
     opened: Option<SoundId>,
     agenda: BTreeMap<(Duration, u64), Happening>,
@@ -119,6 +121,7 @@ impl Stage {
             last_words: None,
             placed: 0,
             ended_at: Duration::ZERO,
+            described: Described::default(),
             loses,
             opened: None,
             agenda: BTreeMap::new(),
@@ -252,6 +255,9 @@ impl Stage {
 
     /// Bytes on their way. A network that plays something is one whose ringing is written anew.
     fn wire(&mut self, from_far: bool, bytes: Vec<u8>) {
+        if !from_far {
+            self.objections.extend(self.described.says(&bytes));
+        }
         let Some(bytes) = self.end.carries(self.fate, from_far, bytes) else { return };
         if self.chance.hits(self.loses) {
             return;

@@ -5,8 +5,10 @@ use std::time::Duration;
 use desk::explain::explain;
 use desk::record::{EndedBy, Outcome, Record, Tried};
 use jiff::tz::TimeZone;
+use sip::sdp::Codec;
 
-use super::fate::{Fate, Side};
+use super::fate::{Fate, Side, State};
+use super::office::DANA;
 use super::stage::Stage;
 use crate::sound::Leg;
 
@@ -134,12 +136,26 @@ fn explained(stage: &Stage, record: &Record, tried: &[Tried], story: &[String]) 
     .collect()
 }
 
-/// A hold reaches the other side, so that nobody is taken for gone who was asked to be silent.
-fn held(stage: &Stage) -> Option<String> {
-    let other = match stage.fate {
-        Fate::HoldAndResume(Side::Caller) => stage.end.took_by()?,
-        Fate::HoldAndResume(Side::Person) => Stage::caller_leg(),
-        _ => return None,
-    };
-    check(stage.end.held.contains(&other), "the hold did not reach the other side")
+/// A hold reaches the other side, so that nobody is taken for gone who was asked to be silent; and it ends.
+fn held(stage: &Stage) -> Vec<String> {
+    let person = stage.end.took_by();
+    let left_behind = stage.end.struck && !stage.end.caller_left;
+    match (stage.fate, person) {
+        (Fate::HoldAndResume(side), Some(person)) => {
+            let other = if side == Side::Caller { person } else { Stage::caller_leg() };
+            let heard = check(stage.end.held.contains(&other), "the hold did not reach the other side");
+            let over = check(stage.end.is_free(other), "the other side is still on hold");
+            heard.into_iter().chain(over).collect()
+        }
+        (Fate::HangUp(State::Held, Side::Person), Some(_)) if left_behind => {
+            let free = stage.end.is_free(Stage::caller_leg()) || stage.end.holds(Stage::caller_leg());
+            check(free, "the caller is still on hold although the holder has left").into_iter().collect()
+        }
+        (Fate::OtherFormat(side), Some(_)) => {
+            let sound = if side == Side::Caller { stage.caller } else { stage.phones.get(DANA).copied() };
+            let codec = sound.and_then(|sound| stage.end.agreed.get(&sound)).map(|(codec, _)| *codec);
+            check(codec == Some(Codec::Pcma), "the other format was not taken up").into_iter().collect()
+        }
+        _ => Vec::new(),
+    }
 }

@@ -184,12 +184,17 @@ impl Agent {
         if !matches!(leg.stage, Stage::Up) {
             return;
         }
+        // What is to be offered again would be out of date.
+        if let Some((waiting, _)) = leg.again.as_mut() {
+            *waiting = sdp;
+            return;
+        }
         // A refresh of ours is over in a moment, and nobody else knows of it.
-        if leg.session.refreshing && leg.again.is_none() {
+        if leg.session.refreshing {
             leg.crossings = 0;
             return self.wait_again(id, sdp, REFRESHED_SOON);
         }
-        let free = matches!(leg.exchange, Exchange::Settled) && leg.unacked.is_none() && leg.again.is_none();
+        let free = matches!(leg.exchange, Exchange::Settled) && leg.unacked.is_none();
         if !free {
             return self.tell(Notice::OfferRefused { leg: id, status: 491 });
         }

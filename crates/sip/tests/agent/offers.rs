@@ -172,6 +172,21 @@ fn offers_that_cross_are_made_again_a_little_later() {
 }
 
 #[test]
+fn an_offer_that_is_made_again_says_what_is_wanted_by_then() {
+    let mut desk = Desk::new();
+    let (leg, _) = desk.called();
+    desk.order(Order::Offer { leg, sdp: HOLD.into() });
+    let offer = desk.sent().pop().unwrap();
+    desk.hear_from(PHONE, &reply(&offer, 491, "", ""));
+    desk.order(Order::Offer { leg, sdp: ANSWER.into() });
+    assert_eq!(desk.said(), ["ACK"], "it is not made at once");
+    desk.pass(seconds(4.1));
+    let again = desk.sent();
+    assert!(again[0].starts_with("INVITE ") && again[0].ends_with(ANSWER), "{again:?}");
+    assert!(desk.told().is_empty());
+}
+
+#[test]
 fn their_offer_that_meets_ours_waits() {
     let (mut desk, leg, tag) = talking();
     desk.order(Order::Offer { leg, sdp: HOLD.into() });
