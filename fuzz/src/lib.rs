@@ -81,7 +81,7 @@ fn pieces(said: &[u8], part: usize) -> (Vec<Vec<u8>>, bool) {
 pub fn sip_agent(bytes: &[u8]) {
     let here = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 5060));
     let accept_from = vec!["192.0.2.7".parse().expect("an address is a network")];
-    let trunk = Peer { name: "trunk".into(), accept_from };
+    let trunk = Peer { name: "trunk".into(), accept_from, accept_domains: Vec::new() };
     let setup = Setup { product: "fuzz".to_owned(), peers: vec![trunk], ..Setup::default() };
     let mut agent = Agent::new(setup, [1, 2]);
     let mut now = Duration::ZERO;

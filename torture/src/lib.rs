@@ -81,7 +81,7 @@ pub fn as_options(bytes: &[u8]) -> Vec<u8> {
 pub fn fate(bytes: &[u8], v6: bool) -> Fate {
     let [here, trunk] = if v6 { IPV6 } else { IPV4 }.map(address);
     let path = Path::udp(here, trunk);
-    let peer = Peer { name: "trunk".into(), accept_from: vec![trunk.ip().into()] };
+    let peer = Peer { name: "trunk".into(), accept_from: vec![trunk.ip().into()], accept_domains: Vec::new() };
     let setup = Setup { product: "Desk/1".into(), peers: vec![peer], ..Setup::default() };
     let mut agent = Agent::new(setup, [7, 9]);
     let (first, invited) = tell(&mut agent, path, bytes);

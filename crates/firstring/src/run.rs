@@ -413,7 +413,8 @@ fn peers(config: &Config) -> anyhow::Result<Vec<sip::Peer>> {
         for range in &trunk.accept_from {
             accept_from.push(range.to_string().parse().context("a range of accept_from")?);
         }
-        peers.push(sip::Peer { name: trunk.name.as_str().into(), accept_from });
+        let accept_domains = trunk.accept_certificates.iter().map(|domain| domain.as_str().into()).collect();
+        peers.push(sip::Peer { name: trunk.name.as_str().into(), accept_from, accept_domains });
     }
     Ok(peers)
 }

@@ -4,14 +4,18 @@
 
 mod stage;
 
+use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use stage::carrier::{Carrier, PASSWORD, modules, stands};
 use stage::certificates::Authority;
 use stage::desk::Desk;
 use stage::place::Place;
-use stage::waiting::free_port;
+use stage::waiting::{free_port, wait_until};
 use stage::{CALLER, LINE};
+
+const RELAY: &str = include_str!("scripts/relay.cfg");
 
 /// Kamailio's configuration of a listener by TLS that shows `host.pem` of this folder; `wants` is what it asks of others.
 fn tls(folder: &Path, port: u16, modules: &str, wants: &str) -> String {
@@ -120,5 +124,80 @@ fn a_carrier_that_asks_for_a_certificate_is_shown_ours_and_is_missed_without() {
         );
         assert_eq!(desk.logged().matches("No connection by TLS").count(), 1, "told once: {}", desk.logged());
         assert_eq!(carrier.contacts(), 0);
+    }
+}
+
+/// A desk that knows its carrier by a certificate for `sip.carrier.example`, and by no address.
+fn knows_by_certificate(place: &Place) {
+    let listen = format!("\"udp:127.0.0.1:{0}\"", place.sip);
+    place.says(&listen, &format!("{listen}, \"tls:127.0.0.1:{}\"", place.sip));
+    place.says("[web]", "[sip.tls]\ncertificate = \"desk.pem\"\nkey = \"desk.key\"\n[web]");
+    let known = "accept_from = [\"tls:sip.carrier.example\"]\ntransport = \"tls\"\ntrust = \"authority.pem\"";
+    place.says("accept_from = [\"127.0.0.1\"]", known);
+    place.bring_prompts();
+}
+
+/// A carrier that takes calls to the desk, showing `host.pem`.
+fn relay(place: &Place, port: u16, modules: &str) -> Carrier {
+    let folder = place.folder();
+    let shown = format!("certificate = {0}/host.pem\nprivate_key = {0}/host.key\n", folder.display());
+    let method = "method = TLSv1.2+\nverify_certificate = no\nrequire_certificate = no\n";
+    let certificates = folder.join("certificates.cfg");
+    let both = format!("[server:default]\n{method}{shown}[client:default]\n{method}{shown}");
+    fs::write(&certificates, both).unwrap();
+    let filled = RELAY
+        .replace("CERTIFICATES", certificates.to_str().unwrap())
+        .replace("PORT", &port.to_string())
+        .replace("DESK", &place.sip.to_string());
+    Carrier::told_to(&filled, folder, modules)
+}
+
+#[test]
+fn a_carrier_that_shows_its_certificate_may_call_from_anywhere() {
+    let Some(modules) = modules_with_tls() else { return };
+    let (place, port) = (Place::new(), free_port());
+    let authority = Authority::founded(place.folder(), "authority");
+    authority.issues("host", "DNS:sip.carrier.example");
+    authority.issues("desk", "DNS:desk.example.com");
+    knows_by_certificate(&place);
+    let _carrier = relay(&place, port, modules);
+    let _desk = place.open();
+    let uri = format!("sip:{LINE}@127.0.0.1:{port}");
+    let result = place.call_at(&uri, CALLER, "wait 2s\nhang up").result();
+    assert!(result["first_word_ms"].as_f64().is_some(), "the caller heard nothing: {result}");
+    assert_eq!(place.record(CALLER)["line"], LINE);
+}
+
+#[test]
+fn a_certificate_for_somebody_else_or_of_somebody_else_lets_nobody_in() {
+    let Some(modules) = modules_with_tls() else { return };
+    for (by, subjects, because) in [
+        (
+            "authority",
+            "DNS:other.example",
+            "127.0.0.1 connects with a certificate that trunk main believes, but for other.example, so it is not let in; if calls \
+             are meant to come that way, add \"tls:other.example\" to accept_from of trunk main",
+        ),
+        (
+            "nobody",
+            "DNS:sip.carrier.example",
+            "127.0.0.1 is in no trunk's accept_from; its packets are not answered",
+        ),
+    ] {
+        let (place, port) = (Place::new(), free_port());
+        let authority = Authority::founded(place.folder(), "authority");
+        authority.issues("desk", "DNS:desk.example.com");
+        let issuer = if by == "authority" { authority } else { Authority::founded(place.folder(), by) };
+        issuer.issues("host", subjects);
+        knows_by_certificate(&place);
+        let _carrier = relay(&place, port, modules);
+        let desk = place.open();
+        let _caller = place.call_at(&format!("sip:{LINE}@127.0.0.1:{port}"), CALLER, "wait 2s\nhang up");
+        let refused = wait_until("the desk says why it does not answer", Duration::from_secs(30), || {
+            let refusals = desk.json("/api/v1/refusals");
+            refusals["items"][0]["because"].as_str().map(str::to_owned)
+        });
+        assert_eq!(refused, because);
+        assert!(place.shown(&["calls"]).is_empty(), "nobody has called");
     }
 }

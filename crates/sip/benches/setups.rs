@@ -56,7 +56,11 @@ impl Far {
 }
 
 fn main() {
-    let peer = Peer { name: "trunk".into(), accept_from: vec!["192.0.2.0/24".parse().expect("a network")] };
+    let peer = Peer {
+        name: "trunk".into(),
+        accept_from: vec!["192.0.2.0/24".parse().expect("a network")],
+        accept_domains: Vec::new(),
+    };
     let mut agent = Agent::new(Setup { peers: vec![peer], ..Setup::default() }, [1, 2]);
     let path =
         Path::udp("203.0.113.5:5060".parse().expect("ours"), "192.0.2.10:5060".parse().expect("theirs"));

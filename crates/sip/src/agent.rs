@@ -52,7 +52,7 @@ use crate::message::{self, Message};
 use crate::name::Method;
 use crate::notice::{Action, LegId, Notice};
 use crate::order::{Absence, Event, Order, Path, PeerName};
-use crate::peer::Setup;
+use crate::peer::{Proof, Setup};
 use crate::timers::{Deadline, Ticket, Timers, Why};
 use crate::tokens::Tokens;
 use crate::vet::{self, Rebuff};
@@ -90,6 +90,8 @@ pub struct Agent {
     budgets: BTreeMap<PeerName, Budget>,
     /// Trunks for which we play dead.
     absences: BTreeMap<PeerName, Absence>,
+    /// Connections by TLS that a peer is at the other end of, by its certificate.
+    proved: BTreeMap<SocketAddr, Proof>,
     /// Far ends that took no connection, and until when they are not asked to again.
     connectionless: BTreeMap<SocketAddr, Duration>,
     unreadable: u64,
@@ -121,6 +123,8 @@ pub struct Counts {
     pub timers: usize,
     /// Addresses let in only because a leg leads or led there.
     pub guests: usize,
+    /// Connections let in for the certificate of their far end.
+    pub proved: usize,
     /// Sources of dropped packets remembered in this minute.
     pub strangers: usize,
     /// Packets of strangers dropped so far.
@@ -155,6 +159,7 @@ impl Agent {
             clients: BTreeMap::new(),
             merges: BTreeMap::new(),
             guests: BTreeMap::new(),
+            proved: BTreeMap::new(),
             strangers: Strangers::default(),
             live: 0,
             invited: 0,
@@ -183,6 +188,7 @@ impl Agent {
             Event::Ended { path } => self.ended(path),
             Event::Unreached { path } => self.unreached(path),
             Event::Mistrusted { path, why } => self.mistrusted(path, &why),
+            Event::Shown { path, proof } => self.shown(path, proof),
             Event::Shut { source } => self.strange(source),
             Event::Order(order) => self.order(order),
         }
@@ -227,6 +233,7 @@ impl Agent {
             tombstones: self.servers.len() + self.clients.len() - self.live,
             timers: self.timers.len(),
             guests: self.guests.len(),
+            proved: self.proved.len(),
             strangers: self.strangers.len(),
             strange_packets: self.strangers.packets(),
             unreadable_packets: self.unreadable,
@@ -262,7 +269,7 @@ impl Agent {
     /// Lets a packet in, or not, before anything of it is read.
     fn received(&mut self, path: Path, bytes: &[u8]) {
         let source = path.remote.ip().to_canonical();
-        let peer = self.setup.peer_of(source).map(|peer| peer.name.clone());
+        let peer = self.peer_along(path).map(|peer| peer.name.clone());
         if (peer.is_none() && !self.guests.contains_key(&source)) || path.remote.port() == 0 {
             self.strange(path.remote);
             return;

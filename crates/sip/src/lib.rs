@@ -49,7 +49,7 @@ pub use message::Message;
 pub use name::{Method, Name};
 pub use notice::{Action, DivertedBy, DivertedWhy, EndedBy, Invitation, LegId, Notice, Party, Unanswered};
 pub use order::{Absence, Account, Call, Event, Extra, Gate, Identity, Order, Path, Refusal, Transport};
-pub use peer::{Network, NetworkError, Peer, Setup, is_private, told_to};
+pub use peer::{Network, NetworkError, Peer, Proof, Setup, is_private, told_to};
 pub use registration::{Registrar, Registration, RegistrationState, contact_user};
 pub use timers::{Deadline, Why};
 pub use trace::{Described, Place, Repeated, Trace};

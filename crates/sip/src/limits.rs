@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const DATAGRAM_BYTES: usize = 65_535;
 /// A longer request may be cut up on the way as a datagram. RFC 3261 section 18.1.1.
 pub const WHOLE_BYTES: usize = 1_300;
+/// Connections that are let in for what they have proved. A shell holds fewer.
+pub const PROVED: usize = 1_024;
 /// Far ends that are remembered to take no connection.
 pub const CONNECTIONLESS: usize = 64;
 /// Header lines in one message; the rest makes it a bad request.

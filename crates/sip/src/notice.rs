@@ -190,6 +190,16 @@ pub enum Notice {
         /// The trunk it came over.
         trunk: Arc<str>,
     },
+    /// Somebody nobody knows connected with a certificate that a peer's authority vouches for, for other domains than the
+    /// peer's, and was closed unread. Told at most once a minute for each source.
+    NearlyProved {
+        /// The name of the peer.
+        peer: Arc<str>,
+        /// Where it came from.
+        source: SocketAddr,
+        /// What the certificate is for: the first few domains.
+        domains: Vec<String>,
+    },
     /// Packets of a source that is no peer were dropped. Told for the first packet of a source, and at the end of
     /// the minute if more came.
     Stranger {
@@ -222,6 +232,7 @@ impl Notice {
             Notice::Registration(_)
             | Notice::Probed { .. }
             | Notice::Unproved { .. }
+            | Notice::NearlyProved { .. }
             | Notice::Missed { .. }
             | Notice::Stranger { .. } => None,
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::digest::{Asks, Credentials};
 use crate::notice::LegId;
-use crate::peer::Peer;
+use crate::peer::{Peer, Proof};
 use crate::registration::Registrar;
 use crate::uri::Uri;
 
@@ -127,6 +127,14 @@ pub enum Event {
         path: Path,
         /// A sentence for whoever set up the trunk: what is wrong with which certificate, and what helps.
         why: String,
+    },
+    /// A connection that was opened to us by TLS is up, and this is what its far end has proved, be it nothing. To be said
+    /// before anything that is heard along it; [`Agent::admits`](crate::Agent::admits) tells whether that will be heard.
+    Shown {
+        /// Any path along it.
+        path: Path,
+        /// What its certificate is good for.
+        proof: Proof,
     },
     /// A connection from somebody whom [`Agent::lets_in`](crate::Agent::lets_in) does not know was closed unread.
     Shut {

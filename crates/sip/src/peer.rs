@@ -51,6 +51,16 @@ impl Setup {
         Some(Path::over(Transport::Tcp, SocketAddr::new(ip, ours.port()), path.remote))
     }
 
+    /// Whose connection this is, by what it has proved.
+    pub(crate) fn peer_by(&self, proof: &Proof) -> Option<&Peer> {
+        self.peers.iter().find(|peer| peer.is_proved_by(proof))
+    }
+
+    /// Whose connection it would have been with a certificate for another domain.
+    pub(crate) fn nearly_by(&self, proof: &Proof) -> Option<&Peer> {
+        self.peers.iter().find(|peer| peer.is_nearly_proved_by(proof))
+    }
+
     pub(crate) fn peer_of(&self, source: IpAddr) -> Option<&Peer> {
         self.peers.iter().find(|peer| peer.accept_from.iter().any(|network| network.holds(source)))
     }
@@ -88,6 +98,30 @@ pub struct Peer {
     pub name: Arc<str>,
     /// Addresses its signalling comes from.
     pub accept_from: Vec<Network>,
+    /// Domains that the certificates of its connections are for, whatever address those come from.
+    pub accept_domains: Vec<Arc<str>>,
+}
+
+impl Peer {
+    /// RFC 5922 section 7.2: the whole domain, whatever its case; a wildcard in a certificate stands for nobody.
+    fn is_proved_by(&self, proof: &Proof) -> bool {
+        let is_for = |domain: &Arc<str>| proof.domains.iter().any(|shown| shown.eq_ignore_ascii_case(domain));
+        proof.vouched.contains(&self.name) && self.accept_domains.iter().any(is_for)
+    }
+
+    /// Its own authority vouches, and it is somebody else.
+    fn is_nearly_proved_by(&self, proof: &Proof) -> bool {
+        !self.accept_domains.is_empty() && proof.vouched.contains(&self.name)
+    }
+}
+
+/// What the far end of a connection by TLS has shown of itself, and proved to own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Proof {
+    /// Peers whose authority vouches for its certificate.
+    pub vouched: Vec<Arc<str>>,
+    /// The domains that the certificate is for, as it writes them. RFC 5922 section 7.1.
+    pub domains: Vec<String>,
 }
 
 /// An address with the number of leading bits that count: `192.0.2.0/24`, `2001:db8::/32` or a single address.

@@ -121,7 +121,7 @@ struct Up {
 impl Set {
     fn new(plan: PhonePlan, wires: Wires, here: SocketAddr) -> Set {
         let accept_from = vec![sip::Network::from(plan.address)];
-        let peer = sip::Peer { name: "desk".into(), accept_from };
+        let peer = sip::Peer { name: "desk".into(), accept_from, accept_domains: Vec::new() };
         let setup =
             sip::Setup { product: "Firstring-Phone".to_owned(), peers: vec![peer], ..sip::Setup::default() };
         let agent = Agent::new(setup, [chance(), chance()]);

@@ -140,7 +140,7 @@ fn about(trunk: &TrunkSettings) -> String {
 fn left_out(trunk: &TrunkSettings) -> Option<Finding> {
     let preset = trunk.carrier.preset();
     // Which addresses a name stands for is not known here.
-    if trunk.joining.is_some() || !trunk.accept_names.is_empty() {
+    if trunk.joining.is_some() || !trunk.accept_names.is_empty() || !trunk.accept_certificates.is_empty() {
         return None;
     }
     let known = preset.ranges.iter().filter_map(|range| values::address_range(range).ok());

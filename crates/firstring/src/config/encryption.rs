@@ -96,6 +96,21 @@ pub(super) fn of_sound(form: &TrunkForm, at: &At, reading: &mut Reading<'_>) -> 
     encryption
 }
 
+/// Whom a trunk knows by a certificate can connect, and can be believed.
+pub(super) fn by_certificate(form: &TrunkForm, domains: &[String], at: &At, reading: &mut Reading<'_>) {
+    let Some(domain) = domains.first() else { return };
+    let at = at.key("accept_from");
+    if Transport::from(form.transport) != Transport::Tls {
+        let says = format!("who has the certificate of {domain} is proved over TLS; add transport = \"tls\"");
+        reading.refuse(&at, says);
+    }
+    if !reading.file.sip.listen.iter().any(|listen| listen.starts_with("tls:")) {
+        let says =
+            format!("nobody can show the certificate of {domain}; add \"tls:0.0.0.0:5061\" to [sip] listen");
+        reading.refuse(&at, says);
+    }
+}
+
 fn pair(
     certificate: &Option<String>,
     key: &Option<String>,
@@ -146,7 +161,49 @@ fn fingerprint(text: &str) -> Result<[u8; 32], String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn a_trunk_known_by_a_certificate_needs_tls_on_both_sides() {
+        let refused = |listen: &str, transport: &str| {
+            let text = format!(
+                r#"
+                [business]
+                name = "Rivera Plumbing"
+                trade = "plumbing"
+                timezone = "America/Chicago"
+                [sip]
+                listen = ["{listen}"]
+                tls = {{ certificate = "desk.pem", key = "desk.key" }}
+                [[trunk]]
+                name = "main"
+                accept_from = ["tls:SIP.Carrier.example"]
+                transport = "{transport}"
+                [[assistant]]
+                name = "Robin"
+                [[line]]
+                number = "(312) 555-0100"
+                [[office]]
+                name = "main"
+                hours = "Mo-Fr 08:00-17:00"
+                "#
+            );
+            let read = Config::from_text("desk", &text, Path::new("/nonexistent"));
+            read.map(|config| config.trunks[0].accept_certificates.clone())
+                .map_err(|refusals| refusals.to_string())
+        };
+        assert_eq!(refused("tls:0.0.0.0:5061", "tls"), Ok(vec!["sip.carrier.example".to_owned()]));
+        for (listen, transport, says) in [
+            ("tls:0.0.0.0:5061", "udp", "is proved over TLS; add transport = \"tls\""),
+            ("udp:0.0.0.0:5060", "tls", "add \"tls:0.0.0.0:5061\" to [sip] listen"),
+        ] {
+            let told = refused(listen, transport).unwrap_err();
+            assert!(told.contains(says), "{told}");
+        }
+    }
 
     #[test]
     fn a_fingerprint_is_read_as_it_is_printed() {

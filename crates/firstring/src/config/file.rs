@@ -239,8 +239,9 @@ pub struct TrunkForm {
     /// The domain of the account, where it is not the registrar.
     pub domain: Option<String>,
     /// The addresses, ranges or hosts that may send calls without registration. Everybody else gets no answer at all. A host
-    /// is looked up again and again, and only the addresses found (A and AAAA records) are let in. Without it
-    /// those that `carrier` is known to call from, or nobody where the trunk registers; with it only those named here.
+    /// is looked up again and again, and only the addresses found (A and AAAA records) are let in. `tls:` and a domain, like
+    /// `tls:sip.example.com`, lets in whoever connects by TLS from anywhere with a certificate for that domain that `trust`
+    /// believes. Without it those that `carrier` is known to call from, or nobody where the trunk registers; with it only those named here.
     #[schemars(example = ["192.0.2.10"])]
     pub accept_from: Option<Vec<String>>,
     /// How many calls the trunk carries at once, 1 to 10000. One caller more is answered as `when_full` says.

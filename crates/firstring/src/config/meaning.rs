@@ -23,7 +23,7 @@ use super::file::{
     TranscriptsKept, TrunkForm,
 };
 use super::refusal::{Refusal, instead, nearest};
-use super::values::{self, Surroundings};
+use super::values::{self, Sources, Surroundings};
 use super::{
     CalendarSettings, Config, SipSettings, TrunkSettings, WebSettings, carrier, encryption, greeting,
     joining, people, plans,
@@ -234,7 +234,8 @@ impl Reading<'_> {
         let login = joining::login(form, at, self);
         let guard = joining::guard(form, at, self);
         let joining = joining::joining(form, at, self);
-        let (accept_from, accept_names) = values::apart(carrier::accept_from(form, at, self));
+        let accepted: Sources = carrier::accept_from(form, at, self).into_iter().collect();
+        encryption::by_certificate(form, &accepted.certificates, at, self);
         let over = |host| values::target_over(host, form.transport.into());
         let target = form.outbound_proxy.as_deref().map(over);
         let target = target.and_then(|read| self.taken(read, &at.key("outbound_proxy")));
@@ -242,8 +243,9 @@ impl Reading<'_> {
             encryption: encryption::toward(form, at, self),
             name: form.name.clone(),
             carrier: form.carrier,
-            accept_from,
-            accept_names,
+            accept_from: accepted.ranges,
+            accept_names: accepted.names,
+            accept_certificates: accepted.certificates,
             channels: form.channels,
             outbound_proxy: target,
             host: carrier::host(form.carrier, form.transport.into()),
@@ -268,7 +270,9 @@ impl Reading<'_> {
                 );
                 self.refuse(at, says);
             }
-            let shared = trunk.accept_names.iter().find(|name| other.accept_names.contains(name));
+            let names = trunk.accept_names.iter().find(|name| other.accept_names.contains(name));
+            let mut domains = trunk.accept_certificates.iter();
+            let shared = names.or_else(|| domains.find(|name| other.accept_certificates.contains(name)));
             if let Some(name) = shared {
                 let says = format!(
                     "{name} may send calls over trunk {:?} too, and then nobody can tell whose they are; make one trunk of both",

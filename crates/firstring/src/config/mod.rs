@@ -118,6 +118,8 @@ pub struct TrunkSettings {
     pub accept_from: Vec<IpNet>,
     /// Hosts whose addresses may do the same; no host is in the list of two trunks.
     pub accept_names: Vec<String>,
+    /// Domains whose certificate lets in whoever shows it; no domain is in the list of two trunks.
+    pub accept_certificates: Vec<String>,
     /// What is answered when the trunk asks for a password.
     pub login: Option<Login>,
     /// What the other side answers when we ask for a password, if we do.

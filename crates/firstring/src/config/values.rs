@@ -156,23 +156,51 @@ pub(super) enum Source {
     Range(IpNet),
     /// Whoever has an address of this host, in lower case.
     Name(String),
+    /// Whoever shows a certificate for this domain, in lower case.
+    Certificate(String),
 }
 
-/// Ranges and names, each for itself.
-pub(super) fn apart(sources: Vec<Source>) -> (Vec<IpNet>, Vec<String>) {
-    let (mut ranges, mut names) = (Vec::new(), Vec::new());
-    for source in sources {
-        match source {
-            Source::Range(range) => ranges.push(range),
-            Source::Name(name) => names.push(name),
+/// Ranges, names and certificates' domains, each for itself.
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    pub ranges: Vec<IpNet>,
+    pub names: Vec<String>,
+    pub certificates: Vec<String>,
+}
+
+impl FromIterator<Source> for Sources {
+    fn from_iter<T: IntoIterator<Item = Source>>(sources: T) -> Sources {
+        let mut apart = Sources::default();
+        for source in sources {
+            match source {
+                Source::Range(range) => apart.ranges.push(range),
+                Source::Name(name) => apart.names.push(name),
+                Source::Certificate(domain) => apart.certificates.push(domain),
+            }
         }
+        apart
     }
-    (ranges, names)
 }
 
-/// An address, a range, or the name of a host. One word without a dot is no name here: it would be a slip for something
+/// What stands before the domain of a certificate.
+pub(super) const BY_CERTIFICATE: &str = "tls:";
+
+/// A domain as it stands in a certificate: no address, no port, no wildcard.
+fn certified(text: &str) -> Result<Source, Says> {
+    match source(text) {
+        Ok(Source::Name(domain)) => Ok(Source::Certificate(domain)),
+        Ok(Source::Range(_) | Source::Certificate(_)) | Err(_) => Err(format!(
+            "\"{BY_CERTIFICATE}{text}\" names no domain that a certificate could be for; write it like \"tls:sip.example.com\""
+        )),
+    }
+}
+
+/// An address, a range, the name of a host, or `tls:` and a domain. One word without a dot is no name here: it would be a slip for something
 /// wider too easily.
 pub(super) fn source(text: &str) -> Result<Source, Says> {
+    if let Some(domain) = text.strip_prefix(BY_CERTIFICATE) {
+        return certified(domain);
+    }
     let name = target(text).ok().filter(|target| target.port.is_none() && target.host == text);
     match name.filter(|name| name.host.contains('.') && name.host.parse::<IpAddr>().is_err()) {
         Some(name) => Ok(Source::Name(name.host.to_ascii_lowercase())),
@@ -402,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn who_may_send_calls_is_an_address_a_range_or_a_host() {
+    fn who_may_send_calls_is_an_address_a_range_a_host_or_the_owner_of_a_certificate() {
         for (text, read) in [
             ("192.0.2.10", Some("192.0.2.10/32")),
             ("192.0.2.0/24", Some("192.0.2.0/24")),
@@ -415,10 +443,17 @@ mod tests {
             ("*.example.com", None),
             ("192.0.2.300", None),
             ("0.0.0.0/0", None),
+            ("tls:SIP.Example.com", Some("tls:sip.example.com")),
+            ("tls:", None),
+            ("tls:192.0.2.10", None),
+            ("tls:*.example.com", None),
+            ("tls:sip.example.com:5061", None),
+            ("tls:tls:sip.example.com", None),
         ] {
             let shown = source(text).ok().map(|source| match source {
                 Source::Range(range) => range.to_string(),
                 Source::Name(name) => name,
+                Source::Certificate(domain) => format!("tls:{domain}"),
             });
             assert_eq!(shown.as_deref(), read, "{text}");
         }

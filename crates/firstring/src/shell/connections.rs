@@ -5,8 +5,9 @@
 //! is the user agent's to decide.
 //!
 //! Bounds: 32 connections from one address, 512 in all, and as many that we open. Drop rule: a connection whose far end
-//! does not take what it is sent is closed once its queue is full. Invariant: nothing here waits; a connection from an address
-//! that may not call is closed before a byte of it is read.
+//! does not take what it is sent is closed once its queue is full. Invariant: nothing here waits; a connection from somebody
+//! who may not call is closed before a byte of SIP is read. Who has to prove by a certificate to be somebody shakes hands first:
+//! 32 at once, 4 of one address.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -31,6 +32,10 @@ use crate::shell::wire::{self, Report, Wire};
 const FROM_ONE: usize = 32;
 /// Connections that all may have open to us together.
 const FROM_ALL: usize = 512;
+/// Connections from unknown addresses, together, whose far end has yet to prove who it is; a handshake takes at most 5 s.
+const UNPROVED: usize = 32;
+/// The same from one address.
+const UNPROVED_FROM_ONE: usize = 4;
 /// Connections that we open.
 const TO_ALL: usize = 512;
 /// Messages that wait to be written on one connection.
@@ -71,7 +76,20 @@ struct Open {
     path: Path,
     /// The far end opened it.
     from_outside: bool,
+    /// It comes from an unknown address, and nobody knows yet who is there.
+    unproved: bool,
     queue: mpsc::Sender<Vec<u8>>,
+}
+
+/// Who may open a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Welcome {
+    /// Whoever is at this address.
+    Known,
+    /// Whoever proves by TLS to be somebody.
+    WithProof,
+    /// Nobody.
+    No,
 }
 
 /// What became of somebody who knocked.
@@ -120,12 +138,12 @@ impl Connections {
         self.listeners.iter().map(|one| Listen { transport: one.transport, address: one.local })
     }
 
-    /// Lets some of those in who knock, by what `lets_in` says of their address. True if more may be waiting.
-    pub fn accept(&mut self, lets_in: impl Fn(IpAddr) -> bool, mut shut: impl FnMut(SocketAddr)) -> bool {
+    /// Lets some of those in who knock, by what `welcome` says of their address. True if more may be waiting.
+    pub fn accept(&mut self, welcome: impl Fn(IpAddr) -> Welcome, mut shut: impl FnMut(SocketAddr)) -> bool {
         let mut more = false;
         for index in 0..self.listeners.len() {
             for _ in 0..BATCH {
-                match self.accept_one(index, &lets_in) {
+                match self.accept_one(index, &welcome) {
                     Ok(Knock::Nobody) => break,
                     Ok(Knock::Seen) | Err(_) => {}
                     Ok(Knock::Stranger(source)) => shut(source),
@@ -137,7 +155,7 @@ impl Connections {
     }
 
     /// Errors are those of one connection that came to nothing; the listener is well.
-    fn accept_one(&mut self, index: usize, lets_in: impl Fn(IpAddr) -> bool) -> io::Result<Knock> {
+    fn accept_one(&mut self, index: usize, welcome: impl Fn(IpAddr) -> Welcome) -> io::Result<Knock> {
         let listener = &self.listeners[index];
         let (stream, remote) = match listener.socket.accept() {
             Ok(accepted) => accepted,
@@ -146,11 +164,13 @@ impl Connections {
             Err(error) if is_exhaustion(&error) => return Ok(Knock::Nobody),
             Err(error) => return Err(error),
         };
-        if !lets_in(remote.ip()) {
-            return Ok(Knock::Stranger(remote));
-        }
+        let unproved = match welcome(remote.ip()) {
+            Welcome::Known => false,
+            Welcome::WithProof if listener.transport == Transport::Tls => true,
+            Welcome::WithProof | Welcome::No => return Ok(Knock::Stranger(remote)),
+        };
         let path = Path::over(listener.transport, stream.local_addr()?, remote);
-        if self.is_full_for(path) {
+        if self.is_full_for(path) || (unproved && self.is_crowded_at(remote.ip())) {
             tracing::debug!(from = %remote.ip(), "Too many SIP connections, one more is closed");
             return Ok(Knock::Seen);
         }
@@ -158,13 +178,27 @@ impl Connections {
         let _runtime = self.runtime.enter();
         let stream = TcpStream::from_std(stream)?;
         let secret = match path.transport {
-            Transport::Tls => self.tls.acceptor(),
+            Transport::Tls => self.tls.door(),
             Transport::Udp | Transport::Tcp => None,
         };
         let (wire, queue) = self.wire(path);
         self.runtime.spawn(wire::answer(stream, wire, secret));
-        self.enter(path, true, queue);
+        self.enter(path, true, queue).unproved = unproved;
         Ok(Knock::Seen)
+    }
+
+    fn is_crowded_at(&self, address: IpAddr) -> bool {
+        let waiting = || self.open.values().filter(|one| one.unproved);
+        let same = waiting().filter(|one| one.path.remote.ip() == address).count();
+        waiting().count() >= UNPROVED || same >= UNPROVED_FROM_ONE
+    }
+
+    /// The far end of a connection has proved who it is, or need not.
+    pub fn admit(&mut self, number: u64, path: Path) {
+        let open = self.open.get_mut(&(path.transport, path.remote));
+        if let Some(open) = open.filter(|open| open.number == number) {
+            open.unproved = false;
+        }
     }
 
     fn is_full_for(&self, path: Path) -> bool {
@@ -219,9 +253,9 @@ impl Connections {
         (wire, queue)
     }
 
-    fn enter(&mut self, path: Path, from_outside: bool, queue: mpsc::Sender<Vec<u8>>) {
-        let open = Open { number: self.opened, path, from_outside, queue };
-        self.open.insert((path.transport, path.remote), open);
+    fn enter(&mut self, path: Path, from_outside: bool, queue: mpsc::Sender<Vec<u8>>) -> &mut Open {
+        let open = Open { number: self.opened, path, from_outside, unproved: false, queue };
+        self.open.entry((path.transport, path.remote)).insert_entry(open).into_mut()
     }
 
     /// There is no trust between us and this address: told when it begins, when it changes, and now and then.

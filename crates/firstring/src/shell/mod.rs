@@ -6,6 +6,7 @@
 pub mod addresses;
 pub mod asking;
 pub mod calendars;
+pub mod certificate;
 pub mod clock;
 pub mod connections;
 pub mod control;

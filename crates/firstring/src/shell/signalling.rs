@@ -14,11 +14,12 @@ use line::Event;
 use media::{Connect, DigitTypes};
 
 use crate::shell::addresses::Witness;
+use crate::shell::connections::Welcome;
 use crate::shell::control::Control;
 use crate::shell::encrypting;
 use crate::shell::registering::{self, Reaching};
 use crate::shell::telling::{self, Name};
-use crate::shell::wire::Report;
+use crate::shell::wire::{Admitted, Report};
 
 /// Datagrams read from one socket before the calls are looked after.
 const BATCH: usize = 64;
@@ -58,7 +59,13 @@ impl Control {
     /// Lets connections in from those who may call. True if more may be waiting.
     fn let_in(&mut self) -> bool {
         let mut strangers = Vec::new();
-        let more = self.connections.accept(|ip| self.agent.lets_in(ip), |source| strangers.push(source));
+        let agent = &self.agent;
+        let welcome = |ip| match (agent.lets_in(ip), agent.asks_for_proof()) {
+            (true, _) => Welcome::Known,
+            (false, true) => Welcome::WithProof,
+            (false, false) => Welcome::No,
+        };
+        let more = self.connections.accept(welcome, |source| strangers.push(source));
         for source in strangers {
             self.happens(sip::Event::Shut { source });
         }
@@ -72,6 +79,14 @@ impl Control {
                 tracing::trace!(target: "firstring::sip", from = %path.remote, transport = %path.transport, kind = telling::kind(&bytes), length = bytes.len(), "Message in");
                 self.connections.trusts(path.remote.ip());
                 self.happens(sip::Event::Received { path, bytes });
+            }
+            Report::Shown(path, proof, answer) => {
+                self.happens(sip::Event::Shown { path, proof });
+                if self.agent.admits(path) {
+                    self.connections.admit(number, path);
+                    // Whoever waits no longer has gone.
+                    let _ = answer.send(Admitted);
+                }
             }
             Report::Ended(path) if self.connections.has_ended(number, path) => {
                 self.happens(sip::Event::Ended { path });
@@ -259,6 +274,10 @@ impl Control {
                 let because = unproved(&peer, source.ip().to_canonical());
                 self.refusals.note(self.clock.now().wall, Some(&peer), Some(401), &because);
             }
+            sip::Action::Tell(sip::Notice::NearlyProved { peer, source, domains }) => {
+                let because = nearly_proved(&peer, source.ip().to_canonical(), &domains);
+                self.refusals.note(self.clock.now().wall, Some(&peer), None, &because);
+            }
             sip::Action::Tell(sip::Notice::Missed { trunk }) => {
                 self.drills.missed(&trunk, self.clock.now().wall);
             }
@@ -325,6 +344,21 @@ fn unproved(trunk: &str, source: IpAddr) -> String {
     format!(
         "{source} calls over trunk {trunk} and does not know the password, so its calls are not taken; give it \
          their_username and their_password of trunk {trunk}"
+    )
+}
+
+/// Why a connection that shows a good certificate is closed, and what helps.
+fn nearly_proved(trunk: &str, source: IpAddr, domains: &[String]) -> String {
+    let Some(first) = domains.first() else {
+        return format!(
+            "{source} connects with a certificate that trunk {trunk} believes and that is for no domain, so it is not let in; \
+             ask for one with a DNS name"
+        );
+    };
+    let all = domains.join(", ");
+    format!(
+        "{source} connects with a certificate that trunk {trunk} believes, but for {all}, so it is not let in; if calls are meant \
+         to come that way, add \"tls:{first}\" to accept_from of trunk {trunk}"
     )
 }
 

@@ -187,9 +187,11 @@ fn lines(config: &Config, now: Timestamp) -> Vec<Line> {
     business.lines.iter().map(shown).collect()
 }
 
-/// As it is written: addresses, ranges and hosts.
+/// As it is written: addresses, ranges, hosts and certificates' domains.
 fn accept_from(trunk: &crate::config::TrunkSettings) -> Vec<String> {
-    trunk.accept_from.iter().map(ToString::to_string).chain(trunk.accept_names.iter().cloned()).collect()
+    let ranges = trunk.accept_from.iter().map(ToString::to_string);
+    let certificates = trunk.accept_certificates.iter().map(|domain| format!("tls:{domain}"));
+    ranges.chain(trunk.accept_names.iter().cloned()).chain(certificates).collect()
 }
 
 fn trunks(config: &Config, board: &Board, registrations: &BTreeMap<String, Registration>) -> Vec<Trunk> {

@@ -3,6 +3,9 @@
 //! A far end is believed if its certificate is for the host that the configuration names, not for what that host was found
 //! to be (RFC 5922 section 7.1), or if it is the very one that was named. Versions and ciphers are rustls' own choice.
 //!
+//! Where a trunk is known by a certificate, whoever connects is asked for one, and none is turned away for what it shows or
+//! does not: which trunks vouch for it is told to the user agent, which decides.
+//!
 //! Invariant: a change that cannot be read changes nothing, and connections that are up stay as they are.
 
 use std::collections::BTreeMap;
@@ -17,13 +20,18 @@ use rustls::crypto::{
 };
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig,
+    SignatureScheme,
 };
 use sha2::{Digest as _, Sha256};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::config::{Config, Encryption, Identity, Trust};
+use crate::shell::certificate;
+use crate::shell::wire::Door;
 
 /// How often files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(20);
@@ -89,11 +97,14 @@ pub type Toward = (TlsConnector, ServerName<'static>);
 pub struct Tls {
     own: Option<Identity>,
     trunks: Vec<(String, String, Encryption)>,
+    /// Trunks that are known by a certificate, and whom they believe.
+    asked: Vec<(Arc<str>, Trust)>,
     ready: RwLock<Arc<Ready>>,
 }
 
 struct Ready {
     acceptor: Option<TlsAcceptor>,
+    vouchers: Vec<(Arc<str>, Voucher)>,
     toward: BTreeMap<String, Toward>,
 }
 
@@ -112,13 +123,28 @@ impl Tls {
         };
         let (own, trunks) =
             (config.sip.tls.clone(), config.trunks.iter().filter_map(trunk).collect::<Vec<_>>());
-        let ready = RwLock::new(Arc::new(Ready::read(own.as_ref(), &trunks)?));
-        Ok(Tls { own, trunks, ready })
+        let asks = |trunk: &&crate::config::TrunkSettings| !trunk.accept_certificates.is_empty();
+        let asked = config.trunks.iter().filter(asks);
+        let asked = asked
+            .filter_map(|trunk| Some((trunk.name.as_str().into(), trunk.encryption.as_ref()?.trust.clone())));
+        let asked = asked.collect::<Vec<_>>();
+        let ready = RwLock::new(Arc::new(Ready::read(own.as_ref(), &trunks, &asked)?));
+        Ok(Tls { own, trunks, asked, ready })
+    }
+
+    /// What a far end has proved that showed these certificates, its own first.
+    pub fn proof(&self, shown: &[CertificateDer<'_>]) -> sip::Proof {
+        let Some((own, chain)) = shown.split_first() else { return sip::Proof::default() };
+        let domains = certificate::domains(own);
+        let ready = self.ready();
+        let vouch = ready.vouchers.iter().filter(|(_, voucher)| voucher.vouches_for(own, chain, &domains));
+        sip::Proof { vouched: vouch.map(|(trunk, _)| Arc::clone(trunk)).collect(), domains }
     }
 
     /// What answers whoever connects, if anything does.
-    pub fn acceptor(&self) -> Option<TlsAcceptor> {
-        self.ready().acceptor.clone()
+    pub fn door(self: &Arc<Tls>) -> Option<Door> {
+        let asks = (!self.asked.is_empty()).then(|| Arc::clone(self));
+        Some(Door { acceptor: self.ready().acceptor.clone()?, asks })
     }
 
     /// What connects to a trunk. Where only one trunk is encrypted, it is meant whatever the name.
@@ -153,7 +179,7 @@ impl Tls {
     }
 
     fn read_again(&self) {
-        match Ready::read(self.own.as_ref(), &self.trunks) {
+        match Ready::read(self.own.as_ref(), &self.trunks, &self.asked) {
             Ok(ready) => {
                 *self.ready.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ready);
                 tracing::info!("Certificates have changed and are taken up");
@@ -167,7 +193,9 @@ impl Tls {
     fn files(&self) -> impl Iterator<Item = &Path> {
         let shown = self.trunks.iter().filter_map(|(_, _, encryption)| encryption.shown.as_ref());
         let pairs = self.own.iter().chain(shown).flat_map(|pair| [&pair.certificate, &pair.key]);
-        let authorities = self.trunks.iter().filter_map(|(_, _, encryption)| match &encryption.trust {
+        let trusted = self.trunks.iter().map(|(_, _, encryption)| &encryption.trust);
+        let trusted = trusted.chain(self.asked.iter().map(|(_, trust)| trust));
+        let authorities = trusted.filter_map(|trust| match trust {
             Trust::Authority(path) => Some(path),
             Trust::Public | Trust::Pin(_) => None,
         });
@@ -184,9 +212,16 @@ impl Tls {
 }
 
 impl Ready {
-    fn read(own: Option<&Identity>, trunks: &[(String, String, Encryption)]) -> Result<Ready, TlsError> {
+    fn read(
+        own: Option<&Identity>,
+        trunks: &[(String, String, Encryption)],
+        asked: &[(Arc<str>, Trust)],
+    ) -> Result<Ready, TlsError> {
         let provider = Arc::new(ring::default_provider());
-        let acceptor = own.map(|own| acceptor(own, &provider)).transpose()?;
+        let acceptor = own.map(|own| acceptor(own, !asked.is_empty(), &provider)).transpose()?;
+        let voucher =
+            |(trunk, trust): &(Arc<str>, Trust)| Ok((Arc::clone(trunk), Voucher::of(trust, &provider)?));
+        let vouchers = asked.iter().map(voucher).collect::<Result<Vec<_>, TlsError>>()?;
         let mut toward = BTreeMap::new();
         for (name, host, encryption) in trunks {
             let connector = connector(encryption, &provider)?;
@@ -194,15 +229,21 @@ impl Ready {
                 ServerName::try_from(host.clone()).map_err(|_| TlsError::Host { host: host.clone() })?;
             toward.insert(name.clone(), (connector, host));
         }
-        Ok(Ready { acceptor, toward })
+        Ok(Ready { acceptor, vouchers, toward })
     }
 }
 
-fn acceptor(own: &Identity, provider: &Arc<CryptoProvider>) -> Result<TlsAcceptor, TlsError> {
+fn acceptor(own: &Identity, asks: bool, provider: &Arc<CryptoProvider>) -> Result<TlsAcceptor, TlsError> {
     let (chain, key) = (certificates(&own.certificate)?, key(&own.key)?);
     let builder =
         ServerConfig::builder_with_provider(Arc::clone(provider)).with_safe_default_protocol_versions();
-    let config = builder.and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key));
+    let config = builder.and_then(|builder| match asks {
+        true => {
+            let asking = Asking { algorithms: provider.signature_verification_algorithms };
+            builder.with_client_cert_verifier(Arc::new(asking)).with_single_cert(chain, key)
+        }
+        false => builder.with_no_client_auth().with_single_cert(chain, key),
+    });
     Ok(TlsAcceptor::from(Arc::new(config.map_err(|error| no_pair(own, &error))?)))
 }
 
@@ -223,12 +264,20 @@ fn connector(encryption: &Encryption, provider: &Arc<CryptoProvider>) -> Result<
 }
 
 fn verifier(trust: &Trust, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
+    if let Trust::Pin(fingerprint) = trust {
+        let algorithms = provider.signature_verification_algorithms;
+        return Ok(Arc::new(Pinned { fingerprint: *fingerprint, algorithms }));
+    }
+    let roots = Arc::new(roots(trust)?);
+    let built = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider)).build();
+    Ok(built.map_err(|_| TlsError::NobodyTrusted)?)
+}
+
+/// The authorities that are believed.
+fn roots(trust: &Trust) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     match trust {
-        Trust::Pin(fingerprint) => {
-            let algorithms = provider.signature_verification_algorithms;
-            return Ok(Arc::new(Pinned { fingerprint: *fingerprint, algorithms }));
-        }
+        Trust::Pin(_) => {}
         Trust::Public => {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
             if roots.is_empty() {
@@ -245,8 +294,7 @@ fn verifier(trust: &Trust, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn Ser
             }
         }
     }
-    let built = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build();
-    Ok(built.map_err(|_| TlsError::NobodyTrusted)?)
+    Ok(roots)
 }
 
 fn no_pair(pair: &Identity, error: &rustls::Error) -> TlsError {
@@ -325,52 +373,99 @@ impl ServerCertVerifier for Pinned {
     }
 }
 
+/// Asks whoever connects for a certificate, and lets everybody in who owns what they show, or shows nothing: whose it is, is
+/// looked at afterwards.
+#[derive(Debug)]
+struct Asking {
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ClientCertVerifier for Asking {
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+/// Whether a trunk believes what whoever connects has shown.
+#[derive(Debug)]
+enum Voucher {
+    Pin([u8; 32]),
+    /// Certificates are issued for calling, for being called, or for both; carriers show the one they have.
+    Authority {
+        calling: Arc<dyn ClientCertVerifier>,
+        called: Arc<dyn ServerCertVerifier>,
+    },
+}
+
+impl Voucher {
+    fn of(trust: &Trust, provider: &Arc<CryptoProvider>) -> Result<Voucher, TlsError> {
+        if let Trust::Pin(fingerprint) = trust {
+            return Ok(Voucher::Pin(*fingerprint));
+        }
+        let roots = Arc::new(roots(trust)?);
+        let built = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider)).build();
+        let calling = built.map_err(|_| TlsError::NobodyTrusted)?;
+        Ok(Voucher::Authority { calling, called: verifier(trust, provider)? })
+    }
+
+    fn vouches_for(
+        &self,
+        own: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+        domains: &[String],
+    ) -> bool {
+        let (calling, called) = match self {
+            Voucher::Pin(fingerprint) => return Sha256::digest(own.as_ref()).as_slice() == fingerprint,
+            Voucher::Authority { calling, called } => (calling, called),
+        };
+        let now = UnixTime::now();
+        let is_host = |domain: &String| {
+            let name = ServerName::try_from(domain.as_str());
+            name.is_ok_and(|name| called.verify_server_cert(own, chain, &name, &[], now).is_ok())
+        };
+        calling.verify_client_cert(own, chain, now).is_ok() || domains.iter().any(is_host)
+    }
+}
+
 /// Until when the first certificate of a file holds; `None` if that cannot be read.
 pub fn holds_until(path: &Path) -> Option<jiff::Timestamp> {
     let first = certificates(path).ok()?.into_iter().next()?;
-    not_after(first.as_ref())
-}
-
-/// The end of a certificate's validity. RFC 5280 section 4.1.
-fn not_after(certificate: &[u8]) -> Option<jiff::Timestamp> {
-    let (_, certificate, _) = element(certificate)?;
-    let (_, mut rest, _) = element(certificate)?;
-    // The version may be left out; serial number, signature algorithm and issuer come before the validity.
-    if rest.first() == Some(&0xa0) {
-        rest = element(rest)?.2;
-    }
-    for _ in 0..3 {
-        rest = element(rest)?.2;
-    }
-    let (_, validity, _) = element(rest)?;
-    let (_, _, after) = element(validity)?;
-    let (tag, text, _) = element(after)?;
-    let text = std::str::from_utf8(text).ok()?.strip_suffix('Z')?;
-    let text = match tag {
-        // Two digits of a year: from 50 on it is of the last century.
-        0x17 if text.get(..2)? >= "50" => format!("19{text}"),
-        0x17 => format!("20{text}"),
-        0x18 => text.to_string(),
-        _ => return None,
-    };
-    let time = jiff::civil::DateTime::strptime("%Y%m%d%H%M%S", &text).ok()?;
-    Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
-}
-
-/// One element of DER: its tag, its content, and what comes after it.
-fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (tag, rest) = bytes.split_first()?;
-    let (first, rest) = rest.split_first()?;
-    let (length, rest) = match first {
-        0x80 | 0x85.. => return None,
-        0x81..=0x84 => {
-            let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-            (digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit)), rest)
-        }
-        short => (usize::from(*short), rest),
-    };
-    let (content, after) = rest.split_at_checked(length)?;
-    Some((*tag, content, after))
+    certificate::not_after(first.as_ref())
 }
 
 #[cfg(test)]
@@ -400,8 +495,8 @@ mod tests {
     }
 
     fn read(own: Identity) -> Result<Tls, TlsError> {
-        let ready = RwLock::new(Arc::new(Ready::read(Some(&own), &[])?));
-        Ok(Tls { own: Some(own), trunks: Vec::new(), ready })
+        let ready = RwLock::new(Arc::new(Ready::read(Some(&own), &[], &[])?));
+        Ok(Tls { own: Some(own), trunks: Vec::new(), asked: Vec::new(), ready })
     }
 
     #[test]
@@ -420,7 +515,7 @@ mod tests {
             let error = read(Identity { certificate: certificate.clone(), key: key.clone() }).unwrap_err();
             assert!(error.to_string().contains(says), "{error}");
         }
-        assert!(read(one).unwrap().acceptor().is_some());
+        assert!(Arc::new(read(one).unwrap()).door().is_some());
     }
 
     #[test]
@@ -445,13 +540,6 @@ mod tests {
             let until = holds_until(&issue(folder.path(), "one", days).certificate).unwrap();
             let left = until.duration_since(jiff::Timestamp::now()).as_secs();
             assert!((left - i64::from(days) * 86_400).abs() < 120, "{days} days: {until}");
-        }
-    }
-
-    #[test]
-    fn torn_certificates_end_at_no_time() {
-        for bytes in [&b""[..], b"\x30", b"\x30\x84\xff\xff\xff\xff", b"\x30\x03\x30\x01\xa0", &[0x30; 64]] {
-            assert_eq!(not_after(bytes), None, "{bytes:?}");
         }
     }
 }

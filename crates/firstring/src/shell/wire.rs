@@ -12,12 +12,12 @@ use sip::Path;
 use sip::stream::{Piece, READ_AT_ONCE, Stream};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
 use crate::shell::inbox::Inbox;
-use crate::shell::tls::Toward;
+use crate::shell::tls::{Tls, Toward};
 use crate::shell::trusting::Trusting;
 
 /// A far end that takes longer than this is not there: callers wait. One SYN may be lost within it.
@@ -42,12 +42,26 @@ const AHEAD: usize = 64;
 pub enum Report {
     /// One message arrived.
     Heard(Path, Vec<u8>, OwnedSemaphorePermit),
+    /// It was opened to us by TLS, and this is what its far end has proved; it is closed unless it is admitted.
+    Shown(Path, sip::Proof, oneshot::Sender<Admitted>),
     /// It was up and is no more.
     Ended(Path),
     /// It could not be made.
     Unreached(Path),
     /// The same, because the two sides do not trust each other; why, and what helps.
     Mistrusted(Path, String),
+}
+
+/// The far end of a connection may say something.
+#[derive(Debug)]
+pub struct Admitted;
+
+/// How connections that are opened to us by TLS are answered.
+pub struct Door {
+    /// With which certificate of ours.
+    pub acceptor: TlsAcceptor,
+    /// Looks at theirs, if they are asked for any.
+    pub asks: Option<Arc<Tls>>,
 }
 
 /// The task's side of a connection.
@@ -75,11 +89,18 @@ impl Wire {
 }
 
 /// Serves a connection that was opened to us, until it ends; encrypted if `secret` is given.
-pub async fn answer(stream: TcpStream, wire: Wire, secret: Option<TlsAcceptor>) {
+pub async fn answer(stream: TcpStream, wire: Wire, secret: Option<Door>) {
     look_alive(&stream);
     let Some(secret) = secret else { return serve(stream, wire, Some(FIRST_WITHIN), None).await };
-    match timeout(HANDSHAKE_WITHIN, secret.accept(stream)).await {
-        Ok(Ok(stream)) => serve(stream, wire, Some(FIRST_WITHIN), None).await,
+    match timeout(HANDSHAKE_WITHIN, secret.acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => {
+            let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
+            let proof = secret.asks.map(|tls| tls.proof(shown));
+            match admitted(&wire, proof).await {
+                true => serve(stream, wire, Some(FIRST_WITHIN), None).await,
+                false => wire.inbox.post_wire(wire.number, Report::Ended(wire.path)),
+            }
+        }
         failed => {
             let why = failed.map_or_else(
                 |_| "it takes too long".to_string(),
@@ -89,6 +110,14 @@ pub async fn answer(stream: TcpStream, wire: Wire, secret: Option<TlsAcceptor>) 
             wire.inbox.post_wire(wire.number, Report::Ended(wire.path));
         }
     }
+}
+
+/// Whether a far end that was asked what it can prove may say something.
+async fn admitted(wire: &Wire, proof: Option<sip::Proof>) -> bool {
+    let Some(proof) = proof else { return true };
+    let (answer, admitted) = oneshot::channel();
+    wire.inbox.post_wire(wire.number, Report::Shown(wire.path, proof, answer));
+    admitted.await.is_ok()
 }
 
 /// Makes a connection and serves it until it ends; encrypted if `secret` is given.

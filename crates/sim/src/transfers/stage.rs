@@ -86,7 +86,7 @@ pub(super) struct Stage {
 
 fn agent(name: &str, peer: &str, seed: u64) -> Agent {
     let accept_from = peer.parse().into_iter().collect();
-    let peers = vec![Peer { name: name.into(), accept_from }];
+    let peers = vec![Peer { name: name.into(), accept_from, accept_domains: Vec::new() }];
     Agent::new(sip::Setup { peers, ..sip::Setup::default() }, [seed, seed.rotate_left(17)])
 }
 

@@ -13,8 +13,13 @@ use std::time::Duration;
 use super::Agent;
 use super::client::{ClientStage, Sent, via};
 use super::leg::Dialog;
-use crate::limits::{CONNECTIONLESS, CONNECTIONLESS_FOR, WHOLE_BYTES};
+use crate::limits::{CONNECTIONLESS, CONNECTIONLESS_FOR, PROVED, WHOLE_BYTES};
+use crate::notice::Notice;
 use crate::order::{Path, Transport};
+use crate::peer::{Peer, Proof};
+
+/// Domains of a certificate that are told: whoever has more says no more by them.
+const DOMAINS_TOLD: usize = 4;
 
 impl Agent {
     /// True if somebody at this address may say something: a peer, a registrar, the far end of a call. A shell asks
@@ -24,8 +29,50 @@ impl Agent {
         self.setup.peer_of(source).is_some() || self.guests.contains_key(&source)
     }
 
+    /// True if some peer is known by its certificate: then whoever connects by TLS may show one.
+    pub fn asks_for_proof(&self) -> bool {
+        self.setup.peers.iter().any(|peer| !peer.accept_domains.is_empty())
+    }
+
+    /// True if what comes along this connection will be heard, for the address it comes from or for its certificate.
+    pub fn admits(&self, path: Path) -> bool {
+        self.lets_in(path.remote.ip()) || self.peer_along(path).is_some()
+    }
+
+    /// Whose a packet is: its connection's, by certificate, else its address's.
+    pub(super) fn peer_along(&self, path: Path) -> Option<&Peer> {
+        let proof = self.proved.get(&path.remote).filter(|_| path.transport == Transport::Tls);
+        let by_proof = proof.and_then(|proof| self.setup.peer_by(proof));
+        by_proof.or_else(|| self.setup.peer_of(path.remote.ip().to_canonical()))
+    }
+
+    /// A connection is up, and its far end has proved this.
+    pub(super) fn shown(&mut self, path: Path, proof: Proof) {
+        self.proved.remove(&path.remote);
+        if path.transport != Transport::Tls {
+            return;
+        }
+        if self.setup.peer_by(&proof).is_some() && self.proved.len() < PROVED {
+            self.proved.insert(path.remote, proof);
+        } else if !self.lets_in(path.remote.ip()) {
+            self.unproved(path.remote, &proof);
+        }
+    }
+
+    /// A stranger, even if it was a near thing.
+    fn unproved(&mut self, source: SocketAddr, proof: &Proof) {
+        match self.setup.nearly_by(proof).map(|peer| peer.name.clone()) {
+            Some(peer) => {
+                let domains = proof.domains.iter().take(DOMAINS_TOLD).cloned().collect();
+                self.strange_for(source, Notice::NearlyProved { peer, source, domains });
+            }
+            None => self.strange(source),
+        }
+    }
+
     /// A connection was up and is no more.
     pub(super) fn ended(&mut self, path: Path) {
+        self.disprove(path);
         self.leave(path);
         for key in self.waiting_along(path) {
             self.go_on_without(&key, true);
@@ -52,6 +99,12 @@ impl Agent {
             }
         }
         self.unreached(path);
+    }
+
+    fn disprove(&mut self, path: Path) {
+        if path.transport == Transport::Tls {
+            self.proved.remove(&path.remote);
+        }
     }
 
     /// Calls that came or went along this connection go on by the address their far end named.

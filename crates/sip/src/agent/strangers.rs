@@ -27,6 +27,11 @@ impl Strangers {
 
 impl Agent {
     pub(super) fn strange(&mut self, source: SocketAddr) {
+        self.strange_for(source, Notice::Stranger { source, packets: 1 });
+    }
+
+    /// The same, with something else to tell of the first packet.
+    pub(super) fn strange_for(&mut self, source: SocketAddr, told: Notice) {
         self.strangers.packets += 1;
         if let Some((_, packets)) = self.strangers.seen.get_mut(&source.ip()) {
             *packets += 1;
@@ -36,7 +41,7 @@ impl Agent {
             return;
         }
         self.strangers.seen.insert(source.ip(), (source, 1));
-        self.tell(Notice::Stranger { source, packets: 1 });
+        self.tell(told);
         if !self.strangers.counting {
             self.strangers.counting = true;
             self.set(STRANGERS_EVERY, Why::CountStrangers, Alarm::Strangers);

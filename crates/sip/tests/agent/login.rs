@@ -182,7 +182,11 @@ fn whom_the_call_did_not_go_to_is_given_nothing_to_guess_from() {
 
 #[test]
 fn a_carrier_may_answer_from_another_of_its_addresses() {
-    let peer = Peer { name: "carrier".into(), accept_from: vec!["198.51.100.66".parse().unwrap()] };
+    let peer = Peer {
+        name: "carrier".into(),
+        accept_from: vec!["198.51.100.66".parse().unwrap()],
+        accept_domains: Vec::new(),
+    };
     let mut desk = Desk::with(Setup { peers: vec![peer], ..setup() });
     desk.order(Order::ReplaceAccounts(vec![account("carrier", None)]));
     let (leg, invite) = call_over(&mut desk, 1);

@@ -50,7 +50,7 @@ impl World {
     fn new(seed: u64, weather: Weather) -> World {
         let agent = |side: usize| {
             let far = address(SIDES[1 - side]).ip();
-            let peer = Peer { name: "far".into(), accept_from: vec![far.into()] };
+            let peer = Peer { name: "far".into(), accept_from: vec![far.into()], accept_domains: Vec::new() };
             Agent::new(Setup { peers: vec![peer], ..Setup::default() }, [seed, side as u64])
         };
         World {

@@ -14,6 +14,7 @@ mod moved;
 mod numbers;
 mod offers;
 mod placing;
+mod proofs;
 mod reliable;
 mod sessions;
 mod stage;

@@ -33,6 +33,7 @@ pub fn setup() -> Setup {
     let peer = |name: &str, networks: &[&str]| Peer {
         name: name.into(),
         accept_from: networks.iter().map(|network| network.parse().expect("a network")).collect(),
+        accept_domains: Vec::new(),
     };
     let peers = vec![peer("trunk", &["192.0.2.0/24", "2001:db8::/32"]), peer("pbx", &["198.51.100.128/25"])];
     Setup { product: "Desk/1".into(), peers, ..Setup::default() }

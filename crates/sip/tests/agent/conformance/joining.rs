@@ -1,6 +1,6 @@
 //! Joining a trunk: passwords, registrations, who is let in, and where calls go.
 
-use super::{Clause, clause, elsewhere, here, not_yet};
+use super::{Clause, clause, elsewhere, here};
 
 const DIGEST: &str = "crates/sip/src/digest/tests.rs";
 const CHALLENGE: &str = "crates/sip/src/digest/challenge.rs";
@@ -12,6 +12,9 @@ const FINDING: &str = "crates/firstring/tests/finding_hosts.rs";
 const RESOLVING: &str = "crates/firstring/src/shell/resolving.rs";
 const CARRIER: &str = "crates/firstring/src/config/carrier.rs";
 const ASKED: &str = "crates/firstring/tests/carriers_asked.rs";
+
+const TRUST: &str = "crates/firstring/tests/trust.rs";
+const CERTIFICATE: &str = "crates/firstring/src/shell/certificate.rs";
 
 pub const CLAUSES: &[Clause] = &[
     clause(
@@ -161,7 +164,17 @@ pub const CLAUSES: &[Clause] = &[
     clause(
         "A trunk is let in by its TLS identity",
         "RFC 5922 section 7",
-        &[not_yet("`accept_from` takes addresses and ranges")],
+        &[
+            here("proofs::whoever_proves_to_be_the_carrier_is_the_carrier_wherever_it_calls_from"),
+            here("proofs::nobody_else_is_let_in_by_a_certificate_and_nothing_is_kept_of_them"),
+            here("proofs::what_was_proved_holds_for_that_connection_only_and_as_long_as_it_is_up"),
+            elsewhere(
+                CERTIFICATE,
+                "a_certificate_is_for_its_sip_domains_or_else_for_its_hosts_and_nobody_else",
+            ),
+            elsewhere(TRUST, "a_carrier_that_shows_its_certificate_may_call_from_anywhere"),
+            elsewhere(TRUST, "a_certificate_for_somebody_else_or_of_somebody_else_lets_nobody_in"),
+        ],
     ),
     clause(
         "A telephone system that logs in to us proves its password against nonces of ours, each used once",

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Clauses that nothing holds yet. Lower it with each one that is built; it is never raised.
-const NOT_YET: usize = 1;
+const NOT_YET: usize = 0;
 
 /// One promise.
 struct Clause {
