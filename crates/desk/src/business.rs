@@ -32,6 +32,8 @@ pub struct Business {
     pub lines: BTreeMap<E164, Line>,
     /// By name; the built-in plans are among them.
     pub plans: BTreeMap<String, Plan>,
+    /// Callers the owner has told of, by number.
+    pub callers: BTreeMap<E164, KnownCaller>,
     /// By name.
     pub assistants: BTreeMap<String, Assistant>,
     /// By name: how many calls each trunk carries at once.
@@ -140,6 +142,18 @@ pub enum Arrives {
     Forwarded,
 }
 
+/// What the owner has told of a caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KnownCaller {
+    /// Known, with a plan of their own, by name, if they have one.
+    Known {
+        /// Wins over the line's.
+        plan: Option<String>,
+    },
+    /// Not to be put through.
+    Blocked,
+}
+
 /// What is tried, and when.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -166,6 +180,14 @@ pub enum When {
     Closed,
     /// A public holiday, or a day the owner excepted.
     Holiday,
+    /// Everybody of the line's office talks to a caller already.
+    TeamBusy,
+    /// The owner has told of the caller.
+    KnownCaller,
+    /// The owner has blocked the caller. No other rule holds for such a caller.
+    Blocked,
+    /// The carrier says that the caller's number is not the caller's.
+    Suspect,
     /// In every case.
     Always,
 }
@@ -177,6 +199,10 @@ impl When {
             When::Open => "open",
             When::Closed => "closed",
             When::Holiday => "holiday",
+            When::TeamBusy => "team-busy",
+            When::KnownCaller => "known-caller",
+            When::Blocked => "blocked",
+            When::Suspect => "suspect",
             When::Always => "always",
         }
     }
@@ -277,7 +303,8 @@ impl Business {
         }
     }
 
-    fn staff(&self, office: &str) -> Vec<&str> {
+    /// Everybody of an office.
+    pub fn staff(&self, office: &str) -> Vec<&str> {
         self.people.iter().filter(|(_, p)| p.office == office).map(|(name, _)| name.as_str()).collect()
     }
 

@@ -1,12 +1,15 @@
 //! Which plan and which of its rules a call falls under, and why.
 //!
 //! Walking the steps is [`cascade`](crate::cascade)'s work.
-//! Invariant: every call gets steps; a plan without a rule that holds falls to taking a message.
+//! Invariants: every call gets steps; a plan without a rule that holds falls to taking a message; a blocked caller meets
+//! nothing but a rule for blocked callers, or is refused.
 
 use jiff::Timestamp;
 
-use crate::business::{Business, Line, Rule, Step, When};
+use crate::business::{Business, KnownCaller, Line, Rule, Step, When};
+use crate::call::Arrival;
 use crate::hours::Openness;
+use crate::record::Verification;
 
 /// What was decided for one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,34 +24,98 @@ pub struct Routed {
     pub because: Vec<String>,
 }
 
-/// Decides which rule of the line's plan holds at `at`.
-pub fn route(business: &Business, line: &Line, at: Timestamp) -> Routed {
-    let openness = business.office_of(line).map_or(Openness::Closed, |office| office.hours.openness(at));
-    let mut because = Vec::new();
-    let rules = business.plans.get(&line.plan).map(|plan| plan.rules.as_slice()).unwrap_or_default();
-    for rule in rules {
-        let (holds, reason) = judge(rule, &line.office, openness);
-        because.push(reason);
-        if holds {
-            return Routed { plan: line.plan.clone(), rule: rule.when, steps: rule.steps.clone(), because };
+/// Decides which rule of the line's plan, or of the caller's own, holds for a call that arrives at `at`.
+pub fn route(business: &Business, line: &Line, arrival: &Arrival, at: Timestamp) -> Routed {
+    let known = arrival.from.as_ref().and_then(|from| business.callers.get(from.reveal()));
+    let plan = match known {
+        Some(KnownCaller::Known { plan: Some(plan) }) => plan,
+        Some(KnownCaller::Known { plan: None } | KnownCaller::Blocked) | None => &line.plan,
+    };
+    let rules = business.plans.get(plan).map(|plan| plan.rules.as_slice()).unwrap_or_default();
+    let found = match known {
+        Some(KnownCaller::Blocked) => for_blocked(rules),
+        Some(KnownCaller::Known { .. }) | None => {
+            first_that_holds(rules, &Met::of(business, line, arrival, at), plan)
         }
-    }
-    because.push(format!("no rule of plan `{}` held, so a message is taken", line.plan));
-    Routed { plan: line.plan.clone(), rule: When::Always, steps: vec![Step::Message], because }
+    };
+    let own = (plan != &line.plan).then(|| format!("the caller has a plan of their own, `{plan}`"));
+    let because = own.into_iter().chain(found.because).collect();
+    Routed { plan: plan.clone(), because, ..found }
 }
 
-fn judge(rule: &Rule, office: &str, openness: Openness) -> (bool, String) {
-    let state = match openness {
-        Openness::Open => "is open",
-        Openness::Closed => "is closed",
-        Openness::Holiday => "is closed for a holiday",
-    };
-    let holds = match rule.when {
-        When::Always => return (true, "rule `always` holds for every call".to_string()),
-        When::Open => openness == Openness::Open,
-        When::Closed => openness != Openness::Open,
-        When::Holiday => openness == Openness::Holiday,
-    };
-    let verb = if holds { "held" } else { "did not hold" };
-    (holds, format!("rule `{}` {verb}: office `{office}` {state}", rule.when.name()))
+fn for_blocked(rules: &[Rule]) -> Routed {
+    let rule = rules.iter().find(|rule| rule.when == When::Blocked);
+    let steps = rule.map_or_else(|| vec![Step::Refuse], |rule| rule.steps.clone());
+    let because = vec!["the caller is on the list of blocked callers".to_string()];
+    Routed { plan: String::new(), rule: When::Blocked, steps, because }
+}
+
+fn first_that_holds(rules: &[Rule], met: &Met<'_>, plan: &str) -> Routed {
+    let mut because = Vec::new();
+    for rule in rules {
+        let (holds, reason) = met.judge(rule.when);
+        because.push(reason);
+        if holds {
+            return Routed { plan: String::new(), rule: rule.when, steps: rule.steps.clone(), because };
+        }
+    }
+    because.push(format!("no rule of plan `{plan}` held, so a message is taken"));
+    Routed { plan: String::new(), rule: When::Always, steps: vec![Step::Message], because }
+}
+
+/// What a rule may look at.
+struct Met<'a> {
+    office: &'a str,
+    openness: Openness,
+    team_busy: bool,
+    is_known: bool,
+    is_suspect: bool,
+}
+
+impl Met<'_> {
+    fn of<'a>(business: &Business, line: &'a Line, arrival: &Arrival, at: Timestamp) -> Met<'a> {
+        let openness = business.office_of(line).map_or(Openness::Closed, |office| office.hours.openness(at));
+        let from = arrival.from.as_ref();
+        Met {
+            office: &line.office,
+            openness,
+            team_busy: arrival.team_busy,
+            is_known: from.is_some_and(|from| business.callers.contains_key(from.reveal())),
+            is_suspect: arrival.verification == Some(Verification::Failed),
+        }
+    }
+
+    /// Whether a rule holds, and why in a sentence.
+    fn judge(&self, when: When) -> (bool, String) {
+        let (holds, why) = match when {
+            When::Always => return (true, "rule `always` holds for every call".to_string()),
+            When::Open => (self.openness == Openness::Open, self.hours()),
+            When::Closed => (self.openness != Openness::Open, self.hours()),
+            When::Holiday => (self.openness == Openness::Holiday, self.hours()),
+            When::TeamBusy if self.team_busy => (true, self.team("everybody is talking to a caller")),
+            When::TeamBusy => (false, self.team("somebody is free")),
+            When::KnownCaller if self.is_known => (true, "the owner has told of the caller".to_string()),
+            When::KnownCaller => (false, "nobody has told of the caller".to_string()),
+            When::Suspect if self.is_suspect => {
+                (true, "the carrier says that the number is not the caller's".to_string())
+            }
+            When::Suspect => (false, "nothing speaks against the caller's number".to_string()),
+            When::Blocked => (false, "the caller is not blocked".to_string()),
+        };
+        let verb = if holds { "held" } else { "did not hold" };
+        (holds, format!("rule `{}` {verb}: {why}", when.name()))
+    }
+
+    fn hours(&self) -> String {
+        let state = match self.openness {
+            Openness::Open => "is open",
+            Openness::Closed => "is closed",
+            Openness::Holiday => "is closed for a holiday",
+        };
+        format!("office `{}` {state}", self.office)
+    }
+
+    fn team(&self, state: &str) -> String {
+        format!("of office `{}` {state}", self.office)
+    }
 }

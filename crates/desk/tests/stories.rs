@@ -43,6 +43,7 @@ impl Evening {
             diverted_by: forwarded_by.map(|number| Private::new(number.to_string())),
             diverted_because: None,
             verification: None,
+            team_busy: false,
         };
         let call = Call::new(business, line, arrival, now);
         let mut evening = Evening { call, now, orders: Vec::new(), record: None };
@@ -231,6 +232,7 @@ fn plumber(steps: Vec<Step>, accept: Accept) -> Business {
         rotas: BTreeMap::new(),
         lines: BTreeMap::from([(number("+13125550100"), line)]),
         plans: BTreeMap::from([("night".into(), Plan { rules: vec![Rule { when: When::Always, steps }] })]),
+        callers: BTreeMap::new(),
         assistants: BTreeMap::from([("Robin".into(), robin)]),
         channels: BTreeMap::from([("main".into(), 4)]),
         keeping: Keeping { transcripts: Kept::Announced },

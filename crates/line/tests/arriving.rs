@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use desk::business::{
-    Accept, Arrives, Assistant, Business, Keeping, Kept, Line, Office, Person, Plan, Reach, RingOrder, Rule,
-    Step, When, Whom,
+    Accept, Arrives, Assistant, Business, Keeping, Kept, KnownCaller, Line, Office, Person, Plan, Reach,
+    RingOrder, Rule, Step, When, Whom,
 };
 use desk::hours::OfficeHours;
 use desk::intake::Template;
 use desk::machine::Moment;
 use desk::number::{Country, E164};
-use desk::record::{Diverted, Record, Tried, Verification};
+use desk::record::{Diverted, Outcome, Record, Tried, Verification};
 use jiff::tz::TimeZone;
 use line::{
     Action, Begun, CallerId, Event, Exchange, Full, Habits, Keep, NumberForm, Outbound, Said, Setup, Side,
@@ -181,6 +181,7 @@ fn business(lines: &[&str], dana: &str, channels: u32) -> Business {
         people: [("Dana".to_string(), Person { office: "main".to_string(), reach: vec![reach] })].into(),
         rotas: BTreeMap::new(),
         lines: lines.iter().map(|text| (number(text), line.clone())).collect(),
+        callers: BTreeMap::new(),
         plans: [("people".to_string(), Plan { rules: vec![rule] })].into(),
         assistants: [("Robin".to_string(), assistant)].into(),
         channels: [("main".to_string(), channels)].into(),
@@ -568,6 +569,50 @@ fn somebody_else_who_reaches_us_by_way_of_that_cell_is_a_caller_of_their_own() {
     });
     assert_eq!(refusal, None, "they dialled Dana while we ring her");
     assert_eq!(room.last(), (LINE, Some("+13125550144"), Some(DANA), Some(Diverted::Busy)));
+}
+
+/// A desk whose plan has these rules, each of which rings Dana.
+fn ruled(rules: &[When], channels: u32) -> Switchroom {
+    let mut business = business(&[LINE], DANA, channels);
+    let plan = business.plans.get_mut("people").unwrap();
+    let steps = plan.rules[0].steps.clone();
+    plan.rules = rules.iter().map(|when| Rule { when: *when, steps: steps.clone() }).collect();
+    Switchroom::answering(business, Habits::default())
+}
+
+#[test]
+fn while_everybody_of_the_office_talks_the_plan_knows() {
+    let mut room = ruled(&[When::TeamBusy, When::Always], 8);
+    let rule = |room: &Switchroom| room.begun.last().unwrap().rule;
+    let first = room.call(|_| {});
+    assert_eq!(rule(&room), When::Always);
+    room.call(|_| {});
+    assert_eq!(rule(&room), When::Always, "a phone that rings is not on a call yet");
+
+    let dana = room.placed[0].leg;
+    let sdp = room.placed[0].sdp.clone();
+    room.tell(Event::Sip(Notice::Answered { leg: dana, sdp }));
+    room.call(|_| {});
+    assert_eq!(rule(&room), When::TeamBusy);
+    assert!(room.begun.last().unwrap().arrival.team_busy, "it is on record for whoever replays the call");
+
+    room.caller_hangs_up(first);
+    room.call(|_| {});
+    assert_eq!(rule(&room), When::Always, "Dana is free again");
+}
+
+#[test]
+fn a_blocked_caller_is_turned_away_as_unwanted_and_on_record() {
+    let mut business = business(&[LINE], DANA, 4);
+    business.callers.insert(number(CALLER), KnownCaller::Blocked);
+    let mut room = Switchroom::answering(business, Habits::default());
+    let leg = room.call(|_| {});
+    assert_eq!(room.refused, [(leg, Refusal::Unwanted)]);
+    room.tell(Event::Sip(Notice::Released { leg }));
+    assert_eq!((room.records[0].outcome, room.records[0].rule), (Outcome::Refused, When::Blocked));
+    assert!(room.placed.is_empty(), "nobody was rung");
+    room.call(|call| call.from = party("+13125550199"));
+    assert_eq!(room.refused.len(), 1, "only those on the list");
 }
 
 #[test]

@@ -103,6 +103,7 @@ impl Shop {
             people: people(),
             rotas: [("on-call".to_string(), rota())].into(),
             lines: lines(),
+            callers: BTreeMap::new(),
             plans: plans(),
             assistants: [("Robin".to_string(), assistant())].into(),
             channels: [("main".to_string(), 6), ("pbx".to_string(), 3)].into(),

@@ -47,6 +47,9 @@ pub struct Arrival {
     pub diverted_because: Option<Diverted>,
     /// What the carrier says about the caller's number.
     pub verification: Option<Verification>,
+    /// Everybody of the line's office talked to a caller when it came in.
+    #[serde(default)]
+    pub team_busy: bool,
 }
 
 /// What the desk is told.

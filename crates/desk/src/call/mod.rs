@@ -104,7 +104,7 @@ enum Stage {
 impl Call {
     /// A call to `line` that has just come in; give it [`Event::Arrived`] next.
     pub fn new(business: Arc<Business>, line: Line, arrival: Arrival, now: Moment) -> Self {
-        let routed = route(&business, &line, now.wall);
+        let routed = route(&business, &line, &arrival, now.wall);
         let kept = business.keeping.transcripts;
         Call {
             business,

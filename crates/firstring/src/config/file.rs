@@ -49,6 +49,9 @@ pub struct File {
     pub rota: Vec<RotaForm>,
     /// A number that callers dial.
     pub line: Vec<LineForm>,
+    /// Callers who are known by their number, have a plan of their own, or are blocked.
+    #[serde(default)]
+    pub caller: Vec<CallerForm>,
     /// What is tried for a caller, and when. `always`, `after-hours` and `overflow` are built in and need no entry.
     #[serde(default)]
     pub plan: Vec<PlanForm>,
@@ -521,6 +524,23 @@ pub enum ArrivesForm {
     Forwarded,
 }
 
+/// Callers who are known by their number.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CallerForm {
+    /// Who they are, for whoever reads this file.
+    #[schemars(example = &"Maple Street property management")]
+    pub name: String,
+    /// The numbers they call from. A carrier can be lied to about these: what they open is a plan, nothing secret.
+    #[schemars(extend("examples" = [["+13125550143"]]))]
+    pub numbers: Vec<String>,
+    /// A [[plan]] of their own, on whichever line they call.
+    pub plan: Option<String>,
+    /// They are turned away with 607 (unwanted), or meet the rule `blocked` of the line's plan.
+    #[serde(default)]
+    pub blocked: bool,
+}
+
 /// What is tried for a caller, and when.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -551,7 +571,6 @@ pub struct RuleForm {
 /// When a rule holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[schemars(extend("x-later" = ["team-busy", "known-caller", "blocked", "suspect"]))]
 pub enum WhenForm {
     /// The line's office is open.
     Open,
@@ -559,6 +578,14 @@ pub enum WhenForm {
     Closed,
     /// A public holiday, or a time the owner excepted.
     Holiday,
+    /// Everybody of the line's office talks to a caller of this desk.
+    TeamBusy,
+    /// A [[caller]] who is not blocked.
+    KnownCaller,
+    /// A [[caller]] with `blocked`. Such callers meet no other rule, and without this one they are turned away.
+    Blocked,
+    /// The carrier has checked the caller's number and says that it is not theirs.
+    Suspect,
     /// In every case.
     Always,
 }

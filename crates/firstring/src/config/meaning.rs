@@ -25,8 +25,8 @@ use super::file::{
 use super::refusal::{Refusal, instead, nearest};
 use super::values::{self, Sources, Surroundings};
 use super::{
-    CalendarSettings, Config, SipSettings, TrunkSettings, WebSettings, carrier, encryption, greeting,
-    joining, people, plans,
+    CalendarSettings, Config, SipSettings, TrunkSettings, WebSettings, callers, carrier, encryption,
+    greeting, joining, people, plans,
 };
 use crate::shell::asking::MOST_SERVERS;
 
@@ -62,6 +62,7 @@ impl Reading<'_> {
         let people = people::people(self, country.unwrap_or(Country::US), &lines);
         let rotas = people::rotas(self);
         let plans = plans::plans(self);
+        let callers = callers::callers(self, country.unwrap_or(Country::US));
         let assistants = self.assistants(country.unwrap_or(Country::US));
         let calendars = self.calendars(&offices);
         let keep = self.within(
@@ -80,6 +81,7 @@ impl Reading<'_> {
             rotas,
             lines,
             plans,
+            callers,
             assistants,
             channels: trunks.iter().map(|trunk| (trunk.name.clone(), trunk.channels)).collect(),
             keeping: Keeping { transcripts: self.transcripts() },

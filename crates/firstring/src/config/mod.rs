@@ -10,6 +10,7 @@
 //! Invariant: a [`Config`] is whole. Every name in it leads somewhere, every value is in bounds, and a file with
 //! anything wrong gives [`Refusals`] and no configuration.
 
+mod callers;
 mod carrier;
 pub mod commands;
 mod document;

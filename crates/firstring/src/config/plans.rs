@@ -20,7 +20,7 @@ enum BuiltIn {
     Always,
     /// The office answers while it is open, the assistant otherwise.
     AfterHours,
-    /// The office rings first while it is open; whoever it does not reach, the assistant takes.
+    /// The office rings first while it is open and somebody is free; whoever it does not reach, the assistant takes.
     Overflow,
 }
 
@@ -123,8 +123,9 @@ fn build(reading: &Reading<'_>, built_in: BuiltIn, office: &str) -> Plan {
             ]
         }
         BuiltIn::Overflow if staffed => {
-            let steps = std::iter::once(ring_office(OFFICE_RINGS)).chain(assisted).collect();
-            vec![Rule { when: When::Open, steps }, always]
+            let steps = std::iter::once(ring_office(OFFICE_RINGS)).chain(assisted.clone()).collect();
+            let full = Rule { when: When::TeamBusy, steps: assisted };
+            vec![full, Rule { when: When::Open, steps }, always]
         }
         BuiltIn::Always | BuiltIn::AfterHours | BuiltIn::Overflow => vec![always],
     };
@@ -152,6 +153,9 @@ fn plan(reading: &mut Reading<'_>, form: &PlanForm, at: &At) -> Plan {
             );
             reading.refuse(&at.key("when"), says);
         }
+        if let Some(says) = never_met(reading, when) {
+            reading.refuse(&at.key("when"), says.to_string());
+        }
         rules.push(Rule { when, steps: steps(reading, form, &at.key("steps")) });
     }
     Plan { rules }
@@ -162,15 +166,35 @@ fn when(form: WhenForm) -> When {
         WhenForm::Open => When::Open,
         WhenForm::Closed => When::Closed,
         WhenForm::Holiday => When::Holiday,
+        WhenForm::TeamBusy => When::TeamBusy,
+        WhenForm::KnownCaller => When::KnownCaller,
+        WhenForm::Blocked => When::Blocked,
+        WhenForm::Suspect => When::Suspect,
         WhenForm::Always => When::Always,
     }
 }
 
-/// Whether whatever the later condition holds for, the earlier one holds for too. A holiday is closed.
+/// Whether whatever the later condition holds for, the earlier one holds for too. A holiday is closed, and blocked
+/// callers look for their own rule wherever it stands.
 fn covers(earlier: When, later: When) -> bool {
     match (earlier, later) {
+        (When::Always, When::Blocked) => false,
         (When::Always, _) | (When::Closed, When::Holiday) => true,
-        (When::Open | When::Closed | When::Holiday, _) => earlier == later,
+        (_, _) => earlier == later,
+    }
+}
+
+/// Why a rule can never hold with the callers that this file tells of.
+fn never_met(reading: &Reading<'_>, when: When) -> Option<&'static str> {
+    let tells_of = |blocked: bool| reading.file.caller.iter().any(|caller| caller.blocked == blocked);
+    match when {
+        When::KnownCaller if !tells_of(false) => {
+            Some("this rule never holds: no caller is known; add a [[caller]] with name and numbers")
+        }
+        When::Blocked if !tells_of(true) => {
+            Some("this rule never holds: no caller is blocked; add a [[caller]] with blocked = true")
+        }
+        _ => None,
     }
 }
 
@@ -319,6 +343,7 @@ mod tests {
         assert_eq!(
             steps(&business, "overflow"),
             [
+                "team-busy: assistant, on-call 20s InTurn, message",
                 "open: main 15s Together, assistant, on-call 20s InTurn, message",
                 "always: assistant, on-call 20s InTurn, message"
             ]
@@ -339,7 +364,7 @@ mod tests {
         assert_eq!(plans, ["overflow at main", "overflow at north"]);
         assert_eq!(steps(&business, "overflow at main"), ["always: assistant, message"]);
         assert_eq!(
-            steps(&business, "overflow at north")[0],
+            steps(&business, "overflow at north")[1],
             "open: north 15s Together, assistant, north 20s Together, message"
         );
         assert_eq!(business.people["Lee"].reach[0].accept, Accept::PressOne);

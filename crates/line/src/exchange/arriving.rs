@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use desk::business::Person;
 use desk::call::{Arrival, Leg, LineFault};
 use desk::machine::Moment;
 use desk::number::E164;
@@ -15,7 +16,7 @@ use sip::{Invitation, Refusal as SipRefusal};
 use super::Exchange;
 use crate::contract::{Action, Begun, Keep, Refusal, SoundId, SoundOrder};
 use crate::habits::Habits;
-use crate::legs::{CallerLeg, CallerState, Legs, PersonState, Terms};
+use crate::legs::{CallerLeg, CallerState, Legs, PersonLeg, PersonState, Terms};
 use crate::live::What;
 use crate::protection::{self, InTheOpen};
 use crate::sound;
@@ -88,6 +89,20 @@ impl Exchange {
         })
     }
 
+    /// True while everybody of an office who can be rung talks to a caller.
+    fn is_busy(&self, office: &str) -> bool {
+        let business = &self.setup.business;
+        let talks = |name: &&str| business.people.get(*name).is_some_and(|person| self.is_talking(person));
+        let staff = business.staff(office);
+        !staff.is_empty() && staff.iter().all(talks)
+    }
+
+    fn is_talking(&self, person: &Person) -> bool {
+        let on_the_phone =
+            |leg: &PersonLeg| leg.state == PersonState::Answered && person.reach.contains(&leg.reach);
+        self.calls.values().any(|call| call.people.values().any(on_the_phone))
+    }
+
     fn turn_away(&mut self, leg: sip::LegId, trunk: String, refusal: SipRefusal, status: u16, because: &str) {
         self.out.push_back(Action::Sip(sip::Order::Refuse { leg, refusal }));
         self.out.push_back(Action::Refused(Refusal { trunk, status, because: because.to_string() }));
@@ -110,6 +125,7 @@ impl Exchange {
             diverted_by: diverted_by.map(Private::new),
             diverted_because: diverted_because.flatten(),
             verification,
+            team_busy: self.is_busy(&line.office),
         };
         let assistant = self.setup.business.assistants.get(&line.assistant);
         let voice = assistant.map(|assistant| assistant.voice.clone()).unwrap_or_default();
