@@ -107,7 +107,7 @@ fn number(way: usize) -> String {
 
 /// An office with a line and a person for every way, each person at a phone of their own.
 fn place(phones: &[u16]) -> Place {
-    let place = Place::of(&Office { channels: 100, ports: 1_000, ..Office::default() });
+    let place = Place::of(&Office { channels: 400, ports: 2_000, ..Office::default() });
     let mut more = String::new();
     for ((way, told), phone) in WAYS.iter().enumerate().zip(phones) {
         let (name, number) = (told.name, number(20 + way));
