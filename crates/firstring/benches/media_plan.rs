@@ -17,7 +17,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use media::rtp::Packet;
-use media::{BargeIn, ClipId, Codec, Connect, Direction, Event, Interruptible, LegId, Listen, Order, Play};
+use media::{
+    BargeIn, ClipId, Codec, Connect, Direction, Event, Interruptible, Law, LegId, Listen, Order, Play,
+};
 use media_thread::{Config, MediaThreads, RingTap};
 
 const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -216,7 +218,7 @@ fn callers(count: usize, seconds: u64) {
     for (caller, port) in callers.iter_mut().zip(line.split_whitespace()) {
         caller.desk.set_port(port.parse().unwrap());
     }
-    let speech: Vec<u8> = voice(1_000).iter().map(|sample| Codec::Pcmu.encode_sample(*sample)).collect();
+    let speech: Vec<u8> = voice(1_000).iter().map(|sample| Law::Pcmu.encode_sample(*sample)).collect();
     let mut gaps = Gaps::default();
     let (began, mut tick) = (Instant::now(), 0u32);
     let mut ready = mio::Events::with_capacity(1_024);

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use media::rtp::Packet;
 use media::{
-    BargeIn, ClipId, Codec, Connect, Digit, DigitTypes, Direction, Event, Interruptible, LegId, Listen,
+    BargeIn, ClipId, Codec, Connect, Digit, DigitTypes, Direction, Event, Interruptible, Law, LegId, Listen,
     Order, Play,
 };
 use media_thread::{Config, MediaThreads, OrderError, RingTap};
@@ -146,8 +146,8 @@ fn two_legs_are_bridged_on_arrival_across_both_laws_with_digits() {
     threads.order(LegId(2), Order::Connect(person.connect(Codec::Pcma))).unwrap();
     caller.hear();
     person.hear(); // both are connected: from here on every packet is relayed
-    let loud = [Codec::Pcmu.encode_sample(8_000); 160];
-    let expected = vec![Codec::Pcma.encode_sample(Codec::Pcmu.decode_sample(loud[0])); 160];
+    let loud = [Law::Pcmu.encode_sample(8_000); 160];
+    let expected = vec![Law::Pcma.encode_sample(Law::Pcmu.decode_sample(loud[0])); 160];
     for _ in 0..10 {
         caller.say(0, &loud);
         let heard = person.hear_until(|heard| heard.payload == expected);
@@ -182,7 +182,7 @@ fn what_the_caller_says_reaches_the_recogniser() {
     threads.order(LegId(1), Order::Connect(phone.connect(Codec::Pcmu))).unwrap();
     phone.hear();
     for _ in 0..4 {
-        phone.say(0, &[Codec::Pcmu.encode_sample(1_000); 160]);
+        phone.say(0, &[Law::Pcmu.encode_sample(1_000); 160]);
     }
     phone.say(101, &[5, 0x80, 3, 0x20]);
     wait_for(&told, |_, event| matches!(event, Event::Digit { .. }).then_some(()));

@@ -212,6 +212,11 @@ fn baresip_hears_the_greeting_in_mu_law() {
 }
 
 #[test]
+fn baresip_hears_the_greeting_in_wideband() {
+    baresip_hears_the_greeting("G722");
+}
+
+#[test]
 fn baresip_hears_the_greeting_in_a_law() {
     baresip_hears_the_greeting("PCMA");
 }

@@ -48,6 +48,7 @@ pub(crate) fn name(codec: Codec) -> &'static str {
     match codec {
         Codec::Pcmu => "PCMU",
         Codec::Pcma => "PCMA",
+        Codec::G722 => "G722",
         _ => "other",
     }
 }

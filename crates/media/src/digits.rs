@@ -127,7 +127,7 @@ impl Press {
 }
 
 /// How long a digit of ours lasts, in ticks: 160 ms.
-const PRESS_TICKS: u32 = 1_280;
+pub(crate) const PRESS_TICKS: u32 = 1_280;
 /// Rest between two digits of ours: 80 ms.
 const REST_TICKS: u32 = 640;
 /// Digits waiting to be sent, at most.

@@ -6,68 +6,52 @@
 
 /// Which of the two laws a payload is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Codec {
+pub enum Law {
     /// mu-law, payload type 0: North America and Japan.
     Pcmu,
     /// A-law, payload type 8: the rest of the world.
     Pcma,
 }
 
-impl Codec {
-    /// The static payload type. Source: RFC 3551 table 4.
-    pub const fn payload_type(self) -> u8 {
-        match self {
-            Codec::Pcmu => 0,
-            Codec::Pcma => 8,
-        }
-    }
-
-    /// The codec of a static payload type.
+impl Law {
+    /// The law of a static payload type. Source: RFC 3551 table 4.
     pub const fn from_payload_type(payload_type: u8) -> Option<Self> {
         match payload_type {
-            0 => Some(Codec::Pcmu),
-            8 => Some(Codec::Pcma),
+            0 => Some(Law::Pcmu),
+            8 => Some(Law::Pcma),
             _ => None,
-        }
-    }
-
-    /// The name in SDP.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Codec::Pcmu => "PCMU",
-            Codec::Pcma => "PCMA",
         }
     }
 
     /// The byte that stands for no sound.
     pub const fn silence(self) -> u8 {
         match self {
-            Codec::Pcmu => 0xff,
-            Codec::Pcma => 0xd5,
+            Law::Pcmu => 0xff,
+            Law::Pcma => 0xd5,
         }
     }
 
     /// One byte to one 16-bit sample.
     pub fn decode_sample(self, byte: u8) -> i16 {
         match self {
-            Codec::Pcmu => MU_TO_LINEAR[usize::from(byte)],
-            Codec::Pcma => A_TO_LINEAR[usize::from(byte)],
+            Law::Pcmu => MU_TO_LINEAR[usize::from(byte)],
+            Law::Pcma => A_TO_LINEAR[usize::from(byte)],
         }
     }
 
     /// One 16-bit sample to one byte.
     pub fn encode_sample(self, sample: i16) -> u8 {
         match self {
-            Codec::Pcmu => linear_to_mu(sample),
-            Codec::Pcma => linear_to_a(sample),
+            Law::Pcmu => linear_to_mu(sample),
+            Law::Pcma => linear_to_a(sample),
         }
     }
 
     /// Decodes as many bytes as fit. Gives how many samples were written.
     pub fn decode(self, bytes: &[u8], samples: &mut [i16]) -> usize {
         let table = match self {
-            Codec::Pcmu => &MU_TO_LINEAR,
-            Codec::Pcma => &A_TO_LINEAR,
+            Law::Pcmu => &MU_TO_LINEAR,
+            Law::Pcma => &A_TO_LINEAR,
         };
         for (sample, byte) in samples.iter_mut().zip(bytes) {
             *sample = table[usize::from(*byte)];
@@ -84,11 +68,11 @@ impl Codec {
     }
 
     /// Rewrites `bytes`, which are in this law, into the other one. Same law: a plain copy.
-    pub fn transcode(self, to: Codec, bytes: &[u8], out: &mut [u8]) -> usize {
+    pub fn transcode(self, to: Law, bytes: &[u8], out: &mut [u8]) -> usize {
         let table = match (self, to) {
-            (Codec::Pcmu, Codec::Pcma) => &MU_TO_A,
-            (Codec::Pcma, Codec::Pcmu) => &A_TO_MU,
-            (Codec::Pcmu, Codec::Pcmu) | (Codec::Pcma, Codec::Pcma) => {
+            (Law::Pcmu, Law::Pcma) => &MU_TO_A,
+            (Law::Pcma, Law::Pcmu) => &A_TO_MU,
+            (Law::Pcmu, Law::Pcmu) | (Law::Pcma, Law::Pcma) => {
                 let length = bytes.len().min(out.len());
                 out[..length].copy_from_slice(&bytes[..length]);
                 return length;
@@ -186,14 +170,14 @@ const fn a_to_mu_table() -> [u8; 256] {
 mod tests {
     use super::*;
 
-    const BOTH: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
+    const BOTH: [Law; 2] = [Law::Pcmu, Law::Pcma];
 
     #[test]
     fn every_byte_survives_decoding_and_encoding() {
         for codec in BOTH {
             for byte in 0..=255u8 {
                 let again = codec.encode_sample(codec.decode_sample(byte));
-                let negative_zero = codec == Codec::Pcmu && byte == 0x7f;
+                let negative_zero = codec == Law::Pcmu && byte == 0x7f;
                 assert!(
                     again == byte || (negative_zero && again == 0xff),
                     "{codec:?} {byte:#x} -> {again:#x}"
@@ -205,16 +189,16 @@ mod tests {
     #[test]
     fn the_corner_values_are_those_of_the_recommendation() {
         // G.711 tables: decoder output values scaled to 16 bits.
-        assert_eq!(Codec::Pcmu.decode_sample(0x00), -32_124);
-        assert_eq!(Codec::Pcmu.decode_sample(0x80), 32_124);
-        assert_eq!(Codec::Pcmu.decode_sample(0xff), 0);
-        assert_eq!(Codec::Pcma.decode_sample(0xaa), 32_256);
-        assert_eq!(Codec::Pcma.decode_sample(0x2a), -32_256);
-        assert_eq!(Codec::Pcma.decode_sample(0xd5), 8);
-        assert_eq!(Codec::Pcma.encode_sample(i16::MIN), 0x2a);
-        assert_eq!(Codec::Pcmu.encode_sample(i16::MIN), 0x00);
-        assert_eq!(Codec::Pcmu.encode_sample(0), Codec::Pcmu.silence());
-        assert_eq!(Codec::Pcma.encode_sample(0), Codec::Pcma.silence());
+        assert_eq!(Law::Pcmu.decode_sample(0x00), -32_124);
+        assert_eq!(Law::Pcmu.decode_sample(0x80), 32_124);
+        assert_eq!(Law::Pcmu.decode_sample(0xff), 0);
+        assert_eq!(Law::Pcma.decode_sample(0xaa), 32_256);
+        assert_eq!(Law::Pcma.decode_sample(0x2a), -32_256);
+        assert_eq!(Law::Pcma.decode_sample(0xd5), 8);
+        assert_eq!(Law::Pcma.encode_sample(i16::MIN), 0x2a);
+        assert_eq!(Law::Pcmu.encode_sample(i16::MIN), 0x00);
+        assert_eq!(Law::Pcmu.encode_sample(0), Law::Pcmu.silence());
+        assert_eq!(Law::Pcma.encode_sample(0), Law::Pcma.silence());
     }
 
     #[test]
@@ -234,8 +218,7 @@ mod tests {
     fn transcoding_equals_decoding_and_encoding() {
         let all: Vec<u8> = (0..=255).collect();
         let mut out = [0u8; 256];
-        for (from, to) in [(Codec::Pcmu, Codec::Pcma), (Codec::Pcma, Codec::Pcmu), (Codec::Pcmu, Codec::Pcmu)]
-        {
+        for (from, to) in [(Law::Pcmu, Law::Pcma), (Law::Pcma, Law::Pcmu), (Law::Pcmu, Law::Pcmu)] {
             assert_eq!(from.transcode(to, &all, &mut out), 256);
             for (byte, rewritten) in all.iter().zip(&out) {
                 if from != to {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::g711::Codec;
+use crate::codec::{Codec, Decoder};
 use crate::listening::{Listening, Notice};
 use crate::reorder::{InOrder, Reorder};
 use crate::voice::Voice;
@@ -29,6 +29,7 @@ pub(crate) struct Hearing {
 
 /// What hears the samples once they are in order.
 struct Ear {
+    decoder: Decoder,
     voice: Voice,
     listening: Option<Listening>,
     tap: Option<Box<dyn Tap>>,
@@ -57,6 +58,7 @@ pub(crate) struct Around {
 impl Hearing {
     pub fn new(now: Duration) -> Self {
         let ear = Ear {
+            decoder: Decoder::default(),
             voice: Voice::default(),
             listening: None,
             tap: None,
@@ -155,7 +157,7 @@ impl Ear {
         match part {
             InOrder::Sound(codec, bytes) => {
                 let mut samples = [0; MAX_PACKET_SAMPLES];
-                let length = codec.decode(bytes, &mut samples);
+                let length = self.decoder.decode(codec, bytes, &mut samples);
                 self.hear(&samples[..length], now, around);
                 (self.last, self.last_length, self.owed) = (samples, length, 0);
             }

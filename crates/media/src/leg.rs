@@ -22,8 +22,10 @@ mod outbound;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::codec::{Codec, Decoder, Encoder, Transcoder};
 use crate::digits::{Digit, DigitEar, DigitPen};
 use crate::hearing::Hearing;
+use crate::keytones::KeyTones;
 use crate::latch::Latch;
 use crate::level::SILENCE_DBFS;
 use crate::playout::{ClipId, Done, Playout};
@@ -210,10 +212,14 @@ pub struct Leg {
     held_until: Option<Duration>,
     tone: Option<Player>,
     pen: DigitPen,
+    /// Source and stamp of the last key that came from the other leg and went out as sound.
+    last_key: Option<(u32, u32)>,
     own_level: f32,
 
     // What comes in.
     digit_ear: DigitEar,
+    /// Where the far end sends keys as sound.
+    key_tones: Option<Box<KeyListening>>,
     reception: Option<Reception>,
     /// Received and expected packets of sources that are gone.
     earlier: (u32, u32),
@@ -231,6 +237,8 @@ pub struct Leg {
     filler: Option<Filler>,
     bridged: bool,
     mapping: Mapping,
+    /// Between two legs of different codecs; built with the first packet that needs it.
+    transcoder: Option<Box<Transcoder>>,
     connected_at: Option<Duration>,
     acked_at: Option<Duration>,
     first_word: Option<Duration>,
@@ -246,7 +254,8 @@ pub struct Leg {
 #[derive(Debug)]
 struct Line {
     latch: Latch,
-    codec: crate::Codec,
+    codec: Codec,
+    encoder: Encoder,
     payload_type: u8,
     digits: Option<DigitTypes>,
     packet_time: Duration,
@@ -254,6 +263,13 @@ struct Line {
     direction: Direction,
     signalled_reports: Option<std::net::SocketAddr>,
     reports_share_port: bool,
+}
+
+/// Hears keys in the sound itself.
+#[derive(Debug, Default)]
+struct KeyListening {
+    decoder: Decoder,
+    tones: KeyTones,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -293,8 +309,10 @@ impl Leg {
             held_until: None,
             tone: None,
             pen: DigitPen::default(),
+            last_key: None,
             own_level: SILENCE_DBFS,
             digit_ear: DigitEar::new(),
+            key_tones: None,
             reception: None,
             earlier: (0, 0),
             refused: 0,
@@ -309,6 +327,7 @@ impl Leg {
             filler: None,
             bridged: false,
             mapping: Mapping::default(),
+            transcoder: None,
             connected_at: None,
             acked_at: None,
             first_word: None,

@@ -11,8 +11,11 @@
 //! Invariants: bytes from the network never panic; nothing is allocated per packet; a packet from the wrong place changes
 //! nothing and gets nothing.
 
+pub mod codec;
 pub mod digits;
 pub mod g711;
+pub mod g722;
+pub mod keytones;
 pub mod latch;
 pub mod leg;
 pub mod level;
@@ -32,8 +35,9 @@ pub mod voice;
 
 mod hearing;
 
+pub use codec::Codec;
 pub use digits::Digit;
-pub use g711::Codec;
+pub use g711::Law;
 pub use hearing::Tap;
 pub use latch::AddressRange;
 pub use leg::{

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::g711::Codec;
+use crate::codec::Codec;
 use crate::latch::Stamp;
 
 /// A received packet on its way to the other leg.
@@ -25,7 +25,7 @@ pub struct Relay<'a> {
 /// What a relayed payload is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
-    /// Sound in one of the two laws.
+    /// Sound in this codec.
     Sound(Codec),
     /// A telephone event.
     Event,

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::MAX_PACKET_SAMPLES;
-use crate::g711::Codec;
+use crate::codec::Codec;
 
 /// How long a missing packet is waited for.
 pub const PATIENCE: Duration = Duration::from_millis(60);

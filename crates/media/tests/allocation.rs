@@ -12,7 +12,7 @@ use std::cell::Cell;
 use imagined::{MS, caller, connect, listen, play, voice};
 use media::rtp::Packet;
 use media::srtp::{Keys, MasterKey, Sealer, Suite};
-use media::{Codec, Connect, Leg, LegId, MAX_DATAGRAM, Order, Tap};
+use media::{Codec, Connect, Law, Leg, LegId, MAX_DATAGRAM, Order, Tap};
 
 struct Counting;
 
@@ -74,7 +74,7 @@ fn ten_minutes_of_talking_playing_listening_and_digits_allocate_nothing() {
         let mut payload = [0xff; 160];
         let at = (packet as usize % 200) * 160;
         if packet % 400 < 200 {
-            Codec::Pcmu.encode(&speech[at..at + 160], &mut payload);
+            Law::Pcmu.encode(&speech[at..at + 160], &mut payload);
         }
         let lost = packet % 37 == 0;
         let digit = packet % 500 == 450;
@@ -123,7 +123,13 @@ fn a_bridge_allocates_nothing() {
     bridge(connect());
 }
 
+#[test]
+fn a_bridge_that_translates_allocates_nothing() {
+    bridge(Connect { codec: Codec::G722, payload_type: 9, digits: None, ..connect() });
+}
+
 fn bridge(with: Connect) {
+    let with_type = with.payload_type;
     let mut far_end = with.keys.clone().map(|keys| Sealer::new(keys.theirs));
     let (mut caller_leg, mut person_leg) = (Leg::new(1), Leg::new(2));
     let mut now = MS * 1_000;
@@ -140,7 +146,7 @@ fn bridge(with: Connect) {
         }
         let sound = Packet {
             marker: false,
-            payload_type: 0,
+            payload_type: with_type,
             sequence: packet as u16,
             timestamp: packet * 160,
             ssrc: 5,

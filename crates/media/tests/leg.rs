@@ -8,8 +8,8 @@ use std::time::Duration;
 use imagined::{Call, MS, caller, clip, connect, filler, listen, play, voice};
 use media::rtcp::{self, Part};
 use media::{
-    AddressRange, BargeIn, ClipId, Codec, Connect, Digit, Direction, Event, Interruptible, LegId, Listen,
-    Order, Play, SpeechEnd, Tap, Tone,
+    AddressRange, BargeIn, ClipId, Codec, Connect, Digit, Direction, Event, Interruptible, Law, LegId,
+    Listen, Order, Play, SpeechEnd, Tap, Tone,
 };
 
 fn greeted() -> Connect {
@@ -211,7 +211,7 @@ fn talking_over_us_ducks_then_stops() {
     call.run_ms(1_000).order(Order::Listen(listen(500))).run_ms(500);
     let began = call.now;
     call.says(voice(1_500)).run_ms(1_500);
-    let level = |packet: &imagined::Heard| Codec::Pcmu.decode_sample(packet.payload[80]).unsigned_abs();
+    let level = |packet: &imagined::Heard| Law::Pcmu.decode_sample(packet.payload[80]).unsigned_abs();
     let ducked =
         call.heard.iter().find(|packet| packet.at > began && level(packet) < 2_000).unwrap().at - began;
     let stopped =
@@ -238,7 +238,7 @@ fn a_cough_only_ducks() {
     call.says(voice(130)).run_ms(1_500);
     assert!(!call.names().contains(&"barged in"), "{:?}", call.names());
     assert!(call.heard.last().unwrap().is_audible());
-    let level = Codec::Pcmu.decode_sample(call.heard.last().unwrap().payload[80]).unsigned_abs();
+    let level = Law::Pcmu.decode_sample(call.heard.last().unwrap().payload[80]).unsigned_abs();
     assert!(level > 5_000, "and is loud again: {level}");
 }
 
@@ -317,7 +317,7 @@ fn five_percent_loss_and_reordering_do_not_break_a_turn() {
     let packets: Vec<&[i16]> = speech.chunks(160).collect();
     for (index, samples) in packets.iter().enumerate() {
         let mut payload = [0; 160];
-        Codec::Pcmu.encode(samples, &mut payload);
+        Law::Pcmu.encode(samples, &mut payload);
         let (sequence, timestamp) = (call.sequence, call.timestamp);
         match index % 20 {
             7 => (call.sequence, call.timestamp) = (sequence + 1, timestamp + 160),
@@ -425,18 +425,22 @@ fn a_bridged_stream_is_one_stream_to_the_far_end() {
             sequence: 9_000 + packet,
             timestamp: 70_000 + u32::from(packet) * 160,
             ssrc: 4_242,
-            payload: if digit { &[1, 0, 0, 160] } else { &[0x90; 160] },
+            payload: if digit { &[32, 0, 0, 160] } else { &[0x90; 160] },
         };
         let length = sound.write(&mut wire).unwrap();
         let relay = caller.leg.receive(&mut wire[..length], caller.from, person.now).unwrap();
         if let Some(sent) = person.leg.relay(&relay, person.now, &mut out) {
             let packet = media::rtp::Packet::parse(&out[..sent.length]).unwrap();
             relayed.push((packet.sequence, packet.timestamp, packet.payload_type, packet.ssrc));
-            assert_eq!(packet.payload[0], Codec::Pcma.encode_sample(Codec::Pcmu.decode_sample(0x90)));
+            assert_eq!(packet.payload[0], Law::Pcma.encode_sample(Law::Pcmu.decode_sample(0x90)));
         }
         person.run_ms(20);
     }
-    assert_eq!(relayed.len(), 48, "two packets were digits this far end did not agree to");
+    assert_eq!(
+        relayed.len(),
+        48,
+        "two packets were events that are no keys, which this far end did not agree to"
+    );
     let last_own = person.heard.last().unwrap();
     assert_eq!(last_own.payload_type, 8);
     assert_eq!(relayed[0].0, last_own.sequence.wrapping_add(1), "numbers go on where our own ended");
@@ -571,4 +575,145 @@ fn a_full_recogniser_queue_loses_sound_but_never_stops_the_call() {
     assert!(call.leg.quality(call.now).tap_dropped > 10_000);
     assert!(call.names().contains(&"speech ended"), "turns are still told apart");
     assert!(call.heard.len() as u128 >= Duration::from_millis(2_900).as_millis() / 20);
+}
+
+/// What a far end that speaks G.722 makes of the packets it got.
+fn heard_wide(call: &Call) -> Vec<i16> {
+    let mut decoder = media::codec::Decoder::default();
+    let mut heard = Vec::new();
+    for packet in call.heard.iter().filter(|packet| packet.payload_type == 9) {
+        let mut samples = [0; 480];
+        let length = decoder.decode(Codec::G722, &packet.payload, &mut samples);
+        heard.extend(&samples[..length]);
+    }
+    heard
+}
+
+#[test]
+fn a_wideband_call_is_heard_both_ways_in_packets_of_every_length() {
+    for ms in [10, 20, 30, 60] {
+        let with = Connect { codec: Codec::G722, payload_type: 9, packet_time: MS * ms, ..connect() };
+        let mut call = Call::answered(Connect { greeting: Some(play(1, 1_000)), ..with });
+        call.run_ms(2_000);
+        assert!(call.heard.iter().all(|packet| packet.payload.len() == 8 * ms as usize), "{ms} ms");
+        let heard = heard_wide(&call);
+        let loud = heard.chunks(160).filter(|piece| media::level::is_audible(piece)).count();
+        assert!((48..=54).contains(&loud), "{ms} ms: a second of greeting, {loud} pieces of 20 ms");
+
+        call.order(Order::Listen(listen(400)));
+        let mut encoder = media::codec::Encoder::new(Codec::G722);
+        call.sends = false;
+        for piece in [voice(1_000), vec![0; 8_000]].concat().chunks(160) {
+            let mut bytes = [0; 160];
+            encoder.encode(piece, &mut bytes);
+            call.packet(9, &bytes);
+            call.run_ms(20);
+        }
+        assert!(call.names().contains(&"speech ended"), "{ms} ms: {:?}", call.names());
+    }
+}
+
+#[test]
+fn wideband_sound_passes_a_bridge_untouched_and_is_translated_where_the_other_leg_is_narrow() {
+    for (codec, untouched) in [(Codec::G722, true), (Codec::Pcmu, false)] {
+        let wide = Connect { codec: Codec::G722, payload_type: 9, ..connect() };
+        let (mut caller, mut person) = (Call::answered(wide.clone()), Call::new());
+        person.leg = media::Leg::new(99);
+        let payload_type = codec.payload_type();
+        person.order(Order::Connect(Connect { codec, payload_type, ..connect() }));
+        caller.order(Order::Bridge { with: LegId(2) });
+        person.order(Order::Bridge { with: LegId(1) });
+        let mut encoder = media::codec::Encoder::new(Codec::G722);
+        let mut decoder = media::codec::Decoder::default();
+        let (mut wire, mut out, mut heard) = ([0; 600], [0; 1_500], Vec::new());
+        for (packet, piece) in voice(2_000).chunks(160).enumerate() {
+            let mut payload = [0; 160];
+            encoder.encode(piece, &mut payload);
+            let sound = media::rtp::Packet {
+                marker: false,
+                payload_type: 9,
+                sequence: packet as u16,
+                timestamp: packet as u32 * 160,
+                ssrc: 4,
+                payload: &payload,
+            };
+            let length = sound.write(&mut wire).unwrap();
+            let relay = caller.leg.receive(&mut wire[..length], caller.from, person.now).unwrap();
+            let sent = person.leg.relay(&relay, person.now, &mut out).unwrap();
+            let sent = media::rtp::Packet::parse(&out[..sent.length]).unwrap();
+            assert_eq!(sent.payload_type, payload_type);
+            assert_eq!(sent.payload == payload, untouched);
+            let mut samples = [0; 160];
+            decoder.decode(codec, sent.payload, &mut samples);
+            heard.extend(samples);
+            person.now += MS * 20;
+        }
+        let level = media::level::rms(&heard) / media::level::rms(&voice(2_000));
+        assert!((0.9..1.1).contains(&level), "{codec:?}: {level}");
+    }
+}
+
+/// One key as sound, and silence after it.
+fn key_tone(row_hz: f64, column_hz: f64, ms: usize) -> Vec<i16> {
+    let wave = |hz: f64, at: usize| (std::f64::consts::TAU * hz * at as f64 / 8_000.0).sin();
+    let tone = (0..ms * 8).map(|at| (6_000.0 * (wave(row_hz, at) + wave(column_hz, at))) as i16);
+    tone.chain(vec![0; 480]).collect()
+}
+
+#[test]
+fn keys_sent_as_sound_are_heard_once_where_events_were_not_agreed_and_only_there() {
+    let said =
+        [key_tone(770.0, 1_336.0, 100), key_tone(770.0, 1_336.0, 60), key_tone(941.0, 1_477.0, 400)].concat();
+    for (digits, heard) in [(None, "55#"), (connect().digits, "")] {
+        let mut call = Call::answered(Connect { digits, ..connect() });
+        call.says(said.clone()).run_ms(1_500);
+        let keys: String = call
+            .events
+            .iter()
+            .filter_map(|event| match event {
+                media::Event::Digit { digit, .. } => Some(digit.as_char()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(keys, heard);
+    }
+}
+
+#[test]
+fn a_minute_of_speech_presses_no_key() {
+    let mut call = Call::answered(Connect { digits: None, ..connect() });
+    call.says(voice(60_000)).run_ms(60_000);
+    assert!(!call.names().contains(&"digit"));
+}
+
+#[test]
+fn a_key_goes_on_as_sound_to_a_far_end_that_knows_no_events_and_once() {
+    let (mut caller, mut person) = (Call::answered(connect()), Call::new());
+    person.leg = media::Leg::new(99);
+    person.order(Order::Connect(Connect { digits: None, ..connect() }));
+    caller.order(Order::Bridge { with: LegId(2) });
+    person.order(Order::Bridge { with: LegId(1) });
+    let mut wire = [0; 600];
+    let mut out = [0; 1_500];
+    for (packet, key) in [(0, 7), (1, 7), (2, 7), (3, 7), (40, 7), (41, 7), (80, 11)] {
+        let press = packet / 40 * 40;
+        let event = media::rtp::Packet {
+            marker: packet == press,
+            payload_type: 101,
+            sequence: packet as u16,
+            timestamp: press * 160,
+            ssrc: 4,
+            payload: &[key, 0, 0, 160],
+        };
+        let length = event.write(&mut wire).unwrap();
+        let relay = caller.leg.receive(&mut wire[..length], caller.from, person.now).unwrap();
+        assert_eq!(person.leg.relay(&relay, person.now, &mut out), None);
+        person.run_ms(if packet % 40 > 2 || packet == 41 || packet == 80 { 700 } else { 20 });
+    }
+    let (mut tones, mut heard, mut samples) = (media::keytones::KeyTones::default(), String::new(), [0; 480]);
+    for packet in &person.heard {
+        let length = Law::Pcmu.decode(&packet.payload, &mut samples);
+        tones.hear(&samples[..length], &mut |digit| heard.push(digit.as_char()));
+    }
+    assert_eq!(heard, "77#");
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use media::rtcp::{self, Part};
 use media::rtp::Packet;
-use media::{ClipId, Connect, DigitTypes, Direction, Interruptible, Leg, MAX_DATAGRAM, Play, Port};
+use media::{ClipId, Connect, DigitTypes, Direction, Interruptible, Law, Leg, MAX_DATAGRAM, Play, Port};
 use mio::Events;
 use sip::sdp::{self, Agreed, Capabilities};
 use sip::{Agent, EndedBy, Identity, LegId, Notice, Unanswered};
@@ -407,7 +407,7 @@ impl<'a> Call<'a> {
         self.own_ssrc = Some(packet.ssrc);
         let Some(agreed) = &self.agreed else { return };
         let is_digit = agreed.dtmf == Some(packet.payload_type);
-        let audible = !is_digit && is_audible(codec_of(agreed.codec), packet.payload);
+        let audible = !is_digit && is_audible(law_of(agreed.codec), packet.payload);
         let Some(turn) = self.turns.last_mut() else { return };
         match &mut turn.state {
             TurnState::Speaking if audible => {
@@ -477,9 +477,9 @@ impl<'a> Call<'a> {
             return;
         };
         let Ok(packet) = Packet::parse(datagram) else { return };
-        let codec = match media::Codec::from_payload_type(packet.payload_type) {
+        let codec = match Law::from_payload_type(packet.payload_type) {
             Some(codec) => codec,
-            None if packet.payload_type == agreed.receive_payload_type => codec_of(agreed.codec),
+            None if packet.payload_type == agreed.receive_payload_type => law_of(agreed.codec),
             None => return,
         };
         let mut samples = [0; 1_500];
@@ -619,7 +619,7 @@ impl<'a> Call<'a> {
             first_word_ms: first_word.map(tenths_ms),
             turns,
             longest_silence_ms: ear.longest_silence().as_millis() as u64,
-            codec: self.agreed.as_ref().map(|agreed| codec_of(agreed.codec).name()),
+            codec: self.agreed.as_ref().map(|agreed| media::Codec::from(law_of(agreed.codec)).name()),
             packets: Packets {
                 sent: quality.sent,
                 expected: quality.received + quality.lost,
@@ -652,17 +652,17 @@ impl Turn {
     }
 }
 
-pub(super) fn codec_of(codec: sdp::Codec) -> media::Codec {
+pub(super) fn law_of(codec: sdp::Codec) -> Law {
     match codec {
-        sdp::Codec::Pcma => media::Codec::Pcma,
+        sdp::Codec::Pcma => Law::Pcma,
         // Only these two are ever offered by us.
-        _ => media::Codec::Pcmu,
+        _ => Law::Pcmu,
     }
 }
 
-fn is_audible(codec: media::Codec, payload: &[u8]) -> bool {
+fn is_audible(law: Law, payload: &[u8]) -> bool {
     let mut samples = [0; media::MAX_PACKET_SAMPLES];
-    let length = codec.decode(payload, &mut samples);
+    let length = law.decode(payload, &mut samples);
     media::level::is_audible(&samples[..length])
 }
 
@@ -689,7 +689,7 @@ pub(super) fn connection(agreed: &Agreed) -> Connect {
             sdp::Rtcp::At(at) => Some(at),
         },
         reports_share_port: agreed.rtcp == sdp::Rtcp::Muxed,
-        codec: codec_of(agreed.codec),
+        codec: law_of(agreed.codec).into(),
         payload_type: agreed.payload_type,
         digits,
         packet_time: Duration::from_millis(u64::from(agreed.send_ptime_ms)),

@@ -19,7 +19,7 @@ use sip::sdp::{self, Agreed, Capabilities};
 use sip::{Agent, LegId, Notice, Order, Refusal};
 use speech::Clip;
 
-use super::drive::{codec_of, connection, trimmed};
+use super::drive::{connection, law_of, trimmed};
 use super::ear::Ear;
 use super::wires::{Wires, chance};
 
@@ -289,7 +289,7 @@ impl Up {
             return false;
         }
         let mut samples = [0; media::MAX_PACKET_SAMPLES];
-        let length = codec_of(self.agreed.codec).decode(packet.payload, &mut samples);
+        let length = law_of(self.agreed.codec).decode(packet.payload, &mut samples);
         self.ear.hear(&samples[..length], now);
         media::level::is_audible(&samples[..length])
     }

@@ -57,7 +57,7 @@ pub(super) fn habits(form: &TrunkForm, at: &At, reading: &mut Reading<'_>) -> Ha
         full: form.when_full.map_or(preset.full, Full::from),
         reserved: reserved(form, at, reading),
         verification: preset.verification.stands_in(),
-        codecs: codecs(reading),
+        codecs: codecs(form.carrier, reading),
         encryption: encryption::of_sound(form, at, reading),
     }
 }
@@ -95,13 +95,17 @@ fn caller_id(form: &TrunkForm, at: &At, reading: &mut Reading<'_>) -> CallerId {
     }
 }
 
-/// North America speaks mu-law, nearly everybody else A-law (ITU-T G.711): what needs no translation comes first.
-fn codecs(reading: &Reading<'_>) -> Vec<Codec> {
+/// North America speaks mu-law, nearly everybody else A-law (ITU-T G.711): what needs no translation comes first. On the
+/// telephone system of an office there is room for wideband sound, which is wanted there wherever it is offered.
+fn codecs(carrier: Carrier, reading: &Reading<'_>) -> Vec<Codec> {
     let country = reading.file.business.country.parse::<Country>().unwrap_or(Country::US);
-    match country.national_digits() {
+    let mut codecs = match country.national_digits() {
         Some(_) => vec![Codec::Pcmu, Codec::Pcma],
         None => vec![Codec::Pcma, Codec::Pcmu],
-    }
+    };
+    let at = if matches!(carrier, Carrier::Freepbx | Carrier::ThreeCx) { 0 } else { codecs.len() };
+    codecs.insert(at, Codec::G722);
+    codecs
 }
 
 impl From<NumbersForm> for NumberForm {
@@ -324,7 +328,7 @@ mod tests {
     fn the_first_format_is_that_of_the_country() {
         assert_eq!(
             desk("accept_from = [\"192.0.2.10\"]").trunks[0].habits.codecs,
-            [Codec::Pcmu, Codec::Pcma]
+            [Codec::Pcmu, Codec::Pcma, Codec::G722]
         );
     }
 }

@@ -299,6 +299,7 @@ impl Control {
 pub(super) fn connection(agreed: &sip::sdp::Agreed) -> Connect {
     let codec = match agreed.codec {
         sip::sdp::Codec::Pcma => media::Codec::Pcma,
+        sip::sdp::Codec::G722 => media::Codec::G722,
         // PCMU, and whatever is not offered yet.
         _ => media::Codec::Pcmu,
     };

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use media::Codec;
+use media::Law;
 use speech::local::{LocalSpeaker, WorkerCommand};
 use speech::{Line, Speak as _};
 
@@ -26,16 +26,18 @@ pub fn rendered(voice: &str, text: &str) -> Vec<i16> {
     })
 }
 
-/// Samples of a WAV file of 8 kHz, 16 bit, one channel.
+/// Samples at 8 kHz of a WAV file of 8 or 16 kHz, 16 bit, one channel.
 pub fn read_wave(path: &Path) -> Vec<i16> {
     let bytes = std::fs::read(path).unwrap_or_else(|problem| panic!("{}: {problem}", path.display()));
     let word = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
     let long = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
     assert_eq!((&bytes[..4], &bytes[8..12]), (&b"RIFF"[..], &b"WAVE"[..]), "{}", path.display());
-    let mut at = 12;
+    let (mut at, mut rate) = (12, RATE);
     while &bytes[at..at + 4] != b"data" {
         if &bytes[at..at + 4] == b"fmt " {
-            assert_eq!((word(at + 10), long(at + 12), word(at + 22)), (1, RATE, 16), "{}", path.display());
+            rate = long(at + 12);
+            let is_known = [RATE, 2 * RATE].contains(&rate);
+            assert!(word(at + 10) == 1 && is_known && word(at + 22) == 16, "{}", path.display());
         }
         at += 8 + long(at + 4);
     }
@@ -43,7 +45,9 @@ pub fn read_wave(path: &Path) -> Vec<i16> {
     let sound = &bytes[at + 8..];
     let length = long(at + 4);
     let sound = if length == 0 { sound } else { &sound[..length.min(sound.len())] };
-    sound.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+    let samples: Vec<i16> =
+        sound.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
+    if rate == RATE { samples } else { media::resample::clip_to_8k(&samples) }
 }
 
 /// Writes such a file.
@@ -110,7 +114,7 @@ pub fn tone(frequency_hz: f64, length: Duration) -> Vec<i16> {
 /// As µ-law, the way it travels.
 pub fn mu_law(samples: &[i16]) -> Vec<u8> {
     let mut bytes = vec![0; samples.len()];
-    Codec::Pcmu.encode(samples, &mut bytes);
+    Law::Pcmu.encode(samples, &mut bytes);
     bytes
 }
 
@@ -162,7 +166,7 @@ fn converse(socket: &UdpSocket, frequency_hz: f64, stop: &AtomicBool, heard: &Mu
             }
             peer = Some(from);
             let mut samples = [0; 1_500];
-            let count = Codec::Pcmu.decode(&buffer[12..length], &mut samples);
+            let count = Law::Pcmu.decode(&buffer[12..length], &mut samples);
             heard.lock().unwrap().extend(&samples[..count]);
         }
         while let Some(peer) = peer.filter(|_| Instant::now() >= next) {

@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{Event, Leg, MEDIA_TIMEOUT};
-use crate::g711::Codec;
+use crate::MAX_PACKET_SAMPLES;
+use crate::codec::Codec;
+use crate::digits::Digit;
+use crate::g711::Law;
 use crate::hearing::Around;
 use crate::latch::Stamp;
 use crate::listening::BargeIn;
@@ -49,6 +52,7 @@ impl Leg {
         let content = match kind {
             Kind::Sound(codec) => {
                 let arrival = self.count(stamp, now);
+                self.listen_for_keys(arrival, codec, packet.payload, now);
                 if !self.bridged {
                     self.listen_to(arrival, stamp, codec, packet.payload, now);
                 }
@@ -97,8 +101,8 @@ impl Leg {
             Kind::Sound(line.codec)
         } else if line.digits.is_some_and(is_digits) {
             Kind::Digits
-        } else if let Some(codec) = Codec::from_payload_type(packet.payload_type) {
-            Kind::Sound(codec) // the law the far end chose to send, whatever was agreed
+        } else if let Some(law) = Law::from_payload_type(packet.payload_type) {
+            Kind::Sound(law.into()) // the law the far end chose to send, whatever was agreed
         } else if packet.payload_type == COMFORT_NOISE {
             Kind::ComfortNoise
         } else {
@@ -164,11 +168,29 @@ impl Leg {
             self.listen_to(Arrival::Counted, stamp, Codec::Pcmu, &[], now);
         }
         if let Some(digit) = self.digit_ear.hear(packet) {
-            self.tell(Event::Digit { digit, at: now });
-            if self.is_listening() && !self.bridged {
-                self.turn.answered(now);
-                self.barge_in(now);
-            }
+            self.pressed(digit, now);
+        }
+    }
+
+    fn pressed(&mut self, digit: Digit, now: Duration) {
+        self.tell(Event::Digit { digit, at: now });
+        if self.is_listening() && !self.bridged {
+            self.turn.answered(now);
+            self.barge_in(now);
+        }
+    }
+
+    /// Keys in the sound itself, where events were not agreed.
+    fn listen_for_keys(&mut self, arrival: Arrival, codec: Codec, payload: &[u8], now: Duration) {
+        let Some(listening) = self.key_tones.as_mut().filter(|_| arrival != Arrival::Doubtful) else {
+            return;
+        };
+        let mut samples = [0; MAX_PACKET_SAMPLES];
+        let length = listening.decoder.decode(codec, payload, &mut samples);
+        let mut last = None;
+        listening.tones.hear(&samples[..length], &mut |digit| last = Some(digit));
+        if let Some(digit) = last {
+            self.pressed(digit, now); // a packet is shorter than two presses
         }
     }
 

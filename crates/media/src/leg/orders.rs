@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{Event, Goodbye, Leg, LegId, Line, next_chance, played};
+use crate::codec::Encoder;
 use crate::hearing::{Hearing, Tap};
 use crate::latch::{AddressRange, Latch};
 use crate::listening::{BargeIn, Listening, SpeechEnd};
@@ -200,13 +201,16 @@ impl Leg {
             (Some(guard), Some(keys)) => guard.rekey(keys),
             (guard, keys) => *guard = keys.map(|keys| Box::new(Guard::new(keys))),
         }
-        let latch = match self.line.take() {
-            Some(line) if line.latch.signalled() == connect.remote => line.latch,
-            Some(_) | None => Latch::new(connect.remote, connect.latch),
+        let (latch, encoder) = match self.line.take() {
+            Some(line) => (Some(line.latch), Some(line.encoder).filter(|_| line.codec == connect.codec)),
+            None => (None, None),
         };
+        let latch = latch.filter(|latch| latch.signalled() == connect.remote);
+        let latch = latch.unwrap_or_else(|| Latch::new(connect.remote, connect.latch));
         self.line = Some(Line {
             latch,
             codec: connect.codec,
+            encoder: encoder.unwrap_or_else(|| Encoder::new(connect.codec)),
             payload_type: connect.payload_type,
             digits: connect.digits,
             packet_time,
@@ -216,6 +220,10 @@ impl Leg {
             reports_share_port: connect.reports_share_port,
         });
         self.report_to = None;
+        self.key_tones = match connect.digits {
+            Some(_) => None,
+            None => self.key_tones.take().or_else(|| Some(Box::default())),
+        };
         if let Some(filler) = connect.filler {
             self.turn.set_patience(filler.patience);
             self.filler = Some(filler);

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::{Event, Goodbye, Leg, Line, Outgoing, Port, played};
 use crate::MAX_PACKET_SAMPLES;
-use crate::digits::Written;
+use crate::codec::{Codec, Transcoder};
+use crate::digits::{Digit, PRESS_TICKS, Written};
+use crate::keytones;
 use crate::latch::is_sendable;
 use crate::level::{SILENCE_DBFS, dbfs, is_audible};
 use crate::playout::{ClipId, Filled, Interruptible};
@@ -75,7 +77,8 @@ impl Leg {
             return None;
         }
         let length = match self.pen.write(timestamp, packet_ticks) {
-            Some(written) => self.write_digit(written, out),
+            Some(written) if self.sends_events() => self.write_digit(written, out),
+            Some(written) => self.write_key_tone(written, timestamp, packet_ticks as usize, out),
             None => self.write_sound(timestamp, packet_ticks as usize, now, out),
         }?;
         if self.bridged {
@@ -147,22 +150,53 @@ impl Leg {
         header.write(out)
     }
 
+    fn sends_events(&self) -> bool {
+        self.line.as_ref().is_some_and(|line| line.digits.is_some())
+    }
+
+    /// A key toward a far end that knows no events.
+    fn write_key_tone(
+        &mut self,
+        written: Written,
+        timestamp: u32,
+        length: usize,
+        out: &mut [u8],
+    ) -> Option<usize> {
+        let mut samples = [0; MAX_PACKET_SAMPLES];
+        let samples = &mut samples[..length.min(MAX_PACKET_SAMPLES)];
+        let since = timestamp.wrapping_sub(written.timestamp);
+        let left = PRESS_TICKS.saturating_sub(since).min(samples.len() as u32) as usize;
+        if let Some(key) = Digit::from_event(written.payload[0]) {
+            keytones::write(key, since, &mut samples[..left]);
+        }
+        self.write_samples(samples, true, timestamp, out)
+    }
+
     fn write_sound(&mut self, timestamp: u32, length: usize, now: Duration, out: &mut [u8]) -> Option<usize> {
-        let line = self.line.as_ref()?;
-        let (codec, payload_type) = (line.codec, line.payload_type);
         let mut samples = [0; MAX_PACKET_SAMPLES];
         let samples = &mut samples[..length.min(MAX_PACKET_SAMPLES)];
         let sounding = self.fill(samples, now);
+        self.write_samples(samples, sounding, timestamp, out)
+    }
+
+    fn write_samples(
+        &mut self,
+        samples: &[i16],
+        sounding: bool,
+        timestamp: u32,
+        out: &mut [u8],
+    ) -> Option<usize> {
         let bytes = out.get_mut(..HEADER_LEN + samples.len())?;
         let payload = &mut bytes[HEADER_LEN..];
+        let line = self.line.as_mut()?;
         if sounding {
-            codec.encode(samples, payload);
+            line.encoder.encode(samples, payload);
         } else {
-            payload.fill(codec.silence());
+            line.encoder.be_silent(payload);
         }
         let header = Packet {
             marker: std::mem::take(&mut self.fresh),
-            payload_type,
+            payload_type: line.payload_type,
             sequence: self.sequence,
             timestamp,
             ssrc: self.ssrc,
@@ -243,6 +277,7 @@ impl Leg {
                 Some(types) => types.send,
                 None => {
                     self.mapping.leave_out(relay.stamp);
+                    self.press_as_sound(relay);
                     return None;
                 }
             },
@@ -251,9 +286,12 @@ impl Leg {
         let room = out.get_mut(HEADER_LEN..HEADER_LEN + relay.payload.len())?;
         let place = self.mapping.place(relay.stamp, self.sequence, self.clock, now)?;
         match relay.content {
-            Content::Sound(from) => from.transcode(codec, relay.payload, room),
-            Content::Event => codec.transcode(codec, relay.payload, room), // the same law: a plain copy
-        };
+            Content::Sound(from) if from != codec => {
+                let is_late = (place.sequence.wrapping_sub(self.sequence) as i16) < 0;
+                translate(&mut self.transcoder, (from, codec), is_late, relay.payload, room)?;
+            }
+            Content::Sound(_) | Content::Event => room.copy_from_slice(relay.payload),
+        }
         let header = Packet {
             marker: relay.marker || place.fresh,
             payload_type,
@@ -273,6 +311,20 @@ impl Leg {
         let length = HEADER_LEN + relay.payload.len();
         self.count_sent(length);
         self.sealed(Outgoing { length, to, from: Port::Rtp }, out)
+    }
+
+    /// A key of the other leg, whose far end knows events, toward one that does not: each press once.
+    fn press_as_sound(&mut self, relay: &Relay<'_>) {
+        let (ssrc, timestamp) = (relay.stamp.ssrc, relay.stamp.timestamp);
+        let is_known = self
+            .last_key
+            .is_some_and(|(source, last)| source == ssrc && timestamp.wrapping_sub(last) as i32 <= 0);
+        if let (false, Some(key)) =
+            (is_known, relay.payload.first().and_then(|event| Digit::from_event(*event)))
+        {
+            self.last_key = Some((ssrc, timestamp));
+            self.pen.push(key);
+        }
     }
 
     fn count_sent(&mut self, length: usize) {
@@ -310,4 +362,25 @@ impl Leg {
         let length = Report { ssrc: self.ssrc, sent, heard, cname, goodbye }.write(out)?;
         Some(Outgoing { length, to, from })
     }
+}
+
+/// Nothing for a late packet of a codec that remembers: what came after it has been translated.
+fn translate(
+    transcoder: &mut Option<Box<Transcoder>>,
+    (from, to): (Codec, Codec),
+    is_late: bool,
+    bytes: &[u8],
+    out: &mut [u8],
+) -> Option<()> {
+    if let (Some(from), Some(to)) = (from.law(), to.law()) {
+        from.transcode(to, bytes, out);
+        return Some(());
+    }
+    if is_late || bytes.len() > MAX_PACKET_SAMPLES {
+        return None;
+    }
+    let known = transcoder.take().filter(|known| (known.from, known.to) == (from, to));
+    let transcoder = transcoder.insert(known.unwrap_or_else(|| Box::new(Transcoder::new(from, to))));
+    transcoder.transcode(bytes, out);
+    Some(())
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use media::rtp::Packet;
 use media::{
-    BargeIn, Clip, ClipId, Codec, Connect, DigitTypes, Direction, Event, Interruptible, Leg, Listen,
+    BargeIn, Clip, ClipId, Codec, Connect, DigitTypes, Direction, Event, Interruptible, Law, Leg, Listen,
     MAX_DATAGRAM, Order, Play, Port,
 };
 
@@ -30,7 +30,7 @@ pub struct Heard {
 impl Heard {
     pub fn is_audible(&self) -> bool {
         let mut samples = [0; 480];
-        let length = Codec::Pcmu.decode(&self.payload, &mut samples);
+        let length = Law::Pcmu.decode(&self.payload, &mut samples);
         self.payload_type == 0 && media::level::is_audible(&samples[..length])
     }
 }
@@ -188,7 +188,7 @@ impl Call {
         }
         self.said += 160;
         let mut payload = [0; 160];
-        Codec::Pcmu.encode(&samples, &mut payload);
+        Law::Pcmu.encode(&samples, &mut payload);
         self.packet(0, &payload);
     }
 

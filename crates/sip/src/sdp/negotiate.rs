@@ -19,6 +19,8 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law, payload number 8.
     Pcma,
+    /// G.722, payload number 9: 16 kHz, though its clock counts 8,000 a second (RFC 3551 section 4.5.2).
+    G722,
 }
 
 impl Codec {
@@ -27,26 +29,32 @@ impl Codec {
         match self {
             Codec::Pcmu => 0,
             Codec::Pcma => 8,
+            Codec::G722 => 9,
         }
     }
 
     /// Ticks of the RTP clock per second.
     pub fn clock_rate_hz(self) -> u32 {
         match self {
-            Codec::Pcmu | Codec::Pcma => 8_000,
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => 8_000,
         }
+    }
+
+    fn is_wide(self) -> bool {
+        self == Codec::G722
     }
 
     fn encoding(self) -> &'static str {
         match self {
             Codec::Pcmu => "PCMU",
             Codec::Pcma => "PCMA",
+            Codec::G722 => "G722",
         }
     }
 
     /// What a payload number means in a media line: by its rtpmap, else by the static table.
     fn of(media: &Media, payload: u8) -> Option<Codec> {
-        let all = [Codec::Pcmu, Codec::Pcma];
+        let all = [Codec::Pcmu, Codec::Pcma, Codec::G722];
         match media.rtpmap(payload) {
             Some(map) => all.into_iter().find(|codec| codec.is_mapped_by(map)),
             None => all.into_iter().find(|codec| codec.payload_type() == payload),
@@ -117,7 +125,8 @@ impl Direction {
 /// What we can do on one leg, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capabilities {
-    /// In the order that offers of ours name them. An answer follows the order of the offer (RFC 3264 section 6.1).
+    /// In the order that offers of ours name them. An answer follows the order of the offer (RFC 3264 section 6.1), but a
+    /// wideband codec that stands first here is taken wherever it is offered.
     pub codecs: Vec<Codec>,
     /// Digits by RFC 4733.
     pub telephone_event: bool,
@@ -306,7 +315,7 @@ fn agree_on_keys(
 
 fn agree(session: &Session, media: &Media, ours: &Capabilities, side: Side) -> Result<Agreed, OfferError> {
     let keys = agree_on_keys(media, &ours.protection, side)?;
-    let (codec, payload_type) = choose(media, ours).ok_or(OfferError::NoCodec)?;
+    let (codec, payload_type) = choose(media, ours, side).ok_or(OfferError::NoCodec)?;
     let remote = destination(session, media)?;
     let dtmf = if ours.telephone_event { event_payload(media, codec) } else { None };
     let mut direction = direction_of(session, media).reversed();
@@ -342,12 +351,17 @@ fn payloads(media: &Media) -> impl Iterator<Item = u8> {
     })
 }
 
-/// The first codec of theirs that is ours as well.
-fn choose(media: &Media, ours: &Capabilities) -> Option<(Codec, u8)> {
-    payloads(media).find_map(|payload| {
-        let codec = Codec::of(media, payload).filter(|codec| ours.codecs.contains(codec))?;
-        Some((codec, payload))
-    })
+/// The first codec of theirs that is ours as well, or our wideband one.
+fn choose(media: &Media, ours: &Capabilities, side: Side) -> Option<(Codec, u8)> {
+    let common = || {
+        payloads(media).filter_map(|payload| {
+            let codec = Codec::of(media, payload).filter(|codec| ours.codecs.contains(codec))?;
+            Some((codec, payload))
+        })
+    };
+    let liked = ours.codecs.first().filter(|codec| codec.is_wide() && side == Side::Answering);
+    let wide = liked.and_then(|liked| common().find(|(codec, _)| codec == liked));
+    wide.or_else(|| common().next())
 }
 
 /// The payload number of telephone-event at the clock rate of the codec.
@@ -518,6 +532,24 @@ mod tests {
         assert_eq!((agreed.codec, agreed.payload_type, agreed.dtmf), (Codec::Pcma, 8, Some(96)));
         assert_eq!((agreed.send_ptime_ms, agreed.receive_ptime_ms), (30, 20));
         assert_eq!((agreed.remote, agreed.rtcp), ("192.0.2.1:4000".parse().unwrap(), Rtcp::Muxed));
+    }
+
+    #[test]
+    fn the_offerer_chooses_but_a_wideband_codec_that_we_want_first_is_taken() {
+        let lines = "m=audio 4000 RTP/AVP 0 9 8\n";
+        let chosen = |codecs: &[Codec]| {
+            let ours = Capabilities { codecs: codecs.to_vec(), ..ours() };
+            let agreed = answer(&theirs(lines), &ours, Direction::SendRecv).unwrap();
+            (agreed.codec, agreed.payload_type)
+        };
+        assert_eq!(chosen(&[Codec::Pcma, Codec::Pcmu, Codec::G722]), (Codec::Pcmu, 0));
+        assert_eq!(chosen(&[Codec::G722, Codec::Pcma, Codec::Pcmu]), (Codec::G722, 9));
+        assert_eq!(chosen(&[Codec::Pcma]), (Codec::Pcma, 8));
+        let ours = Capabilities { codecs: vec![Codec::G722, Codec::Pcmu], ..ours() };
+        let text = offer(&ours, Direction::SendRecv);
+        assert!(text.contains("RTP/AVP 9 0 101\r\n") && text.contains("a=rtpmap:9 G722/8000\r\n"), "{text}");
+        let accepted = accept(&theirs("m=audio 4000 RTP/AVP 0 9\n"), &ours, Direction::SendRecv).unwrap();
+        assert_eq!(accepted.codec, Codec::Pcmu, "what an answer names first is what they send");
     }
 
     #[test]

@@ -1,0 +1,217 @@
+//! The codecs of a leg, and what some of them remember between packets.
+//!
+//! Inside, sound is at 8 kHz; every codec here makes one byte of each such sample, so a packet has as many bytes as its
+//! time stamp has ticks. G.722 carries 16 kHz: what we say is widened for it, what we hear is narrowed, and what is bridged
+//! between two legs that both speak it passes untouched.
+
+use crate::g711::Law;
+use crate::resample::{Downsampler, Image, Upsampler};
+use crate::{MAX_PACKET_SAMPLES, g722};
+
+/// What a payload is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Codec {
+    /// G.711 mu-law, payload type 0: North America and Japan.
+    Pcmu,
+    /// G.711 A-law, payload type 8: the rest of the world.
+    Pcma,
+    /// G.722 at 64 kbit/s, payload type 9; its clock counts 8,000 a second (RFC 3551 section 4.5.2).
+    G722,
+}
+
+impl From<Law> for Codec {
+    fn from(law: Law) -> Self {
+        match law {
+            Law::Pcmu => Codec::Pcmu,
+            Law::Pcma => Codec::Pcma,
+        }
+    }
+}
+
+impl Codec {
+    /// Which law of G.711 it is, if it is one: then a byte stands for itself.
+    pub const fn law(self) -> Option<Law> {
+        match self {
+            Codec::Pcmu => Some(Law::Pcmu),
+            Codec::Pcma => Some(Law::Pcma),
+            Codec::G722 => None,
+        }
+    }
+
+    /// The static payload type. Source: RFC 3551 table 4.
+    pub const fn payload_type(self) -> u8 {
+        match self {
+            Codec::Pcmu => 0,
+            Codec::Pcma => 8,
+            Codec::G722 => 9,
+        }
+    }
+
+    /// The name in SDP.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Codec::Pcmu => "PCMU",
+            Codec::Pcma => "PCMA",
+            Codec::G722 => "G722",
+        }
+    }
+}
+
+/// Samples at 8 kHz become bytes.
+#[derive(Debug)]
+pub struct Encoder {
+    coding: Encoding,
+}
+
+#[derive(Debug)]
+enum Encoding {
+    Law(Law),
+    Wide(Box<(Upsampler, g722::Encoder)>),
+}
+
+impl Encoder {
+    /// From silence on.
+    pub fn new(codec: Codec) -> Self {
+        let wide = || Box::new((Upsampler::new(Image::Removed), g722::Encoder::default()));
+        Self { coding: codec.law().map_or_else(|| Encoding::Wide(wide()), Encoding::Law) }
+    }
+
+    /// A byte for each sample, as far as both reach. Gives how many bytes were written.
+    pub fn encode(&mut self, samples: &[i16], bytes: &mut [u8]) -> usize {
+        match &mut self.coding {
+            Encoding::Law(law) => law.encode(samples, bytes),
+            Encoding::Wide(both) => {
+                let (up, encoder) = &mut **both;
+                let pieces = samples.chunks(MAX_PACKET_SAMPLES).zip(bytes.chunks_mut(MAX_PACKET_SAMPLES));
+                pieces
+                    .map(|(samples, bytes)| {
+                        let mut wide = [0; 2 * MAX_PACKET_SAMPLES];
+                        let length = up.process(samples, &mut wide);
+                        encoder.encode(&wide[..length], bytes)
+                    })
+                    .sum()
+            }
+        }
+    }
+
+    /// Bytes of no sound.
+    pub fn be_silent(&mut self, bytes: &mut [u8]) {
+        match &mut self.coding {
+            Encoding::Law(law) => bytes.fill(law.silence()),
+            Encoding::Wide(_) => {
+                for piece in bytes.chunks_mut(MAX_PACKET_SAMPLES) {
+                    self.encode(&[0; MAX_PACKET_SAMPLES][..piece.len()], piece);
+                }
+            }
+        }
+    }
+}
+
+/// Bytes become samples at 8 kHz.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    /// Built with the first packet that needs it.
+    wide: Option<Box<(g722::Decoder, Downsampler)>>,
+}
+
+impl Decoder {
+    /// A sample for each byte, as far as both reach. Gives how many samples were written.
+    pub fn decode(&mut self, codec: Codec, bytes: &[u8], samples: &mut [i16]) -> usize {
+        if let Some(law) = codec.law() {
+            return law.decode(bytes, samples);
+        }
+        let (decoder, down) = &mut **self.wide.get_or_insert_default();
+        let pieces = bytes.chunks(MAX_PACKET_SAMPLES).zip(samples.chunks_mut(MAX_PACKET_SAMPLES));
+        pieces
+            .map(|(bytes, samples)| {
+                let mut wide = [0; 2 * MAX_PACKET_SAMPLES];
+                let length = decoder.decode(bytes, &mut wide);
+                down.process(&wide[..length], samples)
+            })
+            .sum()
+    }
+}
+
+/// One codec's bytes become another's, where at least one of them remembers.
+#[derive(Debug)]
+pub(crate) struct Transcoder {
+    pub from: Codec,
+    pub to: Codec,
+    decoder: Decoder,
+    encoder: Encoder,
+}
+
+impl Transcoder {
+    pub fn new(from: Codec, to: Codec) -> Self {
+        Self { from, to, decoder: Decoder::default(), encoder: Encoder::new(to) }
+    }
+
+    /// As many bytes as came, of at most 480.
+    pub fn transcode(&mut self, bytes: &[u8], out: &mut [u8]) -> usize {
+        let mut samples = [0; MAX_PACKET_SAMPLES];
+        let length = self.decoder.decode(self.from, bytes, &mut samples);
+        self.encoder.encode(&samples[..length], out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::level::rms;
+
+    fn tone(samples: usize) -> Vec<i16> {
+        let step = std::f64::consts::TAU * 440.0 / 8_000.0;
+        (0..samples).map(|at| (9_000.0 * (step * at as f64).sin()) as i16).collect()
+    }
+
+    #[test]
+    fn whatever_the_packet_time_sound_comes_back_as_loud_as_it_was() {
+        for codec in [Codec::Pcmu, Codec::Pcma, Codec::G722] {
+            for packet in [80, 160, 240, 320, 400, 480] {
+                let (mut encoder, mut decoder) = (Encoder::new(codec), Decoder::default());
+                let mut heard = Vec::new();
+                for piece in tone(9_600).chunks(packet) {
+                    let (mut bytes, mut samples) = ([0; 480], [0; 480]);
+                    assert_eq!(encoder.encode(piece, &mut bytes), piece.len());
+                    assert_eq!(decoder.decode(codec, &bytes[..piece.len()], &mut samples), piece.len());
+                    heard.extend(&samples[..piece.len()]);
+                }
+                let level = rms(&heard[800..]) / rms(&tone(9_600));
+                assert!((0.97..1.03).contains(&level), "{codec:?} {packet}: {level}");
+                let steepest =
+                    heard[800..].windows(2).map(|pair| (i32::from(pair[1]) - i32::from(pair[0])).abs()).max();
+                assert!(steepest < Some(4_000), "{codec:?} {packet}: a click of {steepest:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn silence_is_silent_in_every_codec() {
+        for codec in [Codec::Pcmu, Codec::Pcma, Codec::G722] {
+            let (mut encoder, mut decoder) = (Encoder::new(codec), Decoder::default());
+            for _ in 0..20 {
+                let (mut bytes, mut samples) = ([7; 160], [7; 160]);
+                encoder.be_silent(&mut bytes);
+                decoder.decode(codec, &bytes, &mut samples);
+                assert!(rms(&samples) < 12.0, "{codec:?}: {}", rms(&samples));
+            }
+        }
+    }
+
+    #[test]
+    fn a_wide_codec_is_translated_to_a_narrow_one_and_back() {
+        for (from, to) in [(Codec::G722, Codec::Pcmu), (Codec::Pcma, Codec::G722)] {
+            let (mut encoder, mut there) = (Encoder::new(from), Transcoder::new(from, to));
+            let (mut decoder, mut heard) = (Decoder::default(), Vec::new());
+            for piece in tone(8_000).chunks(160) {
+                let (mut said, mut sent, mut samples) = ([0; 160], [0; 160], [0; 160]);
+                encoder.encode(piece, &mut said);
+                assert_eq!(there.transcode(&said, &mut sent), 160);
+                decoder.decode(to, &sent, &mut samples);
+                heard.extend(samples);
+            }
+            let level = rms(&heard[800..]) / rms(&tone(8_000));
+            assert!((0.95..1.05).contains(&level), "{from:?} {to:?}: {level}");
+        }
+    }
+}
