@@ -91,6 +91,23 @@ fn a_desk_whose_control_thread_hangs_leaves_its_callers_to_the_fallback_and_then
 }
 
 #[test]
+fn a_caller_whose_desk_hangs_in_mid_call_is_not_left_in_silence() {
+    let place = Place::new();
+    place.bring_prompts();
+    let desk = place.open();
+    let caller = place.call(CALLER, "press 1\nwait 5s\nhang up");
+    desk.has_calls(1);
+    let Some(stopped) = desk.stop_thread("control") else { return };
+    let heard = caller.heard();
+    drop(stopped);
+    assert!(heard.result["longest_silence_ms"].as_u64().unwrap() < 4_000, "a dead line: {}", heard.result);
+    // What happened meanwhile is understood late, and nothing of it is forgotten.
+    let record = place.record(CALLER);
+    assert_eq!(record["ended_by"], "caller", "{record}");
+    assert!(record["callback"].is_string(), "{record}");
+}
+
+#[test]
 fn a_drill_without_a_fallback_says_that_callers_reach_nobody() {
     let Some(mut carrier) = Carrier::of_addresses() else { return };
     let _desk = carrier.place.open();

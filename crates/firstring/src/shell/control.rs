@@ -160,7 +160,7 @@ impl Control {
         self.agent.is_over() || last_words <= now
     }
 
-    fn tell_how_it_stands(&mut self) {
+    pub(super) fn tell_how_it_stands(&mut self) {
         let now = self.clock.now().mono;
         if now.saturating_sub(self.pulse.0) >= PULSE_EVERY {
             let pulse = self.media.pulse();

@@ -42,6 +42,8 @@ impl Control {
             self.take_turns();
             self.read_letters();
             self.meet_deadlines();
+            // A crowd that does not end is no thread that hangs.
+            self.tell_how_it_stands();
         }
     }
 
