@@ -51,8 +51,7 @@ impl Cascade {
         self.open(&Step::Assistant, now);
     }
 
-    /// Puts a step in front of those to come, so that who was cut off reaches the person again. Bounded by
-    /// [`MOST_AGAIN`].
+    /// Puts a step in front of those to come, so that who was cut off reaches the person again: twice at most.
     pub fn once_more(&mut self, step: Step) {
         if self.again < MOST_AGAIN {
             self.again += 1;

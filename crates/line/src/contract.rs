@@ -143,7 +143,8 @@ pub enum Action {
         sound: SoundId,
         /// The local address calls of this trunk arrive at.
         bind: IpAddr,
-        /// The far end of the signalling: how it reaches us is how its sound does.
+        /// The far end of the signalling: how it reaches us is how its sound does. Where its sound is of the other address
+        /// family, where that is to go; then `bind` is of no use.
         toward: IpAddr,
         /// The leg it will hear, if that is known: both are looked after together.
         beside: Option<SoundId>,

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +41,8 @@ struct Switchroom {
     followed: Vec<String>,
     records: Vec<Record>,
     signals: Vec<(Signal, bool)>,
+    /// Of every sound: the local address, and whom it has to face.
+    opened: Vec<(IpAddr, IpAddr)>,
     arrived: u64,
 }
 
@@ -82,6 +84,7 @@ impl Switchroom {
             followed: Vec::new(),
             records: Vec::new(),
             signals: Vec::new(),
+            opened: Vec::new(),
             arrived: 0,
         }
     }
@@ -100,7 +103,8 @@ impl Switchroom {
         self.exchange.handle(event, self.now);
         while let Some(action) = self.exchange.poll_action() {
             match action {
-                Action::OpenSound { sound, .. } => {
+                Action::OpenSound { sound, bind, toward, .. } => {
+                    self.opened.push((bind, toward));
                     let port = 20_000 + u16::try_from(sound.0).unwrap() * 2;
                     let address = SocketAddr::new("192.0.2.1".parse().unwrap(), port);
                     self.tell(Event::SoundOpened { sound, address, secrets: secrets() });
@@ -569,6 +573,33 @@ fn somebody_else_who_reaches_us_by_way_of_that_cell_is_a_caller_of_their_own() {
     });
     assert_eq!(refusal, None, "they dialled Dana while we ring her");
     assert_eq!(room.last(), (LINE, Some("+13125550144"), Some(DANA), Some(Diverted::Busy)));
+}
+
+#[test]
+fn our_sound_faces_who_signals_or_whoever_speaks_if_that_is_another_address_family() {
+    let mut room = Switchroom::of(Habits::default(), DANA, 64);
+    let (ours, theirs) = ("[2001:db8::1]:5060", "[2001:db8::2]:5060");
+    let over_six = |call: &mut Invitation| call.path = sip::Path::udp(address(ours), address(theirs));
+    let describes = |offer: Option<String>, whom: &str| offer.map(|text| text.replace("IP4 192.0.2.2", whom));
+    let mut faces = |changed: &dyn Fn(&mut Invitation)| {
+        let before = room.opened.len();
+        room.call(changed);
+        let (bind, toward) = room.opened[before];
+        format!("{bind} {toward}")
+    };
+    assert_eq!(faces(&over_six), "2001:db8::1 192.0.2.2");
+    let both_six = |call: &mut Invitation| {
+        over_six(call);
+        call.offer = describes(call.offer.take(), "IP6 2001:db8::9");
+    };
+    assert_eq!(faces(&both_six), "2001:db8::1 2001:db8::2");
+    let says_nothing = |call: &mut Invitation| {
+        over_six(call);
+        call.offer = None;
+    };
+    assert_eq!(faces(&says_nothing), "2001:db8::1 2001:db8::2");
+    let elsewhere = |call: &mut Invitation| call.offer = describes(call.offer.take(), "IP4 198.51.100.7");
+    assert_eq!(faces(&elsewhere), "192.0.2.1 192.0.2.2");
 }
 
 /// A desk whose plan has these rules, each of which rings Dana.

@@ -12,6 +12,8 @@ use crate::config::Listen;
 
 /// Routes remembered; there are as many far ends as trunks, but strangers knock as well.
 const ROUTES: usize = 1_024;
+/// A port to ask for a route with. Nothing is sent.
+const DISCARD: u16 = 9;
 /// Room for a burst of datagrams while the control thread is at work: 4 MiB, about 3,000 INVITEs.
 const BURST: usize = 4 << 20;
 
@@ -145,6 +147,15 @@ impl Sockets {
         SocketAddr::new(told, address.port())
     }
 
+    /// The local address for sound: `bind`, or the one that faces `toward` where the two are of different families.
+    pub fn facing(&mut self, bind: IpAddr, toward: IpAddr) -> IpAddr {
+        if bind.is_ipv4() == toward.is_ipv4() {
+            return bind;
+        }
+        let known = self.routes.get(&toward).copied();
+        known.or_else(|| self.learn_route(SocketAddr::new(toward, DISCARD))).unwrap_or(bind)
+    }
+
     fn path(&mut self, transport: Transport, local: SocketAddr, remote: SocketAddr) -> sip::Path {
         if !local.ip().is_unspecified() {
             return sip::Path::over(transport, local, remote);
@@ -190,6 +201,15 @@ mod tests {
 
     fn at(text: &str) -> SocketAddr {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn sound_of_the_other_address_family_gets_an_address_that_faces_it() {
+        let poll = mio::Poll::new().unwrap();
+        let mut sockets = Sockets::bind(&[], None, poll.registry()).unwrap();
+        let (four, six) = (at("127.0.0.1:9").ip(), at("[::1]:9").ip());
+        assert_eq!(sockets.facing(six, four), four);
+        assert_eq!(sockets.facing(four, at("127.0.0.2:9").ip()), four);
     }
 
     #[test]

@@ -326,6 +326,7 @@ impl Control {
     }
 
     fn open_sound(&mut self, sound: SoundId, bind: IpAddr, toward: IpAddr, beside: Option<SoundId>) {
+        let bind = self.sockets.facing(bind, toward);
         let opened = |secrets| Ok((self.media.open(leg(sound), bind, beside.map(leg))?, secrets));
         let event = match encrypting::secrets().and_then(opened) {
             Ok((address, secrets)) => {

@@ -1,7 +1,7 @@
 //! A call comes in: which line it is for, whether a channel is free, and what sound format it speaks.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use desk::business::Person;
@@ -11,7 +11,7 @@ use desk::number::E164;
 use desk::private::Private;
 use desk::record::CallId;
 use sip::sdp::{Protection, Secrets};
-use sip::{Invitation, Refusal as SipRefusal};
+use sip::{Invitation, Refusal as SipRefusal, sdp};
 
 use super::Exchange;
 use crate::contract::{Action, Begun, Keep, Refusal, SoundId, SoundOrder};
@@ -21,6 +21,15 @@ use crate::live::What;
 use crate::protection::{self, InTheOpen};
 use crate::sound;
 use crate::wording;
+
+/// Whom our address for sound has to face: who signals, unless their sound is of the other address family. A proxy that
+/// speaks IPv6 may bring the call of a phone that has IPv4 only.
+fn sound_faces(invitation: &Invitation) -> IpAddr {
+    let signals = invitation.path.remote.ip();
+    let described = invitation.offer.as_deref().and_then(|offer| sdp::parse(offer).ok());
+    let sounds = described.and_then(|session| session.sound_goes_to());
+    sounds.filter(|sounds| sounds.is_ipv4() != signals.is_ipv4()).unwrap_or(signals)
+}
 
 impl Exchange {
     /// Somebody whom a trunk lets in calls.
@@ -134,7 +143,7 @@ impl Exchange {
         self.caller_signals(caller.sip, id.clone(), &invitation.peer);
         self.by_sound.insert(caller.sound, (call, Leg::Caller));
         let (sound, path) = (caller.sound, caller.path);
-        let (bind, toward) = (path.local.ip(), path.remote.ip());
+        let (bind, toward) = (path.local.ip(), sound_faces(invitation));
         self.out.push_back(Action::OpenSound { sound, bind, toward, beside: None });
         let plan = line.plan.clone();
         let office = line.office.clone();

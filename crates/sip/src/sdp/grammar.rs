@@ -35,6 +35,17 @@ pub struct Session {
     pub media: Vec<Media>,
 }
 
+impl Session {
+    /// Where the first stream of sound is to go; `None` for a host name, and where nothing is said.
+    pub fn sound_goes_to(&self) -> Option<IpAddr> {
+        let sound = self.media.iter().find(|media| media.kind == "audio")?;
+        match sound.connection.as_ref().or(self.connection.as_ref())? {
+            Connection::Address(ip) if !ip.is_unspecified() => Some(*ip),
+            Connection::Address(_) | Connection::Name(_) => None,
+        }
+    }
+}
+
 /// One media line with what belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Media {
