@@ -118,7 +118,7 @@ const CASES: &[(&str, &str, &str)] = &[
     // Rules and steps that can never be.
     ("[[assistant]]", "[[plan.rule]]\nwhen = \"open\"\nsteps = [\"message\"]\n[[assistant]]", r#"desk.toml:43: plan.rule.when: this rule never holds: "always" above it holds first; move it up or take it out"#),
     ("\"assistant\",", "\"message\",", r#"desk.toml:40: plan.rule.steps: this step is never reached: "message" before it ends the call; take it out"#),
-    ("\"always\"", "\"sometimes\"", r#"desk.toml:39: plan.rule.when: "sometimes" is not known here; known are "open", "closed", "holiday" and "always""#),
+    ("\"always\"", "\"sometimes\"", r#"desk.toml:39: plan.rule.when: "sometimes" is not known here; known are "open", "closed", "holiday", "team-busy", "known-caller", "blocked", "suspect" and "always""#),
     // What the design names and this version does not do.
     ("channels = 4", "media = \"required\"", "desk.toml:16: trunk.media: the keys of encrypted sound stand in the signalling, where anybody on the way could read them without TLS; add transport = \"tls\", or write media = \"off\""),
     ("channels = 4", "media = \"srtp\"", r#"desk.toml:16: trunk.media: "srtp" is not known here; known are "off", "preferred" and "required""#),

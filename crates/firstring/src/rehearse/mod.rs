@@ -5,10 +5,11 @@
 
 mod shown;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use sim::{DayReport, Faults, Report, Shop, Trouble, World};
 
@@ -83,9 +84,6 @@ fn faults(of: cli::Faults) -> Faults {
     }
 }
 
-/// What came of a day, with its number.
-type Lived = (u64, Result<DayReport, Box<Trouble>>);
-
 /// All days, in the order of their seeds; of several broken promises the one of the earliest day.
 fn live(
     world: &World,
@@ -97,19 +95,18 @@ fn live(
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = asked.threads.map_or(cores, usize::from);
     let next = AtomicU64::new(0);
-    let is_broken = AtomicBool::new(false);
-    let lived: Mutex<Vec<Lived>> = Mutex::default();
+    let lived = Mutex::new(Lived::default());
     let work = || {
-        while !is_broken.load(Ordering::Relaxed) {
+        loop {
             let first = next.fetch_add(SHARE, Ordering::Relaxed);
-            if first >= days {
-                return;
-            }
-            for day in first..days.min(first + SHARE) {
-                let lives = world.day(asked.seed.wrapping_add(day), faults);
-                is_broken.fetch_or(lives.is_err(), Ordering::Relaxed);
-                lived.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((day, lives));
+            for day in first..days.min(first.saturating_add(SHARE)) {
+                let outcome = world.day(asked.seed.wrapping_add(day), faults);
+                lived.lock().unwrap_or_else(PoisonError::into_inner).add(day, outcome);
                 waiting.passed();
+            }
+            let is_broken = lived.lock().unwrap_or_else(PoisonError::into_inner).is_broken;
+            if is_broken || first >= days {
+                return;
             }
         }
     };
@@ -118,13 +115,37 @@ fn live(
             scope.spawn(work);
         }
     });
-    let mut lived = lived.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    lived.sort_by_key(|(day, _)| *day);
-    let mut report = Report::default();
-    for (_, day) in lived {
-        report.add(&day?);
+    lived.into_inner().unwrap_or_else(PoisonError::into_inner).told()
+}
+
+/// Days that have passed. A day waits here until all before it have, so that few are ever held, however many there are.
+///
+/// Days are handed out in their order and every share is finished, so that what comes before a broken promise is whole.
+#[derive(Default)]
+struct Lived {
+    report: Report,
+    waiting: BTreeMap<u64, Result<DayReport, Box<Trouble>>>,
+    is_broken: bool,
+    trouble: Option<Box<Trouble>>,
+}
+
+impl Lived {
+    fn add(&mut self, day: u64, outcome: Result<DayReport, Box<Trouble>>) {
+        self.is_broken |= outcome.is_err();
+        self.waiting.insert(day, outcome);
+        while self.trouble.is_none()
+            && let Some(outcome) = self.waiting.remove(&self.report.days)
+        {
+            match outcome {
+                Ok(day) => self.report.add(&day),
+                Err(trouble) => self.trouble = Some(trouble),
+            }
+        }
     }
-    Ok(report)
+
+    fn told(self) -> Result<Report, Box<Trouble>> {
+        self.trouble.map_or(Ok(self.report), Err)
+    }
 }
 
 fn broken(trouble: &Trouble, json: bool, out: &mut impl io::Write) -> io::Result<ExitCode> {
@@ -148,4 +169,42 @@ fn broken(trouble: &Trouble, json: bool, out: &mut impl io::Write) -> io::Result
         )?;
     }
     Ok(ExitCode::from(BROKEN))
+}
+
+#[cfg(test)]
+mod tests {
+    use sim::Shop;
+
+    use super::*;
+
+    fn outcome(seed: u64) -> Result<DayReport, Box<Trouble>> {
+        World::new(Shop::plumber()).calling(10).day(seed, &Faults::none())
+    }
+
+    fn broken(seed: u64) -> Result<DayReport, Box<Trouble>> {
+        let promise = "NeverLost";
+        let (at, what, journal) = (Default::default(), String::new(), Vec::new());
+        Err(Box::new(Trouble { seed, at, promise, sentence: "", what, call: None, journal }))
+    }
+
+    #[test]
+    fn days_count_in_their_order_whenever_they_have_passed() {
+        let (mut ordered, mut mixed) = (Lived::default(), Lived::default());
+        for day in [0, 1, 2] {
+            ordered.add(day, outcome(day));
+        }
+        for day in [2, 0, 1] {
+            mixed.add(day, outcome(day));
+        }
+        assert_eq!(mixed.told(), ordered.told());
+    }
+
+    #[test]
+    fn of_two_broken_days_the_earlier_is_told() {
+        let mut lived = Lived::default();
+        for (day, outcome) in [(2, broken(2)), (0, outcome(0)), (1, broken(1))] {
+            lived.add(day, outcome);
+        }
+        assert_eq!(lived.told().unwrap_err().seed, 1);
+    }
 }

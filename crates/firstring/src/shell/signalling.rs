@@ -17,14 +17,15 @@ use crate::shell::addresses::Witness;
 use crate::shell::connections::Welcome;
 use crate::shell::control::Control;
 use crate::shell::encrypting;
+use crate::shell::queue::Turn;
 use crate::shell::registering::{self, Reaching};
 use crate::shell::telling::{self, Name};
 use crate::shell::wire::{Admitted, Report};
 
 /// Datagrams read from one socket before the calls are looked after.
-const BATCH: usize = 64;
-/// For so long datagrams have their turn before the sockets are read again: one or two calls' worth of work.
-const TURN: Duration = Duration::from_micros(500);
+const BATCH: usize = 128;
+/// For so long those who wait have their turn before the sockets are read again: one or two calls' worth of work.
+const TURN_TAKES: Duration = Duration::from_micros(500);
 /// What an owner is told of calls for which there was no time.
 const TOO_MANY: &str = "more calls came in one moment than this machine answers soon, so the carrier was asked to send \
                         them elsewhere; give the desk a faster machine if this happens again";
@@ -49,7 +50,7 @@ impl Control {
 
     /// At least one of those who wait has its turn.
     fn take_turns(&mut self) {
-        let until = self.clock.now().mono + TURN;
+        let until = self.clock.now().mono + TURN_TAKES;
         while let Some((path, bytes)) = self.queue.next() {
             self.happens(sip::Event::Received { path, bytes });
             if self.clock.now().mono >= until {
@@ -113,9 +114,6 @@ impl Control {
     /// True if the socket may hold more than was read.
     fn read_socket(&mut self, index: usize, buffer: &mut [u8]) -> bool {
         for _ in 0..BATCH {
-            if self.queue.is_full() {
-                return true;
-            }
             match self.sockets.receive(index, buffer) {
                 Ok((length, path)) if self.is_from_stun(path, &buffer[..length]) => {
                     tracing::trace!(target: "firstring::sip", from = %path.remote, length, "STUN in");
@@ -138,9 +136,13 @@ impl Control {
         if !self.agent.lets_in(path.remote.ip()) {
             return self.happens(sip::Event::Received { path, bytes });
         }
-        if let Some((path, bytes)) = self.queue.line_up(path, bytes) {
-            self.refusals.note(self.clock.now().wall, None, Some(503), TOO_MANY);
-            self.happens(sip::Event::Crowded { path, bytes });
+        match self.queue.line_up(path, bytes) {
+            Turn::Later => {}
+            Turn::Now(path, bytes) => self.happens(sip::Event::Received { path, bytes }),
+            Turn::Never(path, bytes) => {
+                self.refusals.note(self.clock.now().wall, None, Some(503), TOO_MANY);
+                self.happens(sip::Event::Crowded { path, bytes });
+            }
         }
     }
 
