@@ -32,35 +32,36 @@ pub fn route(business: &Business, line: &Line, arrival: &Arrival, at: Timestamp)
         Some(KnownCaller::Known { plan: None } | KnownCaller::Blocked) | None => &line.plan,
     };
     let rules = business.plans.get(plan).map(|plan| plan.rules.as_slice()).unwrap_or_default();
-    let found = match known {
-        Some(KnownCaller::Blocked) => for_blocked(rules),
+    let mut routed = match known {
+        Some(KnownCaller::Blocked) => for_blocked(rules, plan),
         Some(KnownCaller::Known { .. }) | None => {
-            first_that_holds(rules, &Met::of(business, line, arrival, at), plan)
+            first_that_holds(rules, plan, &Met::of(business, line, arrival, at))
         }
     };
-    let own = (plan != &line.plan).then(|| format!("the caller has a plan of their own, `{plan}`"));
-    let because = own.into_iter().chain(found.because).collect();
-    Routed { plan: plan.clone(), because, ..found }
+    if plan != &line.plan {
+        routed.because.insert(0, format!("the caller has a plan of their own, `{plan}`"));
+    }
+    routed
 }
 
-fn for_blocked(rules: &[Rule]) -> Routed {
+fn for_blocked(rules: &[Rule], plan: &str) -> Routed {
     let rule = rules.iter().find(|rule| rule.when == When::Blocked);
     let steps = rule.map_or_else(|| vec![Step::Refuse], |rule| rule.steps.clone());
     let because = vec!["the caller is on the list of blocked callers".to_string()];
-    Routed { plan: String::new(), rule: When::Blocked, steps, because }
+    Routed { plan: plan.to_string(), rule: When::Blocked, steps, because }
 }
 
-fn first_that_holds(rules: &[Rule], met: &Met<'_>, plan: &str) -> Routed {
+fn first_that_holds(rules: &[Rule], plan: &str, met: &Met<'_>) -> Routed {
     let mut because = Vec::new();
     for rule in rules {
         let (holds, reason) = met.judge(rule.when);
         because.push(reason);
         if holds {
-            return Routed { plan: String::new(), rule: rule.when, steps: rule.steps.clone(), because };
+            return Routed { plan: plan.to_string(), rule: rule.when, steps: rule.steps.clone(), because };
         }
     }
     because.push(format!("no rule of plan `{plan}` held, so a message is taken"));
-    Routed { plan: String::new(), rule: When::Always, steps: vec![Step::Message], because }
+    Routed { plan: plan.to_string(), rule: When::Always, steps: vec![Step::Message], because }
 }
 
 /// What a rule may look at.
