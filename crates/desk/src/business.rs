@@ -154,6 +154,16 @@ pub enum KnownCaller {
     Blocked,
 }
 
+impl KnownCaller {
+    /// Their own plan, by name, if they have one.
+    pub fn plan(&self) -> Option<&str> {
+        match self {
+            KnownCaller::Known { plan } => plan.as_deref(),
+            KnownCaller::Blocked => None,
+        }
+    }
+}
+
 /// What is tried, and when.
 #[derive(Clone, Debug)]
 pub struct Plan {

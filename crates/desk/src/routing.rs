@@ -27,10 +27,7 @@ pub struct Routed {
 /// Decides which rule of the line's plan, or of the caller's own, holds for a call that arrives at `at`.
 pub fn route(business: &Business, line: &Line, arrival: &Arrival, at: Timestamp) -> Routed {
     let known = arrival.from.as_ref().and_then(|from| business.callers.get(from.reveal()));
-    let plan = match known {
-        Some(KnownCaller::Known { plan: Some(plan) }) => plan,
-        Some(KnownCaller::Known { plan: None } | KnownCaller::Blocked) | None => &line.plan,
-    };
+    let plan = known.and_then(KnownCaller::plan).unwrap_or(&line.plan);
     let rules = business.plans.get(plan).map(|plan| plan.rules.as_slice()).unwrap_or_default();
     let mut routed = match known {
         Some(KnownCaller::Blocked) => for_blocked(rules, plan),
@@ -38,7 +35,7 @@ pub fn route(business: &Business, line: &Line, arrival: &Arrival, at: Timestamp)
             first_that_holds(rules, plan, &Met::of(business, line, arrival, at))
         }
     };
-    if plan != &line.plan {
+    if plan != line.plan {
         routed.because.insert(0, format!("the caller has a plan of their own, `{plan}`"));
     }
     routed

@@ -9,7 +9,7 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use desk::business::{Person, Step};
+use desk::business::{KnownCaller, Person, Step};
 
 use sip::Transport;
 
@@ -274,10 +274,11 @@ fn people(config: &Config) -> Vec<Finding> {
         .collect()
 }
 
-/// Plans of lines whose ring steps reach nobody, and lines that need more channels than there are.
+/// Plans of lines and of callers whose ring steps reach nobody, and lines that need more channels than there are.
 fn plans(config: &Config) -> Vec<Finding> {
     let business = &config.business;
-    let used: BTreeSet<&str> = business.lines.values().map(|line| line.plan.as_str()).collect();
+    let own = business.callers.values().filter_map(KnownCaller::plan);
+    let used: BTreeSet<&str> = business.lines.values().map(|line| line.plan.as_str()).chain(own).collect();
     let mut found = Vec::new();
     for name in used {
         let Some(plan) = business.plans.get(name) else { continue };
