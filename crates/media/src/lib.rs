@@ -34,6 +34,7 @@ pub mod turn;
 pub mod voice;
 
 mod hearing;
+mod music;
 
 pub use codec::Codec;
 pub use digits::Digit;

@@ -1,8 +1,9 @@
-//! The sounds a telephone network makes by itself.
+//! The sounds a telephone network makes by itself, and the music of ours.
 //!
 //! Frequencies after the North American precise tone plan. Invariant: no tone is silent for as long as four seconds.
 
 use crate::RATE_HZ;
+use crate::music::Music;
 
 /// What plays for as long as nothing else does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub enum Tone {
     Busy,
     /// 1 kHz for half a second, once: leave your message now.
     Beep,
+    /// Music, for as long as somebody waits.
+    Music,
 }
 
 /// Peak of each of two frequencies: -19 dBm0. Digital full scale is +3.17 dBm0.
@@ -21,6 +24,7 @@ const EACH: f64 = 2_500.0;
 /// Peak of the one frequency of the beep: -13 dBm0.
 const ALONE: f64 = 5_000.0;
 
+#[derive(Debug, Clone, Copy)]
 struct Plan {
     frequencies: [f64; 2],
     amplitudes: [f64; 2],
@@ -30,9 +34,11 @@ struct Plan {
 }
 
 impl Tone {
-    fn plan(self) -> Plan {
+    /// What makes up a tone of the network; music is none.
+    fn plan(self) -> Option<Plan> {
         let second = RATE_HZ;
-        match self {
+        let plan = match self {
+            Tone::Music => return None,
             Tone::Ringback => Plan {
                 frequencies: [440.0, 480.0],
                 amplitudes: [EACH; 2],
@@ -54,14 +60,25 @@ impl Tone {
                 off: 0,
                 again: false,
             },
-        }
+        };
+        Some(plan)
     }
 }
 
 /// A tone being played.
 #[derive(Debug, Clone)]
-pub struct Player {
-    tone: Tone,
+pub struct Player(Playing);
+
+#[derive(Debug, Clone)]
+enum Playing {
+    Network(Network),
+    Music(Music),
+}
+
+/// A tone of the network.
+#[derive(Debug, Clone)]
+struct Network {
+    plan: Plan,
     at: u32,
     waves: [Wave; 2],
 }
@@ -91,12 +108,34 @@ impl Wave {
 impl Player {
     /// Begins with the sounding part.
     pub fn new(tone: Tone) -> Self {
-        Self { tone, at: 0, waves: waves(tone) }
+        Self(
+            tone.plan()
+                .map_or_else(|| Playing::Music(Music::default()), |plan| Playing::Network(plan.into())),
+        )
     }
 
     /// Fills `out`; false when the tone has ended (only a beep ends).
     pub fn fill(&mut self, out: &mut [i16]) -> bool {
-        let plan = self.tone.plan();
+        match &mut self.0 {
+            Playing::Network(network) => network.fill(out),
+            Playing::Music(music) => {
+                music.fill(out);
+                true
+            }
+        }
+    }
+}
+
+impl From<Plan> for Network {
+    fn from(plan: Plan) -> Self {
+        let waves = [0, 1].map(|index| Wave::new(plan.frequencies[index], plan.amplitudes[index]));
+        Self { plan, at: 0, waves }
+    }
+}
+
+impl Network {
+    fn fill(&mut self, out: &mut [i16]) -> bool {
+        let plan = self.plan;
         for sample in out.iter_mut() {
             *sample = 0;
             if self.at < plan.on {
@@ -104,16 +143,11 @@ impl Player {
             }
             self.at = self.at.saturating_add(1);
             if plan.again && self.at == plan.on + plan.off {
-                *self = Self::new(self.tone);
+                *self = Self::from(plan);
             }
         }
         plan.again || self.at < plan.on
     }
-}
-
-fn waves(tone: Tone) -> [Wave; 2] {
-    let plan = tone.plan();
-    [0, 1].map(|index| Wave::new(plan.frequencies[index], plan.amplitudes[index]))
 }
 
 #[cfg(test)]
