@@ -32,6 +32,8 @@ pub struct Business {
     pub lines: BTreeMap<E164, Line>,
     /// By name; the built-in plans are among them.
     pub plans: BTreeMap<String, Plan>,
+    /// By name: where calls are sent on to that nobody of the business takes.
+    pub targets: BTreeMap<String, Reach>,
     /// Callers the owner has told of, by number.
     pub callers: BTreeMap<E164, KnownCaller>,
     /// By name.
@@ -230,6 +232,13 @@ pub enum Step {
         /// One after the other, or all at once.
         order: RingOrder,
     },
+    /// The caller waits until one of these people is free, and is put through in turn.
+    Queue {
+        /// A person, an office or a rota.
+        whom: Whom,
+        /// How long at most. At most [`LONGEST_WAIT`].
+        wait: Duration,
+    },
     /// Our own voice talks to the caller.
     Assistant,
     /// The caller leaves a message.
@@ -250,6 +259,9 @@ pub enum RingOrder {
 /// Nobody waits for longer.
 pub const LONGEST_RING: Duration = Duration::from_secs(120);
 
+/// Nobody waits in a queue for longer.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
+
 /// A ring that ends before a cell's own voicemail picks up, which would take the caller: four rings of six seconds, or the
 /// 25 to 30 s that mobile networks set, less what it takes until the phone rings.
 pub const BEFORE_VOICEMAIL: Duration = Duration::from_secs(20);
@@ -263,13 +275,15 @@ pub enum Whom {
     Office(String),
     /// Whoever is on duty, then the others.
     Rota(String),
+    /// Nobody of the business: an answering service, another company.
+    Target(String),
 }
 
 impl Whom {
     /// The name in the configuration.
     pub fn name(&self) -> &str {
         match self {
-            Whom::Person(name) | Whom::Office(name) | Whom::Rota(name) => name,
+            Whom::Person(name) | Whom::Office(name) | Whom::Rota(name) | Whom::Target(name) => name,
         }
     }
 }
@@ -310,7 +324,27 @@ impl Business {
             }
             Whom::Office(office) => self.staff(office),
             Whom::Rota(rota) => self.rotas.get(rota).map(|r| r.on_duty(at, &self.zone)).unwrap_or_default(),
+            Whom::Target(_) => Vec::new(),
         }
+    }
+
+    /// Every phone that a step rings, in order, each with the name of whom it belongs to.
+    pub fn phones_of(&self, whom: &Whom, at: Timestamp) -> Vec<(&str, &Reach)> {
+        if let Whom::Target(name) = whom {
+            let target = self.targets.get_key_value(name);
+            return target.map(|(name, reach)| (name.as_str(), reach)).into_iter().collect();
+        }
+        let people = self.people_of(whom, at).into_iter();
+        people
+            .filter_map(|name| Some((name, self.people.get(name)?)))
+            .flat_map(|(name, person)| person.reach.iter().map(move |reach| (name, reach)))
+            .collect()
+    }
+
+    /// Whether any plan lets callers wait in a queue.
+    pub fn has_queue(&self) -> bool {
+        let mut steps = self.plans.values().flat_map(|plan| &plan.rules).flat_map(|rule| &rule.steps);
+        steps.any(|step| matches!(step, Step::Queue { .. }))
     }
 
     /// Everybody of an office.

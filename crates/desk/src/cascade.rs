@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 
-use crate::business::Step;
+use crate::business::{Step, Whom};
 use crate::machine::Moment;
 use crate::record::{StepResult, StepTaken, Tried};
 
@@ -88,7 +88,7 @@ impl Cascade {
 
     /// Leaves out what stands before the next ringing of people, if people are still to be rung.
     pub fn skip_to_person(&mut self) {
-        self.skip_to(|step| matches!(step, Step::Ring { .. }));
+        self.skip_to(|step| matches!(step, Step::Ring { .. } | Step::Queue { .. }));
     }
 
     /// Leaves out what stands before the next message, if a message is still to come.
@@ -110,7 +110,9 @@ impl Cascade {
 
 fn title(step: &Step) -> String {
     match step {
+        Step::Ring { whom: Whom::Target(name), .. } => format!("forward {name}"),
         Step::Ring { whom, .. } => format!("ring {}", whom.name()),
+        Step::Queue { whom, .. } => format!("queue {}", whom.name()),
         Step::Assistant => "assistant".to_string(),
         Step::Message => "message".to_string(),
         Step::Refuse => "refuse".to_string(),

@@ -20,6 +20,7 @@ pub mod machine;
 pub mod number;
 pub mod phrase;
 pub mod private;
+pub mod queue;
 pub mod record;
 pub mod routing;
 pub mod sayings;

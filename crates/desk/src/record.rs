@@ -327,6 +327,10 @@ pub enum StepResult {
     Informed,
     /// Nobody spoke.
     NoInput,
+    /// The caller waited in a queue for as long as the plan allows.
+    WaitedLongEnough,
+    /// The caller would rather be called back than wait.
+    AskedForCallback,
     /// A message was left.
     MessageTaken,
     /// No message was left.
@@ -355,6 +359,8 @@ impl StepResult {
             StepResult::Booked => "a visit was booked",
             StepResult::Informed => "the caller had what they wanted",
             StepResult::NoInput => "nobody spoke",
+            StepResult::WaitedLongEnough => "the caller waited long enough, and nobody was free",
+            StepResult::AskedForCallback => "the caller would rather be called back than wait",
             StepResult::MessageTaken => "a message was left",
             StepResult::NoMessage => "no message was left",
             StepResult::Refused => "the call was turned away",
@@ -426,6 +432,8 @@ pub enum CallbackReason {
     Emergency,
     /// The caller asked for a person and got none.
     AskedForPerson,
+    /// The caller would rather be called back than wait.
+    AskedForCallback,
     /// The caller was not understood.
     NotUnderstood,
     /// A visit could not be booked.

@@ -23,10 +23,14 @@ pub const TROUBLE: &str = "I am sorry. I have trouble hearing you.";
 pub const PERSON_LEFT: &str = "They have hung up. If there is nothing else, you can hang up as well.";
 /// To a person who is rung and must press 1.
 pub const PRESS_ONE: &str = "You have a call for the office. Press 1 to take it.";
+/// To a caller who begins to wait in a queue.
+pub const EVERYBODY_BUSY: &str = "Everybody is helping somebody else right now.";
+/// To a caller who waits and can be called back.
+pub const PRESS_ONE_FOR_CALLBACK: &str = "Press 1 at any time, and we will call you back instead.";
 /// What a caller hears when everything else is silent.
 pub const FILLER: &str = "One moment, please.";
 
-/// Every sentence of this file.
+/// What any call may hear.
 pub const ALL: [&str; 10] = [
     CONNECTING,
     NOBODY_FREE,
@@ -39,6 +43,32 @@ pub const ALL: [&str; 10] = [
     PRESS_ONE,
     FILLER,
 ];
+
+/// By how many callers stand before this one.
+const PLACES: [&str; 10] = [
+    "You are next in line.",
+    "You are number 2 in line.",
+    "You are number 3 in line.",
+    "You are number 4 in line.",
+    "You are number 5 in line.",
+    "You are number 6 in line.",
+    "You are number 7 in line.",
+    "You are number 8 in line.",
+    "You are number 9 in line.",
+    "You are number 10 in line.",
+];
+/// When so many stand before the caller that their number says nothing any more.
+const FAR_BACK: &str = "More than ten callers are before you.";
+
+/// Where a caller stands before whom `ahead` others wait.
+pub fn place_in_line(ahead: usize) -> &'static str {
+    PLACES.get(ahead).copied().unwrap_or(FAR_BACK)
+}
+
+/// What only callers in a queue hear.
+pub fn of_queues() -> impl Iterator<Item = &'static str> {
+    PLACES.into_iter().chain([FAR_BACK, EVERYBODY_BUSY, PRESS_ONE_FOR_CALLBACK])
+}
 
 /// One of these sentences as a phrase.
 pub fn prepared(text: &str) -> Phrase {

@@ -1,4 +1,4 @@
-//! What calls share: the channels of each trunk and the diaries of each calendar.
+//! What calls share: the channels of each trunk, the diaries of each calendar, and the queues.
 //!
 //! Lives on the control thread, so that nothing here needs a lock.
 //! Invariant: a channel taken is given back exactly once, and a slot is held for one call at a time.
@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::booking::Diary;
+use crate::queue::Queues;
 
 /// One call's worth of a trunk, while it is taken. Not `Clone`: it is given back by value.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,6 +27,7 @@ struct Lines {
 pub struct Switchboard {
     trunks: BTreeMap<String, Lines>,
     diaries: BTreeMap<String, Diary>,
+    queues: Queues,
 }
 
 impl Switchboard {
@@ -33,7 +35,7 @@ impl Switchboard {
     pub fn new(channels: &BTreeMap<String, u32>, diaries: BTreeMap<String, Diary>) -> Self {
         let trunks =
             channels.iter().map(|(t, &limit)| (t.clone(), Lines { limit, ..Lines::default() })).collect();
-        Switchboard { trunks, diaries }
+        Switchboard { trunks, diaries, queues: Queues::default() }
     }
 
     /// Takes one channel of `trunk`, unless all are taken or there is no such trunk.
@@ -84,6 +86,16 @@ impl Switchboard {
         for diary in self.diaries.values_mut() {
             diary.release(call);
         }
+    }
+
+    /// Who waits.
+    pub fn queues(&self) -> &Queues {
+        &self.queues
+    }
+
+    /// Who waits, to be changed.
+    pub fn queues_mut(&mut self) -> &mut Queues {
+        &mut self.queues
     }
 
     /// The diary of a calendar.

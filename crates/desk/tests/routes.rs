@@ -57,6 +57,7 @@ fn business(rules: &[When]) -> Business {
             ("front-door".into(), plan(rules)),
             ("best".into(), plan(&[When::KnownCaller])),
         ]),
+        targets: BTreeMap::new(),
         callers: callers.into_iter().map(|(caller, known)| (number(caller), known)).collect(),
         assistants: BTreeMap::new(),
         channels: BTreeMap::new(),

@@ -232,6 +232,7 @@ fn plumber(steps: Vec<Step>, accept: Accept) -> Business {
         rotas: BTreeMap::new(),
         lines: BTreeMap::from([(number("+13125550100"), line)]),
         plans: BTreeMap::from([("night".into(), Plan { rules: vec![Rule { when: When::Always, steps }] })]),
+        targets: BTreeMap::new(),
         callers: BTreeMap::new(),
         assistants: BTreeMap::from([("Robin".into(), robin)]),
         channels: BTreeMap::from([("main".into(), 4)]),

@@ -297,7 +297,8 @@ fn prompt_list(business: &Business) -> Vec<Prompt> {
     let mut lines = std::collections::BTreeSet::new();
     for assistant in business.assistants.values() {
         let greeting = greeting::phrases(&assistant.greeting).into_iter().map(|phrase| phrase.text);
-        let fixed = sayings::ALL.iter().map(|text| (*text).to_string());
+        let in_line = business.has_queue().then(sayings::of_queues).into_iter().flatten();
+        let fixed = sayings::ALL.into_iter().chain(in_line).map(str::to_string);
         let asked = assistant.intake.prompts(&business.name);
         lines.extend(greeting.chain(fixed).chain(asked).map(|text| Line::new(&assistant.voice, &text)));
     }

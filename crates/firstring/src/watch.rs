@@ -64,6 +64,7 @@ pub fn desk_tells(live: &Live) -> Option<Row> {
         What::Pressed { digit } => row(CALLER, "pressed", digit.to_string()),
         What::Filler => row(FAINT, "filler", "The desk was quiet for too long and said so.".to_owned()),
         What::SlotsFound { count } => row(FAINT, "calendar", format!("{count} free times found")),
+        What::Waits { ahead } => row(PLAIN, "waits", format!("number {} in line", ahead + 1)),
         What::Rings { to } => row(PLAIN, "rings", to.reveal().clone()),
         What::NotReached { tried } => row(BAD, "person", tried.told().to_owned()),
         What::Connected => row(GOOD, "person", "has the call".to_owned()),

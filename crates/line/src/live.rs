@@ -64,6 +64,11 @@ pub enum What {
         /// How many.
         count: usize,
     },
+    /// The caller waits in a queue.
+    Waits {
+        /// Callers before this one.
+        ahead: usize,
+    },
     /// A person is rung.
     Rings {
         /// Who, by where they are reached.

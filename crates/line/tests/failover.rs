@@ -185,6 +185,7 @@ fn business() -> Business {
         people: [("Dana".to_string(), Person { office: "main".to_string(), reach: vec![reach] })].into(),
         rotas: BTreeMap::new(),
         lines: [(LINE.parse().unwrap(), line)].into(),
+        targets: BTreeMap::new(),
         callers: BTreeMap::new(),
         plans: [("people".to_string(), Plan { rules: vec![rule] })].into(),
         assistants: [("Robin".to_string(), assistant)].into(),

@@ -454,6 +454,7 @@ impl Conversation {
             | What::Pressed { .. }
             | What::Filler
             | What::SlotsFound { .. }
+            | What::Waits { .. }
             | What::TakingMessage
             | What::Ended { .. } => return,
         };

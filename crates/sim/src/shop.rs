@@ -103,6 +103,7 @@ impl Shop {
             people: people(),
             rotas: [("on-call".to_string(), rota())].into(),
             lines: lines(),
+            targets: BTreeMap::new(),
             callers: BTreeMap::new(),
             plans: plans(),
             assistants: [("Robin".to_string(), assistant())].into(),

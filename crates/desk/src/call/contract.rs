@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::booking::{Slot, Wish};
-use crate::business::Reach;
+use crate::business::{Reach, Whom};
 use crate::intake::{Draft, Question, Words};
 use crate::machine::Ask;
 use crate::number::E164;
@@ -80,6 +80,16 @@ pub enum Event {
     PersonGone {
         /// The person's leg.
         leg: u16,
+    },
+    /// So many callers stand before this one in the queue; told when they enter it, and when that changes.
+    InLine {
+        /// How many.
+        ahead: usize,
+    },
+    /// It is this caller's turn in the queue, and somebody is free.
+    PersonFree {
+        /// Who.
+        person: String,
     },
     /// The first sound of something said went out.
     Spoke {
@@ -279,6 +289,14 @@ pub enum Action {
         /// The person's leg.
         leg: u16,
     },
+    /// Tell when one of these people is free for this caller, who waits in the order of the others; said again by a caller
+    /// for whom somebody was rung in vain.
+    WaitInLine {
+        /// A person, an office or a rota.
+        whom: Whom,
+    },
+    /// The caller waits no more.
+    LeaveLine,
     /// Stop ringing, or hang up.
     HangUp {
         /// Which leg.
@@ -348,6 +366,8 @@ pub enum Tone {
     Silence,
     /// Ringing at the far end.
     Ringback,
+    /// Music, for as long as they wait.
+    Music,
 }
 
 /// What will have failed to happen.
@@ -356,6 +376,12 @@ pub enum Tone {
 pub enum Why {
     /// Nobody picked up in time.
     PersonDidNotAnswer,
+    /// A caller who waits is told again where they stand.
+    PlaceToBeTold,
+    /// A caller has waited in a queue for as long as the plan allows.
+    WaitedLongEnough,
+    /// Somebody who let the phone ring may be rung for a caller in the queue again.
+    PersonHasRested,
     /// A sentence did not come to its end.
     SayingTookTooLong,
     /// The caller is silent.

@@ -181,6 +181,9 @@ impl Call {
             Leg::Person(leg) => self.person_pressed(leg, digit, now),
             Leg::Caller => {
                 self.minutes.pressed(digit, at);
+                if self.waiting.is_some() {
+                    return self.pressed_in_line(digit, now);
+                }
                 match &self.stage {
                     Stage::Talking(_) => self.talk(now, |talk, now, out| talk.pressed(digit, now, out)),
                     Stage::Messaging(Messaging::Awaiting { .. } | Messaging::Recording { .. }) => {

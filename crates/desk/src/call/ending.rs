@@ -68,6 +68,7 @@ impl Call {
             None => self.outcome_of_an_unfinished_call(by, now),
         };
         self.verdict = Some((outcome, by));
+        self.leave_line();
         self.hang_up_everyone();
         self.out.push(Action::ReleaseHold);
         self.stage = Stage::Filing { until: now.mono + REPORT_TAKES_AT_MOST };
@@ -83,7 +84,7 @@ impl Call {
     }
 
     /// Phones that ring, or were picked up and did not take the call, are let go.
-    fn stop_ringing(&mut self) {
+    pub(super) fn stop_ringing(&mut self) {
         let Stage::Ringing(ringing) = &mut self.stage else { return };
         for up in ringing.take_all() {
             self.cascade.note(&up.candidate.person, Tried::Stopped);

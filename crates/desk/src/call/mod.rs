@@ -15,6 +15,7 @@ mod messaging;
 mod minutes;
 mod people;
 mod ringing;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ use crate::talk::Talk;
 use messaging::Messaging;
 use minutes::Minutes;
 use ringing::Ringing;
+use waiting::Waiting;
 
 /// A connected call longer than this is a phone left off the hook.
 const CONNECTED_AT_MOST: Duration = Duration::from_secs(4 * 3600);
@@ -59,6 +61,8 @@ pub struct Call {
     away: Option<Talk>,
     /// The step by which people are or were rung last.
     rung_by: Option<Step>,
+    /// The caller stands in a queue.
+    waiting: Option<Waiting>,
     /// The desk is being stopped.
     stopping: bool,
     stage: Stage,
@@ -92,6 +96,7 @@ enum Caller {
 enum Stage {
     Begun,
     Ringing(Ringing),
+    Waiting,
     Talking(Talk),
     Messaging(Messaging),
     Connected { leg: u16, until: Duration },
@@ -116,6 +121,7 @@ impl Call {
             cascade: Cascade::new(routed.steps),
             away: None,
             rung_by: None,
+            waiting: None,
             stopping: false,
             stage: Stage::Begun,
             out: Out::default(),
@@ -169,6 +175,7 @@ impl Call {
             Stage::Ringing(ringing) => {
                 ringing.next_deadline().map(|at| Deadline { at, why: Why::PersonDidNotAnswer })
             }
+            Stage::Waiting => self.waiting.as_ref().map(Waiting::deadline),
             Stage::Talking(talk) => talk.deadline(),
             Stage::Messaging(messaging) => Some(messaging.deadline()),
             Stage::Connected { until, .. } => Some(Deadline { at: *until, why: Why::CallTookTooLong }),
@@ -188,6 +195,8 @@ impl Call {
             Event::PersonAnswered { leg } => self.person_answered(leg, now),
             Event::PersonFailed { leg, tried } => self.person_failed(leg, tried, now),
             Event::PersonGone { leg } => self.person_gone(leg, now),
+            Event::InLine { ahead } => self.in_line(ahead, now),
+            Event::PersonFree { person } => self.person_free(&person, now),
             Event::Spoke { saying, at, gap } => self.minutes.spoke(saying, at, gap),
             Event::Said { saying, at, whole: _ } => self.said(saying, at, now),
             Event::SayFailed { saying } => self.say_failed(saying, now),
@@ -217,6 +226,7 @@ impl Call {
         match &mut self.stage {
             Stage::Begun | Stage::Over => {}
             Stage::Ringing(_) => self.nobody_picked_up(now),
+            Stage::Waiting => self.waiting_overdue(now),
             Stage::Talking(_) => self.talk(now, |talk, now, out| talk.overdue(now, out)),
             Stage::Messaging(messaging) => match *messaging {
                 Messaging::Prompting { .. } => self.start_recording(now),
@@ -238,6 +248,7 @@ impl Call {
     pub(super) fn advance(&mut self, now: Moment) {
         match self.cascade.begin_next(now) {
             Some(step @ Step::Ring { .. }) => self.ring(step, now),
+            Some(step @ Step::Queue { .. }) => self.begin_waiting(step, now),
             Some(Step::Assistant) => self.begin_talk(now),
             Some(Step::Message) => self.begin_message(now),
             Some(Step::Refuse) => self.refuse(now),

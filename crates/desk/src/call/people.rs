@@ -115,6 +115,7 @@ impl Call {
             self.cascade.note(&other.candidate.person, Tried::Stopped);
         }
         self.cascade.end(StepResult::PersonTook, now);
+        self.leave_line();
         let outcome = match self.caller {
             Caller::Ringing => Outcome::Answered,
             Caller::Answered | Caller::Gone => Outcome::Transferred,
@@ -177,6 +178,9 @@ impl Call {
     }
 
     pub(super) fn nobody_took(&mut self, now: Moment) {
+        if self.waiting.is_some() {
+            return self.wait_on(now);
+        }
         self.cascade.end(StepResult::NobodyTook, now);
         if self.caller == Caller::Answered {
             self.out.push(Action::Tone { to: Leg::Caller, tone: Tone::Silence });

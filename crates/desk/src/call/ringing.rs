@@ -73,12 +73,9 @@ impl Ringing {
         order: RingOrder,
         at: Timestamp,
     ) -> Self {
-        let people = business.people_of(whom, at);
-        let phones = people.into_iter().filter_map(|name| Some((name, business.people.get(name)?)));
+        let phones = business.phones_of(whom, at).into_iter();
         let waiting = phones
-            .flat_map(|(name, person)| {
-                person.reach.iter().map(move |r| Candidate { person: name.to_string(), reach: r.clone() })
-            })
+            .map(|(name, reach)| Candidate { person: name.to_string(), reach: reach.clone() })
             .take(MOST_PHONES)
             .collect();
         Ringing { waiting, up: Vec::new(), ring_for, order }

@@ -18,7 +18,6 @@ use serde::{Deserialize, Serialize};
 #[schemars(extend("x-later" = {
     "engine": "hosted engines are not available yet; `hear` and `speak` work with \"local\"",
     "bot": "other people's bots are not available yet; the step \"assistant\" works",
-    "target": "forwarding to a target is not available yet; a [[person]] can be rung",
     "text": "texts are not available yet; a message is taken instead",
 }))]
 pub struct File {
@@ -47,6 +46,9 @@ pub struct File {
     /// People who take turns, for example being on call. One named `on-call` is rung by the built-in plans.
     #[serde(default)]
     pub rota: Vec<RotaForm>,
+    /// Where calls can be sent on to that nobody of the business takes.
+    #[serde(default)]
+    pub target: Vec<TargetForm>,
     /// A number that callers dial.
     pub line: Vec<LineForm>,
     /// Callers who are known by their number, have a plan of their own, or are blocked.
@@ -598,12 +600,16 @@ pub enum StepForm {
     Word(StepWord),
     /// People are rung.
     Ring(RingForm),
+    /// The caller waits until somebody is free.
+    Queue(QueueForm),
+    /// The call is sent on.
+    Forward(ForwardForm),
 }
 
 /// A step that needs nothing more said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[schemars(extend("x-later" = ["bot", "queue", "forward"]))]
+#[schemars(extend("x-later" = ["bot"]))]
 pub enum StepWord {
     /// The line's assistant talks to the caller.
     Assistant,
@@ -618,8 +624,6 @@ pub enum StepWord {
 #[serde(deny_unknown_fields)]
 #[schemars(extend("x-kind" = ["ring", "bot", "queue", "forward"], "x-later" = {
     "bot": "other people's bots are not available yet; the step \"assistant\" works",
-    "queue": "queues are not available yet; a ring step works",
-    "forward": "forwarding is not available yet; a ring step works",
 }))]
 pub struct RingForm {
     /// A person, an office (everybody there) or a rota.
@@ -630,6 +634,51 @@ pub struct RingForm {
     pub ring_for: String,
     /// `together` (the default for an office) or `in-turn` (the default for a rota).
     pub order: Option<OrderForm>,
+}
+
+/// The caller waits, hears music and where they stand, and is put through in turn; 1 is for being called back instead.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QueueForm {
+    /// For whom: a person, an office (anybody there) or a rota. Whoever is free, and not in a call of this desk, is rung for
+    /// the caller who has waited longest.
+    pub queue: String,
+    /// How long a caller waits at most, 30s to 60m; then the next step is taken.
+    #[serde(rename = "for", default = "wait_time")]
+    pub wait: String,
+}
+
+/// The call is sent on to somebody who is none of the business's people.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ForwardForm {
+    /// The name of a [[target]].
+    pub forward: String,
+    /// How long it rings, 5s to 120s; then the next step is taken.
+    #[serde(rename = "for", default = "ring_time")]
+    pub ring_for: String,
+}
+
+/// Where a call can be sent on: an answering service, another company. It is bridged here, so that a caller whom nobody takes
+/// there comes back to the plan.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TargetForm {
+    /// What steps call it.
+    #[schemars(example = &"answering-service")]
+    pub name: String,
+    /// A telephone number, an extension of 2 to 6 digits, or a SIP address like `sip:desk@example.com`.
+    #[schemars(example = &"+13125550188")]
+    pub to: String,
+    /// The trunk it is dialled over; needed when there are several.
+    pub via: Option<String>,
+    /// What counts as an answer: `pick-up`, or `press-1` where voicemail could pick up.
+    #[serde(default = "picking_up")]
+    pub accept: AcceptForm,
+}
+
+fn picking_up() -> AcceptForm {
+    AcceptForm::PickUp
 }
 
 /// In which order several people are rung.
@@ -848,6 +897,10 @@ fn overflow() -> String {
 
 fn ring_time() -> String {
     "20s".to_string()
+}
+
+fn wait_time() -> String {
+    "10m".to_string()
 }
 
 fn local() -> Vec<EngineForm> {

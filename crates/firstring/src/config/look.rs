@@ -9,7 +9,7 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use desk::business::{KnownCaller, Person, Step};
+use desk::business::{KnownCaller, Step};
 
 use sip::Transport;
 
@@ -308,10 +308,9 @@ fn plans(config: &Config) -> Vec<Finding> {
 }
 
 fn rings_nobody<'s>(config: &Config, step: &'s Step) -> Option<&'s str> {
-    let Step::Ring { whom, .. } = step else { return None };
-    let people = config.business.people_of(whom, jiff::Timestamp::UNIX_EPOCH);
-    let rung = |person: &Person| person.reach.iter().any(|reach| config.way_to(reach).is_some());
-    let anybody = people.iter().filter_map(|name| config.business.people.get(*name)).any(rung);
+    let (Step::Ring { whom, .. } | Step::Queue { whom, .. }) = step else { return None };
+    let phones = config.business.phones_of(whom, jiff::Timestamp::UNIX_EPOCH);
+    let anybody = phones.iter().any(|(_, reach)| config.way_to(reach).is_some());
     (!anybody).then(|| whom.name())
 }
 
@@ -324,6 +323,7 @@ fn unused(config: &Config) -> Vec<Finding> {
             .people
             .values()
             .flat_map(|person| &person.reach)
+            .chain(config.business.targets.values())
             .any(|reach| reach.via == trunk.name);
         if !carries && !dials {
             found.push(Finding::weak(

@@ -61,6 +61,7 @@ impl Reading<'_> {
         let lines = self.lines(country.unwrap_or(Country::US));
         let people = people::people(self, country.unwrap_or(Country::US), &lines);
         let rotas = people::rotas(self);
+        let targets = people::targets(self, country.unwrap_or(Country::US), &lines);
         let plans = plans::plans(self);
         let callers = callers::callers(self, country.unwrap_or(Country::US));
         let assistants = self.assistants(country.unwrap_or(Country::US));
@@ -81,6 +82,7 @@ impl Reading<'_> {
             rotas,
             lines,
             plans,
+            targets,
             callers,
             assistants,
             channels: trunks.iter().map(|trunk| (trunk.name.clone(), trunk.channels)).collect(),

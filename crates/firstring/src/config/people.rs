@@ -133,6 +133,22 @@ fn not_ourselves(way: Way, lines: &BTreeMap<E164, Line>) -> Result<Way, String> 
     }
 }
 
+/// Where calls can be sent on, by name.
+pub(super) fn targets(
+    reading: &mut Reading<'_>,
+    country: Country,
+    lines: &BTreeMap<E164, Line>,
+) -> BTreeMap<String, Reach> {
+    let mut targets = BTreeMap::new();
+    for (index, form) in reading.file.target.iter().enumerate() {
+        let at = At::top().key("target").item(index);
+        let way = ReachForm { to: form.to.clone(), via: form.via.clone(), accept: Some(form.accept) };
+        let reach = reach(reading, &way, country, lines, &at);
+        targets.extend(reach.map(|reach| (form.name.clone(), reach)));
+    }
+    targets
+}
+
 /// Everybody who takes turns, by the rota's name.
 pub(super) fn rotas(reading: &mut Reading<'_>) -> BTreeMap<String, Rota> {
     let known: Vec<&str> = reading.file.person.iter().map(|one| one.name.as_str()).collect();

@@ -9,7 +9,9 @@ use std::time::Duration;
 use desk::business::{Plan, RingOrder, Rule, Step, When, Whom};
 
 use super::document::At;
-use super::file::{OrderForm, PlanForm, RingForm, RuleForm, StepForm, StepWord, WhenForm};
+use super::file::{
+    ForwardForm, OrderForm, PlanForm, QueueForm, RingForm, RuleForm, StepForm, StepWord, WhenForm,
+};
 use super::meaning::Reading;
 use super::refusal::instead;
 
@@ -227,16 +229,38 @@ fn step(reading: &mut Reading<'_>, form: &StepForm, at: &At) -> Option<Step> {
         StepForm::Word(StepWord::Message) => Some(Step::Message),
         StepForm::Word(StepWord::Refuse) => Some(Step::Refuse),
         StepForm::Ring(form) => ring(reading, form, at),
+        StepForm::Queue(form) => queue(reading, form, at),
+        StepForm::Forward(form) => forward(reading, form, at),
     }
 }
 
-fn ring(reading: &mut Reading<'_>, form: &RingForm, at: &At) -> Option<Step> {
+fn queue(reading: &mut Reading<'_>, form: &QueueForm, at: &At) -> Option<Step> {
+    let most = format!("{}m", desk::business::LONGEST_WAIT.as_secs() / 60);
+    let wait = reading.within(&form.wait, ("30s", &most), &at.key("for"));
+    let whom = whom(reading, &form.queue, &at.key("queue"))?;
+    Some(Step::Queue { whom, wait })
+}
+
+fn forward(reading: &mut Reading<'_>, form: &ForwardForm, at: &At) -> Option<Step> {
+    let ring_for = ring_time(reading, &form.ring_for, at);
+    let known: Vec<&str> = reading.file.target.iter().map(|one| one.name.as_str()).collect();
+    let name = reading.one_of(Some(&form.forward), &known, "target", &at.key("forward"))?;
+    Some(Step::Ring { whom: Whom::Target(name), ring_for, order: RingOrder::InTurn })
+}
+
+fn ring_time(reading: &mut Reading<'_>, written: &str, at: &At) -> Duration {
     let most = format!("{}s", desk::business::LONGEST_RING.as_secs());
-    let ring_for = reading.within(&form.ring_for, ("5s", &most), &at.key("for"));
+    reading.within(written, ("5s", &most), &at.key("for"))
+}
+
+fn ring(reading: &mut Reading<'_>, form: &RingForm, at: &At) -> Option<Step> {
+    let ring_for = ring_time(reading, &form.ring_for, at);
     let whom = whom(reading, &form.ring, &at.key("ring"))?;
     let order = match (form.order, &whom) {
         (Some(OrderForm::Together), _) | (None, Whom::Office(_)) => RingOrder::Together,
-        (Some(OrderForm::InTurn), _) | (None, Whom::Person(_) | Whom::Rota(_)) => RingOrder::InTurn,
+        (Some(OrderForm::InTurn), _) | (None, Whom::Person(_) | Whom::Rota(_) | Whom::Target(_)) => {
+            RingOrder::InTurn
+        }
     };
     Some(Step::Ring { whom, ring_for, order })
 }
@@ -312,6 +336,7 @@ mod tests {
             Step::Ring { whom, ring_for, order } => {
                 format!("{} {}s {order:?}", whom.name(), ring_for.as_secs())
             }
+            Step::Queue { whom, wait } => format!("queue {} {}s", whom.name(), wait.as_secs()),
             Step::Assistant => "assistant".to_string(),
             Step::Message => "message".to_string(),
             Step::Refuse => "refuse".to_string(),

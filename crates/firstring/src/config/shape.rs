@@ -127,7 +127,8 @@ impl Comparison<'_, '_> {
         };
         match value.get_mut() {
             DeValue::Table(table) => {
-                self.table(table, first, at);
+                let meant = fitting.iter().copied().find(|choice| is_meant(choice, table));
+                self.table(table, meant.unwrap_or(first), at);
                 Soundness::Sound
             }
             DeValue::Array(array) => {
@@ -187,6 +188,11 @@ impl Comparison<'_, '_> {
     fn refuse(&mut self, at: &At, says: String) {
         self.verdict.refusals.push(self.document.refusal(at, says));
     }
+}
+
+/// Of several kinds of tables, the one that has every key it needs is meant.
+fn is_meant(choice: &Json, table: &DeTable<'_>) -> bool {
+    words(choice.get("required")).all(|key| table.contains_key(key))
 }
 
 fn there_is(known: &[&str]) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use desk::business::{Accept, BEFORE_VOICEMAIL, RingOrder, Step};
+use desk::business::{Accept, BEFORE_VOICEMAIL, Reach, RingOrder, Step, Whom};
 
 use super::look::Finding;
 use super::{Config, TrunkSettings, Way};
@@ -56,13 +56,14 @@ fn channel_sum(via: &TrunkSettings, is_callers: bool, at_once: u32, about: &str)
 
 /// The most phones that one step rings over a trunk at the same time.
 fn phones_at_once(config: &Config, step: &Step, via: &str) -> u32 {
-    let Step::Ring { whom, order, .. } = step else { return 0 };
-    let people = config.business.people_of(whom, jiff::Timestamp::UNIX_EPOCH);
-    let reaches =
-        people.iter().filter_map(|name| config.business.people.get(*name)).flat_map(|one| &one.reach);
-    let takes_one = |reach: &&desk::business::Reach| {
-        reach.via == via && matches!(config.way_to(reach), Some(Way::Over(_)))
+    let (whom, order) = match step {
+        Step::Ring { whom, order, .. } => (whom, *order),
+        Step::Queue { whom, .. } => (whom, RingOrder::InTurn),
+        Step::Assistant | Step::Message | Step::Refuse => return 0,
     };
+    let phones = config.business.phones_of(whom, jiff::Timestamp::UNIX_EPOCH).into_iter();
+    let reaches = phones.map(|(_, reach)| reach);
+    let takes_one = |reach: &&Reach| reach.via == via && matches!(config.way_to(reach), Some(Way::Over(_)));
     let phones = u32::try_from(reaches.filter(takes_one).count()).unwrap_or(u32::MAX);
     match order {
         RingOrder::Together => phones,
@@ -77,12 +78,11 @@ pub(super) fn outlasted_by_voicemail(config: &Config, steps: &[&Step], about: &s
         if *ring_for <= BEFORE_VOICEMAIL {
             return None;
         }
-        let people = config.business.people_of(whom, jiff::Timestamp::UNIX_EPOCH);
-        let is_phone = |reach: &desk::business::Reach| {
-            reach.accept == Accept::PickUp && reach.to.starts_with('+')
-        };
-        let mut known = people.iter().filter_map(|name| Some((*name, config.business.people.get(*name)?)));
-        let (name, _) = known.find(|(_, person)| person.reach.iter().any(is_phone))?;
+        let is_phone = |reach: &Reach| reach.accept == Accept::PickUp && reach.to.starts_with('+');
+        let phones = config.business.phones_of(whom, jiff::Timestamp::UNIX_EPOCH).into_iter();
+        // Somebody's cell; whoever calls are sent on to has a telephonist, or a voicemail the owner wants.
+        let mut cells = phones.filter(|(_, reach)| is_phone(reach) && !matches!(whom, Whom::Target(_)));
+        let (name, _) = cells.next()?;
         Some(Finding::weak(
             about,
             format!(

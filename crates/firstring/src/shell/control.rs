@@ -505,5 +505,6 @@ fn tone_of(tone: desk::call::Tone) -> Option<media::Tone> {
     match tone {
         desk::call::Tone::Silence => None,
         desk::call::Tone::Ringback => Some(media::Tone::Ringback),
+        desk::call::Tone::Music => Some(media::Tone::Music),
     }
 }

@@ -8,6 +8,7 @@ mod errands;
 mod failover;
 mod holding;
 mod orders;
+mod queueing;
 mod reports;
 mod signalling;
 
@@ -112,11 +113,13 @@ impl Exchange {
         self.out.pop_front()
     }
 
-    /// The earliest deadline of all calls, by its desk's name.
+    /// The earliest deadline of all calls and of the queues, by the desk's name.
     pub fn poll_deadline(&self) -> Option<Deadline<Why>> {
-        let (at, number) = self.deadlines.first()?;
-        let why = self.calls.get(number)?.desk.poll_deadline()?.why;
-        Some(Deadline { at: *at, why })
+        let of_call = self.deadlines.first().and_then(|(at, number)| {
+            let why = self.calls.get(number)?.desk.poll_deadline()?.why;
+            Some(Deadline { at: *at, why })
+        });
+        [of_call, self.rest_is_over()].into_iter().flatten().min_by_key(|deadline| deadline.at)
     }
 
     /// What was learned so far in a call that is up, by question.
@@ -145,6 +148,7 @@ impl Exchange {
             }
             self.settle(now);
         }
+        self.settle(now);
     }
 
     /// True when the desk is closing and no call is left.
@@ -217,8 +221,13 @@ impl Exchange {
 
     /// Lets the calls hear what was found out while they were being carried out, and buries those that ended.
     fn settle(&mut self, now: Moment) {
-        while let Some((number, event)) = self.pending.pop_front() {
-            self.tell(number, event, now);
+        loop {
+            while let Some((number, event)) = self.pending.pop_front() {
+                self.tell(number, event, now);
+            }
+            if !self.serve_queues(now) {
+                return;
+            }
         }
     }
 
@@ -239,6 +248,7 @@ impl Exchange {
     fn bury(&mut self, number: CallNumber) {
         let Some(call) = self.calls.remove(&number) else { return };
         self.by_id.remove(&call.id);
+        self.board.queues_mut().leave(&call.id);
         self.by_sound.remove(&call.caller.sound);
         for person in call.people.values() {
             debug_assert_eq!(person.state, PersonState::Ended);

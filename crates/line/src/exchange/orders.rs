@@ -46,6 +46,8 @@ impl Exchange {
                 }
             }
             DeskAction::RingPerson { leg, reach, ring_for } => self.ring(call, leg, reach, ring_for, now),
+            DeskAction::WaitInLine { whom } => self.wait_in_line(call, whom, now),
+            DeskAction::LeaveLine => self.leave_line(call),
             DeskAction::Connect { leg } => self.connect(call, leg, now),
             DeskAction::HangUp { leg: Leg::Caller } => self.hang_up_caller(call),
             DeskAction::HangUp { leg: Leg::Person(person) } => self.hang_up_person(call, person),

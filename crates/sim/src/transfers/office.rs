@@ -105,6 +105,7 @@ impl Offices {
             people: people.into(),
             rotas: [].into(),
             lines: [(self.line.clone(), line)].into(),
+            targets: [].into(),
             callers: [].into(),
             plans: [("only".to_string(), Plan { rules: vec![rule] })].into(),
             assistants: [("Robin".to_string(), assistant)].into(),
