@@ -22,8 +22,9 @@ use stage::{CALLER, LINE};
 
 /// Broken messages beside one live call, before the desk has to answer a whole one.
 const SCENE: u32 = 50;
-/// Equal parts of the whole, the first of which warms up.
-const ROUNDS: u32 = 5;
+/// Equal parts of the whole, the first of which warm up.
+const ROUNDS: usize = 6;
+const WARM: usize = 2;
 /// So long what is said again is known for what it is. Source: RFC 3261, section 17.2.2, timer J, and some more.
 const REPETITIONS_END: Duration = Duration::from_secs(36);
 /// What is asked of a desk that is up is answered so soon, however busy the machine is.
@@ -43,7 +44,7 @@ fn broken_messages_leave_nothing_behind_in_a_running_desk() {
     let mut trunk = Trunk::of(&desk);
     // What a first call opens for good, and the memory that as many take, is there before anything is counted.
     let mut round = || {
-        trunk.scenes(scenes / ROUNDS);
+        trunk.scenes(scenes / ROUNDS as u32);
         is_quiet(&desk);
         if soak {
             std::thread::sleep(REPETITIONS_END);
@@ -51,7 +52,7 @@ fn broken_messages_leave_nothing_behind_in_a_running_desk() {
         (desk.descriptors(), desk.memory_kib())
     };
     let rounds: Vec<(usize, u64)> = (0..ROUNDS).map(|_| round()).collect();
-    let ((descriptors, memory), (_, now)) = (rounds[0], rounds[rounds.len() - 1]);
+    let ((descriptors, memory), (_, now)) = (rounds[WARM - 1], rounds[ROUNDS - 1]);
     eprintln!("{} broken messages; descriptors and KiB after each round: {rounds:?}", scenes * SCENE);
     wait_until("no descriptor is left open", Duration::from_secs(20), || {
         (desk.descriptors() <= descriptors).then_some(())
