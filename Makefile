@@ -4,7 +4,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-test deps-fuzz demo test check soak torture sim bench fuzz docs clean
+.PHONY: help deps deps-test deps-bench deps-fuzz demo test check soak torture sim bench fuzz docs clean
 
 ARGS ?=
 SEEDS ?= 1..20
@@ -19,7 +19,7 @@ help:
 	@echo "make soak     what runs in virtual time at full counts, then the rush of calls (SEEDS=$(SEEDS): a range, so that a long run can be resumed)"
 	@echo "make torture  the messages of RFC 4475 and RFC 5118, each against its row of docs/torture.md"
 	@echo "make sim      imagined days of calls in virtual time"
-	@echo "make bench    measure against the budgets of docs/measured.md"
+	@echo "make bench    install baresip and rtpengine, and measure against the budgets of docs/measured.md beside them"
 	@echo "              (SIPLOAD=\"PROGRAM [WORDS]\" names a further generator of calls)"
 	@echo "make fuzz     feed every parser of foreign bytes for FUZZ_SECONDS=$(FUZZ_SECONDS) each"
 	@echo "make docs     build the pages of every crate into target/doc"
@@ -30,6 +30,9 @@ deps:
 
 deps-test:
 	@.ci/install test
+
+deps-bench:
+	@.ci/install bench
 
 deps-fuzz:
 	@.ci/install fuzz
@@ -87,7 +90,7 @@ torture: deps
 sim: deps
 	@cargo test --locked --package sim -- --nocapture
 
-bench: deps
+bench: deps-bench
 	@cargo bench --locked --workspace --bench '*'
 
 fuzz: deps-fuzz

@@ -36,7 +36,7 @@ pub mod voice;
 mod hearing;
 mod music;
 
-pub use codec::Codec;
+pub use codec::{Codec, Encoder};
 pub use digits::Digit;
 pub use g711::Law;
 pub use hearing::Tap;

@@ -214,9 +214,9 @@ fn free_port() -> u16 {
     UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
-/// Two seconds that nobody hears, as WAV: 16 bits at 8 kHz.
+/// Half a minute that nobody hears, as WAV: 16 bits at 8 kHz. baresip hangs up at its end.
 fn quiet_wave() -> Vec<u8> {
-    let length = 2 * 2 * 8_000_u32;
+    let length = 30 * 2 * 8_000_u32;
     let mut file = b"RIFF".to_vec();
     file.extend((36 + length).to_le_bytes());
     file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");

@@ -20,6 +20,8 @@ mod load;
 mod overload;
 mod report;
 mod sound;
+#[path = "../verdicts/mod.rs"]
+mod verdicts;
 
 use std::time::Instant;
 
@@ -63,7 +65,7 @@ fn measure(given: &[String]) {
 
 /// The budgets of the design, for one core.
 mod budgets {
-    use crate::report::{Bound, Budget};
+    use crate::verdicts::{Bound, Budget};
 
     pub const SET_UPS: Budget = Budget {
         what: "clean set-ups, all threads together",

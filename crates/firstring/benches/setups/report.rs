@@ -6,19 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cpu::Used;
 use crate::load::{Tally, Waits};
-
-/// What a figure is held against.
-pub struct Budget {
-    pub what: &'static str,
-    pub bound: Bound,
-    pub unit: &'static str,
-}
-
-#[derive(Clone, Copy)]
-pub enum Bound {
-    AtMost(f64),
-    AtLeast(f64),
-}
+use crate::verdicts::{Budget, Verdicts};
 
 /// One line of the table.
 pub struct Row<'a> {
@@ -36,12 +24,12 @@ pub struct Row<'a> {
 /// Where all of it goes.
 pub struct Report {
     json: bool,
-    verdicts: Vec<(bool, String)>,
+    verdicts: Verdicts,
 }
 
 impl Report {
     pub fn to(json: bool) -> Report {
-        Report { json, verdicts: Vec::new() }
+        Report { json, verdicts: Verdicts::default() }
     }
 
     /// Something that takes a while.
@@ -116,32 +104,14 @@ impl Report {
 
     /// Holds a figure against its budget.
     pub fn judge(&mut self, budget: &Budget, figure: Option<f64>) {
-        let Budget { what, bound, unit } = budget;
-        let (factor, limit, sort) = match bound {
-            Bound::AtMost(most) => (figure.map(|figure| figure / most), most, "at most"),
-            Bound::AtLeast(least) => (figure.map(|figure| least / figure), least, "at least"),
-        };
-        let is_met = factor.is_some_and(|factor| factor <= 1.0);
-        let told = match (figure, factor) {
-            (Some(figure), Some(factor)) if factor > 1.0 => {
-                format!("missed by a factor of {factor:.1}: {figure:.2} {unit}")
-            }
-            (Some(figure), _) => format!("met: {figure:.2} {unit}"),
-            (None, _) => "missed: it did not come about".to_owned(),
-        };
-        let text = format!("{told}, budget {sort} {limit:.1} {unit}: {what}");
-        let line = json!({
-            "type": "budget", "what": what, "met": is_met, "figure": figure, "budget": limit, "unit": unit, "missed_by": factor.filter(|_| !is_met),
-        });
+        let line = self.verdicts.judge(budget, figure);
         if self.json {
             println!("{line}");
         }
-        self.verdicts.push((is_met, text));
     }
 
     pub fn ends(&self, took: Duration) {
-        let met = self.verdicts.iter().filter(|(is_met, _)| *is_met).count();
-        let missed = self.verdicts.len() - met;
+        let (met, missed) = self.verdicts.count();
         let seconds = took.as_secs();
         let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -151,8 +121,8 @@ impl Report {
             return;
         }
         println!("\nBudgets");
-        for (_, verdict) in &self.verdicts {
-            println!("  {verdict}");
+        for sentence in self.verdicts.sentences() {
+            println!("  {sentence}");
         }
         println!(
             "{met} met, {missed} missed; {cores} cores shared by all of it, load average {}, {seconds} s",
