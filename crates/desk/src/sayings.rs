@@ -24,7 +24,7 @@ pub const PERSON_LEFT: &str = "They have hung up. If there is nothing else, you 
 /// To a person who is rung and must press 1.
 pub const PRESS_ONE: &str = "You have a call for the office. Press 1 to take it.";
 /// To a caller who begins to wait in a queue.
-pub const EVERYBODY_BUSY: &str = "Everybody is helping somebody else right now.";
+pub const NOBODY_FREE_YET: &str = "Nobody is free to take your call right now.";
 /// To a caller who waits and can be called back.
 pub const PRESS_ONE_FOR_CALLBACK: &str = "Press 1 at any time, and we will call you back instead.";
 /// What a caller hears when everything else is silent.
@@ -67,7 +67,7 @@ pub fn place_in_line(ahead: usize) -> &'static str {
 
 /// What only callers in a queue hear.
 pub fn of_queues() -> impl Iterator<Item = &'static str> {
-    PLACES.into_iter().chain([FAR_BACK, EVERYBODY_BUSY, PRESS_ONE_FOR_CALLBACK])
+    PLACES.into_iter().chain([FAR_BACK, NOBODY_FREE_YET, PRESS_ONE_FOR_CALLBACK])
 }
 
 /// One of these sentences as a phrase.

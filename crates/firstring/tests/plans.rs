@@ -253,7 +253,7 @@ fn callers_wait_in_their_order_and_whoever_would_rather_be_called_back_is() {
     assert_eq!(
         said(&record),
         [
-            "Everybody is helping somebody else right now. You are next in line. Press 1 at any time, and we will call you \
+            "Nobody is free to take your call right now. You are next in line. Press 1 at any time, and we will call you \
              back instead.",
             "I have made a note, and the office will call you back. Goodbye.",
         ]
@@ -278,7 +278,7 @@ fn callers_wait_in_their_order_and_whoever_would_rather_be_called_back_is() {
     assert_eq!(
         said(&record),
         [
-            "Everybody is helping somebody else right now. You are number 2 in line. Press 1 at any time, and we will call \
+            "Nobody is free to take your call right now. You are number 2 in line. Press 1 at any time, and we will call \
              you back instead."
         ]
     );

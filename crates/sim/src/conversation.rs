@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use desk::booking::Booking;
-use desk::call::{Heard, ListenId, SayingId};
+use desk::call::{Heard, ListenId, SayingId, Tone};
 use desk::intake::Words;
 use desk::machine::Moment;
 use desk::number::E164;
@@ -90,7 +90,11 @@ enum Due {
 enum Open {
     Nothing,
     Question(ListenId),
-    Message { since: Duration },
+    Message {
+        since: Duration,
+    },
+    /// In a queue: the caller may press a key, or wait.
+    Queue,
     Talk,
 }
 
@@ -370,6 +374,10 @@ impl Conversation {
                     SoundEvent::Closed { first_word: None, longest_silence: Duration::ZERO, quality: None };
                 self.soon.push_back(Event::Sound { sound, event: closed });
             }
+            // The music ends with the waiting.
+            SoundOrder::Tone(tone) if tone != Tone::Music && self.open == Open::Queue => {
+                self.open = Open::Nothing;
+            }
             SoundOrder::Connect { .. }
             | SoundOrder::Confirmed
             | SoundOrder::Change(_)
@@ -447,6 +455,7 @@ impl Conversation {
             What::Connected => "connected: you talk with a person now".to_string(),
             What::CallbackLeft => "a callback task would be stored".to_string(),
             What::Booked { id, .. } => format!("booking {id} would be stored; this is a trial, nothing is"),
+            What::Waits { .. } => return self.open = Open::Queue,
             What::Arrived { .. }
             | What::Answered { .. }
             | What::Speaks { .. }
@@ -454,7 +463,6 @@ impl Conversation {
             | What::Pressed { .. }
             | What::Filler
             | What::SlotsFound { .. }
-            | What::Waits { .. }
             | What::TakingMessage
             | What::Ended { .. } => return,
         };

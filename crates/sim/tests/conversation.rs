@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use desk::business::{Business, Step, Whom};
 use desk::record::Outcome;
 use sim::{CallerDoes, Conversation, People, Reply, Shop, Shown};
 
@@ -12,10 +16,26 @@ struct Story {
 
 impl Story {
     fn begins(people: People) -> Story {
+        Story::at(Shop::plumber(), people)
+    }
+
+    /// Callers wait for whoever is on call.
+    fn queues(people: People) -> Story {
+        let shop = Shop::plumber();
+        let mut business = Business::clone(&shop.business);
+        let whom = Whom::Rota("on-call".into());
+        let steps = vec![Step::Queue { whom, wait: Duration::from_secs(300) }, Step::Message];
+        for rule in business.plans.values_mut().flat_map(|plan| &mut plan.rules) {
+            rule.steps = steps.clone();
+        }
+        Story::at(Shop { business: Arc::new(business), ..shop }, people)
+    }
+
+    fn at(shop: Shop, people: People) -> Story {
         let at = "2026-11-30T13:00:00Z".parse().unwrap();
         let line = "+13125550100".parse().unwrap();
         let from = "+13125550143".parse().unwrap();
-        let begun = Conversation::begin(Shop::plumber().setup(), &line, Some(&from), at, people);
+        let begun = Conversation::begin(shop.setup(), &line, Some(&from), at, people);
         let (call, last) = begun.unwrap();
         Story { call, last }
     }
@@ -93,4 +113,18 @@ fn a_number_that_is_no_line_is_told_with_those_that_are() {
     let line = "+13125550199".parse().unwrap();
     let error = Conversation::begin(Shop::plumber().setup(), &line, None, at, People::Absent).unwrap_err();
     assert!(error.0.contains("+13125550100"), "{}", error.0);
+}
+
+#[test]
+fn a_caller_in_a_queue_may_wait_or_be_called_back() {
+    let mut call = Story::queues(People::Absent);
+    call.hears("You are next in line. Press 1 at any time");
+    call.does(CallerDoes::Nothing);
+    call.does(CallerDoes::Presses("1")).hears("the office will call you back");
+    assert_eq!(call.outcome(), Outcome::Callback);
+
+    let mut call = Story::queues(People::Answering);
+    assert!(call.last.text().is_empty(), "somebody was free at once: {:?}", call.last.shown);
+    call.does(CallerDoes::HangsUp);
+    assert_eq!(call.outcome(), Outcome::Transferred);
 }

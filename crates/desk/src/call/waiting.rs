@@ -68,7 +68,7 @@ impl Call {
         let first = waiting.last_word.is_none();
         (waiting.last_word, waiting.word_at) = (Some(now.mono), now.mono + WORD_EVERY);
         let place = sayings::place_in_line(waiting.ahead.unwrap_or_default());
-        let why = first.then_some(sayings::EVERYBODY_BUSY);
+        let why = first.then_some(sayings::NOBODY_FREE_YET);
         // Who hides their number cannot be called back.
         let offer = self.minutes.arrival.from.is_some().then_some(sayings::PRESS_ONE_FOR_CALLBACK);
         let words: Vec<&str> = [why, Some(place), offer].into_iter().flatten().collect();
