@@ -564,8 +564,9 @@ pub struct RuleForm {
     /// When the rule holds.
     #[schemars(example = &"always")]
     pub when: WhenForm,
-    /// Tried in order until the caller has an answer: `"assistant"`, `"message"`, `"refuse"`, or
-    /// `{ ring = WHOM, for = "20s", order = "in-turn" }`. When all are exhausted, a callback is stored.
+    /// Tried in order until the caller has an answer: `"assistant"`, `"message"`, `"refuse"`,
+    /// `{ ring = WHOM, for = "20s", order = "in-turn" }`, `{ queue = WHOM, for = "10m" }` or `{ forward = TARGET, for = "20s" }`.
+    /// When all are exhausted, a callback is stored.
     #[schemars(extend("examples" = [["assistant", {"ring": "on-call", "for": "20s"}, "message"]]))]
     pub steps: Vec<StepForm>,
 }
