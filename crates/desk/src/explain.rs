@@ -4,7 +4,7 @@
 
 use jiff::tz::TimeZone;
 
-use crate::record::{EndedBy, Outcome, Record, StepTaken, Who};
+use crate::record::{AT_EASE_MS, EndedBy, Outcome, Quality, Record, StepTaken, Who};
 
 /// The whole story, one sentence or two a line. Times are local to `zone`.
 pub fn explain(record: &Record, zone: &TimeZone) -> Vec<String> {
@@ -105,10 +105,24 @@ fn how_it_sounded(record: &Record) -> String {
     let gaps: Vec<u64> = record.turns.iter().filter_map(|turn| turn.gap_ms).collect();
     let gap =
         gaps.iter().max().map_or(String::new(), |ms| format!(", the longest pause before an answer {ms} ms"));
-    let mos = record.quality.map_or(String::new(), |q| {
-        format!("; loss {:.1} %, jitter {:.0} ms, MOS {:.1}", q.loss_ratio * 100.0, q.jitter_ms, q.mos)
+    let line = record.quality.map_or(String::new(), |quality| line_quality(&quality));
+    format!("The longest silence while it was our turn was {silence:.1} s{gap}{line}.")
+}
+
+fn line_quality(quality: &Quality) -> String {
+    let arrived = |loss_ratio: f64, jitter_ms: f64, mos: f64| {
+        format!("loss {:.1} %, jitter {jitter_ms:.0} ms, MOS {mos:.1}", loss_ratio * 100.0)
+    };
+    let here = arrived(quality.loss_ratio, quality.jitter_ms, quality.mos);
+    let there = quality.there.map_or(String::new(), |there| {
+        format!("; our sound arrived there with {}", arrived(there.loss_ratio, there.jitter_ms, there.mos))
     });
-    format!("The longest silence while it was our turn was {silence:.1} s{gap}{mos}.")
+    let way = quality.to_trunk_ms.map_or(String::new(), |ms| {
+        format!(
+            "; the way to the trunk takes {ms:.0} of the {AT_EASE_MS:.0} ms within which people talk at ease"
+        )
+    });
+    format!("; {here}{there}{way}")
 }
 
 fn capital(sentence: &str) -> String {

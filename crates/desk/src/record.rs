@@ -241,6 +241,27 @@ pub struct Quality {
     pub loss_ratio: f64,
     /// Mean opinion score by the E-model, 1 to 4.5.
     pub mos: f64,
+    /// Our own stretch of the way from the caller's mouth to an ear: to the trunk, and the packet that is filled meanwhile.
+    /// Known where the far end reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_trunk_ms: Option<f64>,
+    /// How our sound arrived at the far end, where it reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub there: Option<Arrived>,
+}
+
+/// What the whole way from mouth to ear may take for nearly everybody to talk at ease, in milliseconds. ITU-T G.114 section 4.
+pub const AT_EASE_MS: f64 = 150.0;
+
+/// How our sound arrived at the far end, by its own reports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Arrived {
+    /// Arrival jitter, RFC 3550 A.8.
+    pub jitter_ms: f64,
+    /// Share of packets that never came, 0 to 1.
+    pub loss_ratio: f64,
+    /// Mean opinion score by the E-model, 1 to 4.5.
+    pub mos: f64,
 }
 
 /// One step that was tried.

@@ -29,15 +29,17 @@ use crate::keytones::KeyTones;
 use crate::latch::Latch;
 use crate::level::SILENCE_DBFS;
 use crate::playout::{ClipId, Done, Playout};
-use crate::quality::{Quality, mos_g711};
+use crate::quality::{FarEnd, Quality, mos_g711};
 use crate::reception::Reception;
 use crate::relay::Mapping;
+use crate::rtcp::ReportBlock;
 use crate::srtp::Guard;
 use crate::tones::Player;
 use crate::turn::{Patience, Turn};
 
 pub use orders::{Connect, DigitTypes, Direction, Filler, Listen, Order, OursFrom, Play};
 
+use crate::RATE_HZ;
 use crate::listening::SpeechEnd;
 
 /// Names one leg, chosen by who opens it.
@@ -200,6 +202,8 @@ pub struct Leg {
     // What goes out.
     ssrc: u32,
     sequence: u16,
+    /// The number our stream began with.
+    first: u16,
     clock: u32,
     next_packet: Duration,
     phase: Duration,
@@ -229,6 +233,8 @@ pub struct Leg {
     expecting_since: Duration,
     timed_out: bool,
     round_trip: Option<Duration>,
+    /// The far end's latest word on our sound.
+    told: Option<ReportBlock>,
 
     turn: Turn,
     ours_from: OursFrom,
@@ -298,6 +304,7 @@ impl Leg {
             ssrc: ssrc as u32,
             // In the lower half, so that a lost first packet leaves no doubt about the roll-over. RFC 3711 section 3.3.1.
             sequence: start as u16 & 0x7fff,
+            first: start as u16 & 0x7fff,
             clock: (start >> 32) as u32,
             next_packet: Duration::ZERO,
             phase: Duration::ZERO,
@@ -321,6 +328,7 @@ impl Leg {
             expecting_since: Duration::ZERO,
             timed_out: false,
             round_trip: None,
+            told: None,
             turn: Turn::new(Patience::default()),
             ours_from: OursFrom::LastWord,
             talks_over: false,
@@ -407,6 +415,8 @@ impl Leg {
         let loss_ratio = if expected == 0 { 0.0 } else { f64::from(lost) / f64::from(expected) };
         let jitter = self.reception.as_ref().map_or(Duration::ZERO, Reception::jitter);
         let one_way = self.round_trip.unwrap_or(Duration::ZERO) / 2;
+        let packet = self.line.as_ref().map_or(Duration::ZERO, |line| line.packet_time);
+        let told = |block| FarEnd::told(block, self.first, self.sent_packets, RATE_HZ, one_way);
         let began = self.acked_at.or(self.connected_at);
         let first_word = self.first_word.zip(began).map(|(word, began)| word.saturating_sub(began));
         Quality {
@@ -415,7 +425,9 @@ impl Leg {
             loss_ratio,
             jitter_ms: jitter.as_secs_f64() * 1_000.0,
             round_trip_ms: self.round_trip.map(|trip| trip.as_secs_f64() * 1_000.0),
+            to_trunk_ms: self.round_trip.map(|_| (one_way + packet).as_secs_f64() * 1_000.0),
             mos: mos_g711(one_way, jitter, loss_ratio),
+            far_end: self.told.as_ref().and_then(told),
             sent: self.sent_packets,
             longest_silence_ms: self.turn.longest(now).as_millis() as u64,
             first_word_ms: first_word.map(|word| word.as_millis() as u64),

@@ -47,7 +47,7 @@ pub use leg::{
 };
 pub use listening::{BargeIn, SpeechEnd};
 pub use playout::{Clip, ClipId, Interruptible};
-pub use quality::Quality;
+pub use quality::{FarEnd, Quality};
 pub use relay::Relay;
 pub use tones::Tone;
 

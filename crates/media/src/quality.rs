@@ -1,8 +1,13 @@
 //! How good a call sounded, from what the path did to it.
 //!
-//! Source: ITU-T G.107 (E-model) with every default but delay and loss; G.113 appendix I for G.711 with concealment.
+//! Counting packets is done in [`reception`](crate::reception); what the far end counted comes by its reports.
+//! Source: ITU-T G.107 (E-model) with every default but delay and loss; G.113 appendix I for G.711 with concealment. The
+//! other codecs are scored as if they were G.711: what they add, a recommendation gives for some of them only, and on another
+//! scale.
 
 use std::time::Duration;
+
+use crate::rtcp::ReportBlock;
 
 /// Everything a leg knows about its sound when it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -17,8 +22,13 @@ pub struct Quality {
     pub jitter_ms: f64,
     /// Round trip to the far end, once its reports told.
     pub round_trip_ms: Option<f64>,
+    /// Our own stretch of the way from mouth to ear: to the far end of this leg, and the packet that is filled meanwhile.
+    /// Known once the round trip is.
+    pub to_trunk_ms: Option<f64>,
     /// Mean opinion score, 1.0 to 4.4, of what we heard.
     pub mos: f64,
+    /// How the far end heard us, once its reports told.
+    pub far_end: Option<FarEnd>,
     /// Packets sent, silence included.
     pub sent: u32,
     /// Longest time the caller heard nothing while it was our turn.
@@ -29,6 +39,40 @@ pub struct Quality {
     pub tap_dropped: u64,
     /// Packets refused: wrong source, wrong payload type, no RTP.
     pub refused: u32,
+}
+
+/// Our sound, as the far end's reports tell of it. A far end may tell anything; nothing but the record believes it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FarEnd {
+    /// Share of our packets that did not come there, 0 to 1.
+    pub loss_ratio: f64,
+    /// Smoothed arrival jitter there.
+    pub jitter_ms: f64,
+    /// Mean opinion score, 1.0 to 4.4.
+    pub mos: f64,
+}
+
+impl FarEnd {
+    /// From the latest block about a stream of ours that began with the number `first` and counts `rate_hz` a second. Nothing
+    /// from a block that tells of more than twice the `sent` packets: it cannot be about them.
+    pub(crate) fn told(
+        block: &ReportBlock,
+        first: u16,
+        sent: u32,
+        rate_hz: u32,
+        one_way: Duration,
+    ) -> Option<Self> {
+        let expected = block.highest_sequence.wrapping_sub(first.into()).wrapping_add(1);
+        // Numbers go on over holes that a bridged caller's path made; a call has a few thousand of these at most.
+        if !(1..=sent.saturating_mul(2).saturating_add(3_000)).contains(&expected) {
+            return None;
+        }
+        let loss_ratio = (f64::from(block.cumulative_lost) / f64::from(expected)).clamp(0.0, 1.0);
+        let jitter = Duration::from_secs_f64(f64::from(block.jitter) / f64::from(rate_hz));
+        let jitter = jitter.min(Duration::from_secs(10));
+        let jitter_ms = jitter.as_secs_f64() * 1_000.0;
+        Some(Self { loss_ratio, jitter_ms, mos: mos_g711(one_way, jitter, loss_ratio) })
+    }
 }
 
 /// Delay that sending and hearing add on our side: one packet each way and a little waiting, in milliseconds.

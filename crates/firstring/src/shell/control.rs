@@ -497,6 +497,12 @@ fn closed(quality: &media::Quality) -> SoundEvent {
             jitter_ms: quality.jitter_ms,
             loss_ratio: quality.loss_ratio,
             mos: quality.mos,
+            to_trunk_ms: quality.to_trunk_ms,
+            there: quality.far_end.map(|there| desk::record::Arrived {
+                jitter_ms: there.jitter_ms,
+                loss_ratio: there.loss_ratio,
+                mos: there.mos,
+            }),
         }),
     }
 }

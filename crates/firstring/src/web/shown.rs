@@ -9,8 +9,8 @@ use desk::business::When;
 use desk::number::E164;
 use desk::private::Private;
 use desk::record::{
-    Callback, CallbackReason, Diverted, EndedBy, Message, Outcome, Quality, Record, StepResult, StepTaken,
-    Tried, Turn, Urgency, Verification, Who,
+    Arrived, Callback, CallbackReason, Diverted, EndedBy, Message, Outcome, Quality, Record, StepResult,
+    StepTaken, Tried, Turn, Urgency, Verification, Who,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -173,12 +173,37 @@ struct ShownQuality {
     loss_ratio: f64,
     /// 1 to 4.5.
     mos: f64,
+    /// Our own stretch of the way from mouth to ear, of the 150 ms that ITU-T G.114 allows the whole. Known where the far
+    /// end reports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to_trunk_ms: Option<f64>,
+    /// How our sound arrived at the far end, where it reports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    there: Option<ShownArrived>,
+}
+
+/// How our sound arrived at the far end, by its own reports.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Arrived)]
+struct ShownArrived {
+    jitter_ms: f64,
+    /// 0 to 1.
+    loss_ratio: f64,
+    /// 1 to 4.5.
+    mos: f64,
+}
+
+impl From<Arrived> for ShownArrived {
+    fn from(arrived: Arrived) -> Self {
+        let Arrived { jitter_ms, loss_ratio, mos } = arrived;
+        ShownArrived { jitter_ms, loss_ratio, mos }
+    }
 }
 
 impl From<Quality> for ShownQuality {
     fn from(quality: Quality) -> Self {
-        let Quality { jitter_ms, loss_ratio, mos } = quality;
-        ShownQuality { jitter_ms, loss_ratio, mos }
+        let Quality { jitter_ms, loss_ratio, mos, to_trunk_ms, there } = quality;
+        ShownQuality { jitter_ms, loss_ratio, mos, to_trunk_ms, there: there.map(ShownArrived::from) }
     }
 }
 

@@ -3,7 +3,8 @@
 //! An [`office`] says what a desk is told, a [`place`] keeps that, its ports and its data, and a [`desk`] is one process
 //! in that place: a test may kill, starve or stop it and open the next. A [`caller`] of ours goes by a script; a bare
 //! [`phone`] shows the desk from the wire; [`peers`] are programs of others, with [`sound`] of their own, and so are the [`carrier`], the
-//! [`exchange`] between desks and telephones, and each [`telephone`].
+//! [`exchange`] between desks and telephones, and each [`telephone`]. A [`forwarder`] is a rough path between a desk and a
+//! [`headset`], which is a telephone's sound alone.
 //!
 //! Ports are free ones, data lie in a directory of their own, and every process that was started here ends with the
 //! value that stands for it. Prompts that one desk has rendered are handed to the next: each test would wait for them.
@@ -14,7 +15,13 @@ pub mod caller;
 pub mod carrier;
 pub mod certificates;
 pub mod desk;
+#[path = "../../../media/tests/imagined/e_model.rs"]
+pub mod e_model;
 pub mod exchange;
+pub mod forwarder;
+pub mod headset;
+#[path = "../../../media/tests/imagined/path.rs"]
+pub mod imagined_path;
 pub mod names;
 pub mod office;
 pub mod peers;

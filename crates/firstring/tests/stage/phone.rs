@@ -13,6 +13,8 @@ pub const SHOWN_AS: &str = "42 Maple Street";
 pub struct Phone {
     socket: UdpSocket,
     sound: UdpSocket,
+    /// Where it says that its sound is, if that is another one's.
+    sounds_at: Option<SocketAddr>,
     desk: SocketAddr,
     waiting: Vec<String>,
 }
@@ -23,7 +25,13 @@ impl Phone {
         let address = Ipv4Addr::from(address);
         let socket = UdpSocket::bind((address, port)).unwrap();
         let sound = UdpSocket::bind((address, 0)).unwrap();
-        Phone { socket, sound, desk: ([127, 0, 0, 1], place.sip).into(), waiting: Vec::new() }
+        let desk = ([127, 0, 0, 1], place.sip).into();
+        Phone { socket, sound, sounds_at: None, desk, waiting: Vec::new() }
+    }
+
+    /// From now on its sound is there, reports on the same port.
+    pub fn sounds_at(&mut self, at: SocketAddr) {
+        self.sounds_at = Some(at);
     }
 
     /// A request of the call of this name; `to_tag` is empty outside a dialog.
@@ -46,10 +54,13 @@ impl Phone {
     }
 
     fn offer(&self, formats: &str) -> String {
-        let sound = self.sound.local_addr().unwrap();
+        let (sound, muxed) = match self.sounds_at {
+            Some(at) => (at, "a=rtcp-mux\r\n"),
+            None => (self.sound.local_addr().unwrap(), ""),
+        };
         format!(
             "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP {formats}\r\n\
-             a=rtpmap:101 telephone-event/8000\r\n",
+             a=rtpmap:101 telephone-event/8000\r\n{muxed}",
             ip = sound.ip(),
             port = sound.port()
         )
@@ -81,6 +92,14 @@ impl Phone {
 
     /// The final status of a request, and the tag the desk gave the call.
     pub fn final_status(&mut self, method: &str, number: u32, call: &str) -> (u16, String) {
+        let message = self.final_reply(method, number, call);
+        let to = message.lines().find(|line| line.starts_with("To:")).unwrap_or_default();
+        let tag = to.split_once(";tag=").map(|(_, tag)| format!(";tag={tag}")).unwrap_or_default();
+        (status(&message), tag)
+    }
+
+    /// The final reply to a request.
+    fn final_reply(&mut self, method: &str, number: u32, call: &str) -> String {
         let (call, number) = (format!("Call-ID: {call}\r\n"), format!("CSeq: {number} {method}\r\n"));
         let is_final = |message: &str| {
             message.starts_with("SIP/2.0 ")
@@ -88,10 +107,7 @@ impl Phone {
                 && message.contains(&call)
                 && message.contains(&number)
         };
-        let message = self.receives(Duration::from_secs(5), is_final).expect("an answer within 5 s");
-        let to = message.lines().find(|line| line.starts_with("To:")).unwrap_or_default();
-        let tag = to.split_once(";tag=").map(|(_, tag)| format!(";tag={tag}")).unwrap_or_default();
-        (status(&message), tag)
+        self.receives(Duration::from_secs(5), is_final).expect("an answer within 5 s")
     }
 
     /// The same phone, behind a proxy at this port.
@@ -105,6 +121,18 @@ impl Phone {
         let (status, tag) = self.final_status("INVITE", 1, call);
         self.send("ACK", 1, call, &tag);
         (status, tag)
+    }
+
+    /// Calls, or says anew where its sound is, with these formats; `tag` is the one the desk gave the call, if there is one.
+    /// Gives the tag, and where the desk's sound is.
+    pub fn is_answered(&mut self, number: u32, call: &str, tag: &str, formats: &str) -> (String, SocketAddr) {
+        self.send_offering("INVITE", number, call, tag, formats);
+        let reply = self.final_reply("INVITE", number, call);
+        assert_eq!(status(&reply), 200, "{reply}");
+        let to = reply.lines().find(|line| line.starts_with("To:")).unwrap_or_default();
+        let tag = to.split_once(";tag=").map(|(_, tag)| format!(";tag={tag}")).unwrap_or_default();
+        self.send("ACK", number, call, &tag);
+        (tag, sound_in(&reply))
     }
 
     /// Rings.
@@ -131,8 +159,13 @@ impl Phone {
 
     /// Answers a request of the desk's.
     pub fn answer(&self, request: &str, to_tag: &str) {
+        self.answers_with(request, to_tag, "0 101");
+    }
+
+    /// Answers it; a call, with these formats.
+    pub fn answers_with(&self, request: &str, to_tag: &str, formats: &str) {
         let text = self.reply("200 OK", request, to_tag);
-        let body = if request.starts_with("INVITE") { self.offer("0 101") } else { String::new() };
+        let body = if request.starts_with("INVITE") { self.offer(formats) } else { String::new() };
         let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
         let text = format!("{text}{kind}Content-Length: {}\r\n\r\n{body}", body.len());
         self.socket.send_to(text.as_bytes(), self.desk).unwrap();
@@ -155,6 +188,13 @@ impl Phone {
         text += &format!("Contact: <sip:{us}>\r\n");
         text
     }
+}
+
+/// Where a description says that sound is.
+pub fn sound_in(message: &str) -> SocketAddr {
+    let after = |start: &str| message.lines().find_map(|line| line.strip_prefix(start)).unwrap().to_owned();
+    let port = after("m=audio ").split(' ').next().unwrap().to_owned();
+    format!("{}:{port}", after("c=IN IP4 ").trim()).parse().unwrap()
 }
 
 fn status(message: &str) -> u16 {

@@ -193,3 +193,17 @@ pub fn rtp(sequence: u16, timestamp: u32, sound: &[u8]) -> Vec<u8> {
 pub fn is_sound(datagram: &[u8]) -> bool {
     datagram.len() > 12 && datagram[0] >> 6 == 2 && datagram[1] & 0x7f == 0
 }
+
+/// Sound like a voice that never pauses: harmonics of a gliding pitch, a little louder and softer by turns.
+pub fn never_pausing(length: Duration) -> Vec<i16> {
+    let tau = 2.0 * std::f64::consts::PI;
+    let mut phase = 0.0_f64;
+    let wave = |at: usize| {
+        let time = at as f64 / RATE as f64;
+        phase += tau * (120.0 + 20.0 * (tau * 1.3 * time).sin()) / RATE as f64;
+        let harmonics: f64 =
+            (1..=20).map(|number| (phase * f64::from(number)).sin() / f64::from(number)).sum();
+        (harmonics * (0.65 + 0.35 * (tau * 4.0 * time).sin()) * 5_000.0) as i16
+    };
+    (0..(length.as_secs_f64() * RATE as f64) as usize).map(wave).collect()
+}

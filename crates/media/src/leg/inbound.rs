@@ -205,12 +205,12 @@ impl Leg {
             return;
         };
         let Some(line) = &self.line else { return };
-        let mut round = None;
+        let mut told = None;
         let mut sender_report = None;
         let (own, heard) = (self.ssrc, self.reception.as_ref().map(Reception::ssrc));
         let read = rtcp::read(datagram, |part| match part {
             Part::Sender { ssrc, sent } if Some(ssrc) == heard => sender_report = Some(sent.ntp),
-            Part::Block { block, .. } if block.ssrc == own => round = round_trip(&block, now),
+            Part::Block { block, .. } if block.ssrc == own => told = Some(block),
             Part::Sender { .. } | Part::Block { .. } | Part::Goodbye { .. } => {}
         });
         if read.is_err() || !line.latch.believes_reports_of(from) {
@@ -218,7 +218,8 @@ impl Leg {
             return;
         }
         self.report_to = Some(from);
-        self.round_trip = round.or(self.round_trip);
+        self.round_trip = told.as_ref().and_then(|block| round_trip(block, now)).or(self.round_trip);
+        self.told = told.or(self.told);
         if let (Some(ntp), Some(reception)) = (sender_report, &mut self.reception) {
             reception.heard_sender_report(ntp, now);
         }

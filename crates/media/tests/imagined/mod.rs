@@ -2,6 +2,9 @@
 // Each test file uses a part of it; `unwrap` is as free here as in any test.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod e_model;
+pub mod path;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +12,7 @@ use std::time::Duration;
 use media::rtp::Packet;
 use media::{
     BargeIn, Clip, ClipId, Codec, Connect, DigitTypes, Direction, Event, Interruptible, Law, Leg, Listen,
-    MAX_DATAGRAM, Order, Play, Port,
+    MAX_DATAGRAM, Order, Outgoing, Play, Port, Relay,
 };
 
 pub const MS: Duration = Duration::from_millis(1);
@@ -159,7 +162,10 @@ impl Call {
     }
 
     pub fn run_ms(&mut self, ms: u64) -> &mut Self {
-        let until = self.now + Duration::from_millis(ms);
+        self.run_until(self.now + Duration::from_millis(ms))
+    }
+
+    pub fn run_until(&mut self, until: Duration) -> &mut Self {
         loop {
             let deadline = self.leg.poll_deadline().map(|deadline| deadline.at.max(self.now));
             let said = self.sends.then(|| self.next_said.max(self.now));
@@ -177,8 +183,15 @@ impl Call {
                 None => break,
             }
         }
-        self.now = until;
+        self.now = self.now.max(until);
         self
+    }
+
+    /// A packet of the leg that is bridged with ours.
+    pub fn relays(&mut self, relay: &Relay<'_>) {
+        if let Some(out) = self.leg.relay(relay, self.now, &mut self.out[..]) {
+            self.keep(out);
+        }
     }
 
     fn send_sound(&mut self) {
@@ -212,26 +225,30 @@ impl Call {
 
     pub fn drain(&mut self) {
         while let Some(out) = self.leg.write(self.now, &mut self.out[..]) {
-            let wire = &self.out[..out.length];
-            match out.from {
-                Port::Rtp => {
-                    let packet = Packet::parse(wire).unwrap();
-                    self.heard.push(Heard {
-                        at: self.now,
-                        to: out.to,
-                        marker: packet.marker,
-                        payload_type: packet.payload_type,
-                        sequence: packet.sequence,
-                        timestamp: packet.timestamp,
-                        ssrc: packet.ssrc,
-                        payload: packet.payload.to_vec(),
-                    });
-                }
-                Port::Rtcp => self.reports.push(wire.to_vec()),
-            }
+            self.keep(out);
         }
         while let Some(event) = self.leg.poll_event() {
             self.events.push(event);
+        }
+    }
+
+    fn keep(&mut self, out: Outgoing) {
+        let wire = &self.out[..out.length];
+        match out.from {
+            Port::Rtp => {
+                let packet = Packet::parse(wire).unwrap();
+                self.heard.push(Heard {
+                    at: self.now,
+                    to: out.to,
+                    marker: packet.marker,
+                    payload_type: packet.payload_type,
+                    sequence: packet.sequence,
+                    timestamp: packet.timestamp,
+                    ssrc: packet.ssrc,
+                    payload: packet.payload.to_vec(),
+                });
+            }
+            Port::Rtcp => self.reports.push(wire.to_vec()),
         }
     }
 
