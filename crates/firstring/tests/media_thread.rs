@@ -57,6 +57,7 @@ impl Phone {
             reports_share_port: false,
             codec,
             payload_type: codec.payload_type(),
+            receive_payload_type: codec.payload_type(),
             digits: Some(DigitTypes { send: 101, receive: 101 }),
             packet_time: MS * 20,
             keys: None,

@@ -1,12 +1,12 @@
 //! The codecs of a leg, and what some of them remember between packets.
 //!
-//! Inside, sound is at 8 kHz; every codec here makes one byte of each such sample, so a packet has as many bytes as its
-//! time stamp has ticks. G.722 carries 16 kHz: what we say is widened for it, what we hear is narrowed, and what is bridged
+//! Inside, sound is at 8 kHz. How fast a codec's RTP clock counts, and how long a payload lasts, is told here and assumed
+//! nowhere else. G.722 carries 16 kHz: what we say is widened for it, what we hear is narrowed, and what is bridged
 //! between two legs that both speak it passes untouched.
 
 use crate::g711::Law;
 use crate::resample::{Downsampler, Image, Upsampler};
-use crate::{MAX_PACKET_SAMPLES, g722};
+use crate::{MAX_PACKET_SAMPLES, RATE_HZ, g722};
 
 /// What a payload is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,6 +36,30 @@ impl Codec {
             Codec::Pcma => Some(Law::Pcma),
             Codec::G722 => None,
         }
+    }
+
+    /// Ticks of its RTP clock a second. Source: RFC 3551 table 4.
+    pub const fn clock_hz(self) -> u32 {
+        match self {
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => 8_000,
+        }
+    }
+
+    /// How many samples at 8 kHz a payload holds.
+    pub fn samples_in(self, payload: &[u8]) -> usize {
+        match self {
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => payload.len(),
+        }
+    }
+
+    /// How far its clock goes on in so many samples at 8 kHz.
+    pub const fn ticks(self, samples: usize) -> u32 {
+        (samples as u64 * self.clock_hz() as u64 / RATE_HZ as u64) as u32
+    }
+
+    /// How far its clock goes on in a payload.
+    pub fn ticks_in(self, payload: &[u8]) -> u32 {
+        self.ticks(self.samples_in(payload))
     }
 
     /// The static payload type. Source: RFC 3551 table 4.
@@ -76,7 +100,7 @@ impl Encoder {
         Self { coding: codec.law().map_or_else(|| Encoding::Wide(wide()), Encoding::Law) }
     }
 
-    /// A byte for each sample, as far as both reach. Gives how many bytes were written.
+    /// As many bytes as the codec makes of the samples, as far as both reach. Gives how many were written.
     pub fn encode(&mut self, samples: &[i16], bytes: &mut [u8]) -> usize {
         match &mut self.coding {
             Encoding::Law(law) => law.encode(samples, bytes),
@@ -94,15 +118,16 @@ impl Encoder {
         }
     }
 
-    /// Bytes of no sound.
-    pub fn be_silent(&mut self, bytes: &mut [u8]) {
+    /// The bytes of so many samples of no sound, at most 480. Gives how many were written.
+    pub fn be_silent(&mut self, samples: usize, bytes: &mut [u8]) -> usize {
+        let samples = samples.min(MAX_PACKET_SAMPLES);
         match &mut self.coding {
-            Encoding::Law(law) => bytes.fill(law.silence()),
-            Encoding::Wide(_) => {
-                for piece in bytes.chunks_mut(MAX_PACKET_SAMPLES) {
-                    self.encode(&[0; MAX_PACKET_SAMPLES][..piece.len()], piece);
-                }
+            Encoding::Law(law) => {
+                let length = samples.min(bytes.len());
+                bytes[..length].fill(law.silence());
+                length
             }
+            Encoding::Wide(_) => self.encode(&[0; MAX_PACKET_SAMPLES][..samples], bytes),
         }
     }
 }
@@ -115,7 +140,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A sample for each byte, as far as both reach. Gives how many samples were written.
+    /// The samples of a payload, as far as there is room. Gives how many were written.
     pub fn decode(&mut self, codec: Codec, bytes: &[u8], samples: &mut [i16]) -> usize {
         if let Some(law) = codec.law() {
             return law.decode(bytes, samples);
@@ -146,7 +171,7 @@ impl Transcoder {
         Self { from, to, decoder: Decoder::default(), encoder: Encoder::new(to) }
     }
 
-    /// As many bytes as came, of at most 480.
+    /// The same sound in the other codec, of at most 480 samples. Gives how many bytes were written.
     pub fn transcode(&mut self, bytes: &[u8], out: &mut [u8]) -> usize {
         let mut samples = [0; MAX_PACKET_SAMPLES];
         let length = self.decoder.decode(self.from, bytes, &mut samples);
@@ -191,7 +216,7 @@ mod tests {
             let (mut encoder, mut decoder) = (Encoder::new(codec), Decoder::default());
             for _ in 0..20 {
                 let (mut bytes, mut samples) = ([7; 160], [7; 160]);
-                encoder.be_silent(&mut bytes);
+                assert_eq!(encoder.be_silent(160, &mut bytes), 160);
                 decoder.decode(codec, &bytes, &mut samples);
                 assert!(rms(&samples) < 12.0, "{codec:?}: {}", rms(&samples));
             }

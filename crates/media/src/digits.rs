@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use crate::RATE_HZ;
 use crate::rtp::Packet;
 
 /// A key of a telephone.
@@ -33,17 +34,24 @@ const KEYS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*',
 
 /// How many presses are remembered against stragglers.
 const REMEMBERED: usize = 8;
-/// A packet of a press older than this, in ticks, is a straggler of something long reported: two seconds.
-const STALE_TICKS: i32 = 16_000;
-/// Older than this, the sender has simply set its clock anew: a minute.
-const NEW_CLOCK_TICKS: i32 = 480_000;
+/// A packet of a press older than so many seconds is a straggler of something long reported.
+const STALE_SECONDS: u32 = 2;
+/// Older than this, the sender has simply set its clock anew.
+const NEW_CLOCK_SECONDS: u32 = 60;
 /// Segments of a key held for longer than 8 s are this far apart. RFC 4733 section 2.5.1.3.
 const SEGMENT_TICKS: i32 = 0xffff;
 
 /// Hears digits in one call.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct DigitEar {
     presses: VecDeque<Press>,
+    clock_hz: u32,
+}
+
+impl Default for DigitEar {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -57,9 +65,14 @@ struct Press {
 }
 
 impl DigitEar {
-    /// Remembers nothing yet.
+    /// Remembers nothing yet; the sender's clock counts 8,000 a second.
     pub fn new() -> Self {
-        Self { presses: VecDeque::with_capacity(REMEMBERED) }
+        Self { presses: VecDeque::with_capacity(REMEMBERED), clock_hz: RATE_HZ }
+    }
+
+    /// The sender's clock counts so many a second from now on.
+    pub fn set_clock(&mut self, clock_hz: u32) {
+        self.clock_hz = clock_hz;
     }
 
     /// Takes one packet of the telephone-event payload type; gives the digit if this is a press not heard before.
@@ -91,8 +104,8 @@ impl DigitEar {
         let Some(newest) = self.presses.iter().rev().find(|known| known.ssrc == heard.ssrc) else {
             return false;
         };
-        let older = newest.timestamp.wrapping_sub(heard.timestamp) as i32;
-        (STALE_TICKS..NEW_CLOCK_TICKS).contains(&older)
+        let older = newest.timestamp.wrapping_sub(heard.timestamp);
+        (STALE_SECONDS * self.clock_hz..NEW_CLOCK_SECONDS * self.clock_hz).contains(&older)
     }
 }
 
@@ -126,10 +139,10 @@ impl Press {
     }
 }
 
-/// How long a digit of ours lasts, in ticks: 160 ms.
-pub(crate) const PRESS_TICKS: u32 = 1_280;
-/// Rest between two digits of ours: 80 ms.
-const REST_TICKS: u32 = 640;
+/// How long a digit of ours lasts.
+pub(crate) const PRESS_MS: u32 = 160;
+/// Rest between two digits of ours.
+const REST_MS: u32 = 80;
 /// Digits waiting to be sent, at most.
 const WAITING: usize = 32;
 /// -10 dBm0.
@@ -138,6 +151,7 @@ const VOLUME: u8 = 10;
 /// Sends digits, one packet per packet time, in the place of sound.
 #[derive(Debug, Clone)]
 pub struct DigitPen {
+    clock_hz: u32,
     waiting: VecDeque<Digit>,
     stroke: Option<Stroke>,
     rest: u32,
@@ -164,11 +178,19 @@ pub struct Written {
 
 impl Default for DigitPen {
     fn default() -> Self {
-        Self { waiting: VecDeque::with_capacity(WAITING), stroke: None, rest: 0 }
+        Self { clock_hz: RATE_HZ, waiting: VecDeque::with_capacity(WAITING), stroke: None, rest: 0 }
     }
 }
 
 impl DigitPen {
+    /// Our clock counts so many a second from now on. A press under way is left off.
+    pub fn set_clock(&mut self, clock_hz: u32) {
+        if self.clock_hz != clock_hz {
+            self.clock_hz = clock_hz;
+            self.stroke = None;
+        }
+    }
+
     /// Puts a digit at the end of the line. False when 32 are waiting already.
     pub fn push(&mut self, digit: Digit) -> bool {
         let room = self.waiting.len() < WAITING;
@@ -196,8 +218,9 @@ impl DigitPen {
             }
         };
         let marker = stroke.duration == 0;
-        stroke.duration = (stroke.duration + ticks).min(PRESS_TICKS);
-        let over = stroke.duration == PRESS_TICKS;
+        let whole = PRESS_MS * self.clock_hz / 1_000;
+        stroke.duration = (stroke.duration + ticks).min(whole);
+        let over = stroke.duration == whole;
         let flags = VOLUME | if over { 0x80 } else { 0 };
         let [high, low] = (stroke.duration as u16).to_be_bytes();
         let written =
@@ -206,7 +229,7 @@ impl DigitPen {
         if stroke.ends < 3 {
             self.stroke = Some(stroke);
         } else {
-            self.rest = REST_TICKS;
+            self.rest = REST_MS * self.clock_hz / 1_000;
         }
         Some(written)
     }
@@ -251,6 +274,28 @@ mod tests {
     }
 
     const NUMBER: &str = "3125550100#*";
+
+    #[test]
+    fn a_number_is_heard_as_typed_by_a_clock_that_counts_faster() {
+        let (mut pen, mut ear, mut heard) = (DigitPen::default(), DigitEar::new(), String::new());
+        pen.set_clock(48_000);
+        ear.set_clock(48_000);
+        NUMBER.chars().for_each(|key| assert!(pen.push(Digit::from_char(key).unwrap())));
+        let mut packets = 0;
+        for packet in 0..2_000u16 {
+            let Some(written) = pen.write(u32::from(packet) * 960, 960) else { continue };
+            packets += 1;
+            let Written { timestamp, marker, payload } = written;
+            let packet =
+                Packet { marker, payload_type: 101, sequence: packet, timestamp, ssrc: 5, payload: &payload };
+            heard.extend(ear.hear(&packet).map(Digit::as_char));
+        }
+        assert_eq!(
+            (heard.as_str(), packets),
+            (NUMBER, 10 * NUMBER.len()),
+            "160 ms and two repeated ends each"
+        );
+    }
 
     #[test]
     fn a_number_is_heard_as_typed() {

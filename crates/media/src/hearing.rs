@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::codec::{Codec, Decoder};
+use crate::latch::Stamp;
 use crate::listening::{Listening, Notice};
 use crate::reorder::{InOrder, Reorder};
 use crate::voice::Voice;
@@ -130,7 +131,7 @@ impl Hearing {
     }
 
     /// One packet; an empty payload is an event, which only takes a number.
-    pub fn packet(&mut self, stamp: (u16, u32), codec: Codec, payload: &[u8], now: Duration, around: Around) {
+    pub fn packet(&mut self, stamp: Stamp, codec: Codec, payload: &[u8], now: Duration, around: Around) {
         let Self { reorder, ear } = self;
         ear.until = ear.until.max(now);
         reorder.offer(stamp, codec, payload, now, &mut |part| ear.take(part, now, around));

@@ -66,6 +66,8 @@ pub struct Stamp {
     pub sequence: u16,
     /// RTP time stamp.
     pub timestamp: u32,
+    /// Ticks of the stream's clock a second.
+    pub clock_hz: u32,
 }
 
 /// The latch of one leg.
@@ -148,10 +150,10 @@ impl Latch {
         // At least 5 ms a packet, and the sender's clock within a second of ours.
         let packets = u32::from(stamp.sequence.wrapping_sub(last.sequence));
         let elapsed_ms = silent.as_millis().min(3_600_000) as u32;
-        let ticks = stamp.timestamp.wrapping_sub(last.timestamp);
+        let ticks = u64::from(stamp.timestamp.wrapping_sub(last.timestamp));
         let continuous = (1..=elapsed_ms / 5 + 100).contains(&packets)
             && packets < 0x8000
-            && ticks <= elapsed_ms * 8 + 8_000;
+            && ticks <= (u64::from(elapsed_ms) + 1_000) * u64::from(stamp.clock_hz) / 1_000;
         (same && continuous).then_some(Hold::Settled { source: from })
     }
 
@@ -183,7 +185,7 @@ mod tests {
     }
 
     fn stamp(packet: u32) -> Stamp {
-        Stamp { ssrc: 7, sequence: packet as u16, timestamp: packet * 160 }
+        Stamp { ssrc: 7, sequence: packet as u16, timestamp: packet * 160, clock_hz: 8_000 }
     }
 
     #[test]

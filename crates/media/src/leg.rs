@@ -263,9 +263,11 @@ struct Line {
     codec: Codec,
     encoder: Encoder,
     payload_type: u8,
+    receive_payload_type: u8,
     digits: Option<DigitTypes>,
     packet_time: Duration,
-    packet_ticks: u32,
+    /// Samples at 8 kHz of a packet.
+    packet_samples: usize,
     direction: Direction,
     signalled_reports: Option<std::net::SocketAddr>,
     reports_share_port: bool,
@@ -416,7 +418,7 @@ impl Leg {
         let jitter = self.reception.as_ref().map_or(Duration::ZERO, Reception::jitter);
         let one_way = self.round_trip.unwrap_or(Duration::ZERO) / 2;
         let packet = self.line.as_ref().map_or(Duration::ZERO, |line| line.packet_time);
-        let told = |block| FarEnd::told(block, self.first, self.sent_packets, RATE_HZ, one_way);
+        let told = |block| FarEnd::told(block, self.first, self.sent_packets, self.clock_hz(), one_way);
         let began = self.acked_at.or(self.connected_at);
         let first_word = self.first_word.zip(began).map(|(word, began)| word.saturating_sub(began));
         Quality {
@@ -434,6 +436,11 @@ impl Leg {
             tap_dropped: self.hearing.as_ref().map_or(0, |hearing| hearing.dropped()),
             refused: self.refused,
         }
+    }
+
+    /// Ticks of our clock a second.
+    fn clock_hz(&self) -> u32 {
+        self.line.as_ref().map_or(RATE_HZ, |line| line.codec.clock_hz())
     }
 
     fn tell(&mut self, event: Event) {

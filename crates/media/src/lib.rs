@@ -60,9 +60,9 @@ pub const MAX_PACKET_SAMPLES: usize = 480;
 /// Longest datagram a leg writes; give it at least this much room.
 pub const MAX_DATAGRAM: usize = 1_500;
 
-/// A moment in ticks of the RTP clock, wrapping.
-fn ticks(at: Duration) -> u32 {
-    (at.as_micros() * u128::from(RATE_HZ) / 1_000_000) as u32
+/// A moment in ticks of an RTP clock of so many a second, wrapping.
+fn ticks(at: Duration, clock_hz: u32) -> u32 {
+    (at.as_micros() * u128::from(clock_hz) / 1_000_000) as u32
 }
 
 /// How long so many samples last.

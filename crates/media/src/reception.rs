@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::rtcp::ReportBlock;
-use crate::{RATE_HZ, ticks};
+use crate::ticks;
 
 /// A jump ahead up to this many packets counts as loss; more is a restart. RFC 3550 A.1.
 const MAX_DROPOUT: u16 = 3_000;
@@ -17,6 +17,7 @@ const MAX_MISORDER: u16 = 100;
 #[derive(Debug, Clone)]
 pub struct Reception {
     ssrc: u32,
+    clock_hz: u32,
     base: u32,
     highest: u32,
     received: u32,
@@ -40,11 +41,13 @@ pub enum Arrival {
 }
 
 impl Reception {
-    /// Starts with the first packet of a source, which still has to be given to [`observe`](Self::observe).
-    pub fn new(ssrc: u32, first: u16) -> Self {
+    /// Starts with the first packet of a source whose clock counts `clock_hz` a second. The packet still has to be given to
+    /// [`observe`](Self::observe).
+    pub fn new(ssrc: u32, first: u16, clock_hz: u32) -> Self {
         let first = u32::from(first);
         Self {
             ssrc,
+            clock_hz,
             base: first,
             highest: first,
             received: 0,
@@ -60,6 +63,11 @@ impl Reception {
     /// The source these figures are about.
     pub fn ssrc(&self) -> u32 {
         self.ssrc
+    }
+
+    /// Ticks of its clock a second.
+    pub fn clock_hz(&self) -> u32 {
+        self.clock_hz
     }
 
     /// Highest sequence number heard.
@@ -80,7 +88,7 @@ impl Reception {
                 return Arrival::Doubtful;
             }
             let last_sr = self.last_sr;
-            *self = Self { last_sr, ..Self::new(self.ssrc, sequence) };
+            *self = Self { last_sr, ..Self::new(self.ssrc, sequence, self.clock_hz) };
             self.count(stamped, now);
             return Arrival::Restarted;
         }
@@ -102,11 +110,11 @@ impl Reception {
 
     fn count(&mut self, stamped: u32, now: Duration) {
         self.received = self.received.wrapping_add(1);
-        let transit = ticks(now).wrapping_sub(stamped);
+        let transit = ticks(now, self.clock_hz).wrapping_sub(stamped);
         if let Some(before) = self.transit {
             let difference = transit.wrapping_sub(before) as i32;
             // A jump of more than a second is a new time base, not jitter.
-            if difference.unsigned_abs() < RATE_HZ {
+            if difference.unsigned_abs() < self.clock_hz {
                 self.jitter += (f64::from(difference.unsigned_abs()) - self.jitter) / 16.0;
             }
         }
@@ -135,7 +143,7 @@ impl Reception {
 
     /// Smoothed arrival jitter.
     pub fn jitter(&self) -> Duration {
-        Duration::from_secs_f64(self.jitter / f64::from(RATE_HZ))
+        Duration::from_secs_f64(self.jitter / f64::from(self.clock_hz))
     }
 
     /// The block of our next report. Counts loss since the block before.
@@ -192,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_steady_stream_has_no_jitter_and_no_loss_even_across_the_wrap() {
-        let mut heard = Reception::new(1, 65_500);
+        let mut heard = Reception::new(1, 65_500, 8_000);
         for packet in 0..100u32 {
             heard.observe((65_500 + packet) as u16, packet * 160, MS * 20 * packet);
         }
@@ -202,7 +210,7 @@ mod tests {
 
     #[test]
     fn every_tenth_packet_missing_is_a_tenth_lost() {
-        let mut heard = Reception::new(1, 0);
+        let mut heard = Reception::new(1, 0, 8_000);
         for packet in (0..1_000u32).filter(|packet| packet % 10 != 5) {
             heard.observe(packet as u16, packet * 160, MS * 20 * packet);
         }
@@ -214,7 +222,7 @@ mod tests {
 
     #[test]
     fn alternating_ten_milliseconds_of_delay_shows_as_jitter() {
-        let mut heard = Reception::new(1, 0);
+        let mut heard = Reception::new(1, 0, 8_000);
         for packet in 0..500u32 {
             heard.observe(packet as u16, packet * 160, MS * (20 * packet + 10 * (packet % 2)));
         }
@@ -223,8 +231,21 @@ mod tests {
     }
 
     #[test]
+    fn jitter_is_the_same_whatever_the_clock_counts() {
+        let jitters = [8_000, 48_000].map(|clock_hz| {
+            let mut heard = Reception::new(1, 0, clock_hz);
+            for packet in 0..500u32 {
+                let stamped = (packet * clock_hz / 50).wrapping_sub(clock_hz);
+                heard.observe(packet as u16, stamped, MS * (20 * packet + 10 * (packet % 2)));
+            }
+            heard.jitter()
+        });
+        assert!(jitters.into_iter().all(|jitter| jitter > MS * 9 && jitter < MS * 11), "{jitters:?}");
+    }
+
+    #[test]
     fn a_lone_wild_number_changes_nothing_but_two_in_a_row_are_a_restart() {
-        let mut heard = Reception::new(1, 0);
+        let mut heard = Reception::new(1, 0, 8_000);
         heard.observe(0, 0, MS);
         assert_eq!(heard.observe(30_000, 0, MS), Arrival::Doubtful);
         assert_eq!(heard.observe(1, 160, MS * 20), Arrival::Counted);

@@ -31,8 +31,8 @@ pub enum Content {
     Event,
 }
 
-/// A time stamp this far off the leg's own clock is anchored anew: three seconds.
-const ASTRAY_TICKS: u32 = 24_000;
+/// A time stamp this many seconds off the leg's own clock is anchored anew.
+const ASTRAY_SECONDS: u32 = 3;
 
 /// The mapping from the other leg's numbers to ours.
 #[derive(Debug, Clone, Copy, Default)]
@@ -70,13 +70,15 @@ impl Mapping {
         self.last
     }
 
-    /// Places a packet; `sequence` is the next free number of ours and `clock` our own stamp for now.
+    /// Places a packet of a stream whose clock counts as ours does; `sequence` is the next free number of ours and `clock` our own stamp for now.
     /// Nothing for a straggler from before the anchor.
     pub fn place(&mut self, stamp: Stamp, sequence: u16, clock: u32, now: Duration) -> Option<Place> {
         let fits = self.anchor.is_some_and(|anchor| {
             let off = stamp.timestamp.wrapping_add(anchor.stamp_offset).wrapping_sub(clock) as i32;
             let ahead = stamp.sequence.wrapping_sub(anchor.highest) as i16;
-            anchor.ssrc == stamp.ssrc && off.unsigned_abs() < ASTRAY_TICKS && ahead.unsigned_abs() < 1_000
+            anchor.ssrc == stamp.ssrc
+                && off.unsigned_abs() < ASTRAY_SECONDS * stamp.clock_hz
+                && ahead.unsigned_abs() < 1_000
         });
         if !fits {
             self.anchor = Some(Anchor {
@@ -124,7 +126,7 @@ mod tests {
     const NOW: Duration = Duration::from_millis(20);
 
     fn stamp(sequence: u16) -> Stamp {
-        Stamp { ssrc: 1, sequence, timestamp: u32::from(sequence).wrapping_mul(160) }
+        Stamp { ssrc: 1, sequence, timestamp: u32::from(sequence).wrapping_mul(160), clock_hz: 8_000 }
     }
 
     #[test]
@@ -160,7 +162,7 @@ mod tests {
     fn a_call_of_many_hours_wraps_without_a_stumble() {
         let mut mapping = Mapping::default();
         for packet in 0..300_000u32 {
-            let stamp = Stamp { ssrc: 1, sequence: packet as u16, timestamp: packet * 160 };
+            let stamp = Stamp { timestamp: packet * 160, ..stamp(packet as u16) };
             let place = mapping.place(stamp, 50, packet * 160, NOW).unwrap();
             assert_eq!(place.sequence, (packet as u16).wrapping_add(50));
             assert_eq!(place.fresh, packet == 0);

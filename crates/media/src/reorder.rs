@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
-use crate::MAX_PACKET_SAMPLES;
 use crate::codec::Codec;
+use crate::latch::Stamp;
+use crate::{MAX_PACKET_SAMPLES, RATE_HZ};
 
 /// How long a missing packet is waited for.
 pub const PATIENCE: Duration = Duration::from_millis(60);
@@ -34,6 +35,7 @@ pub struct Reorder {
     slots: [Slot; SLOTS],
     next: Option<u16>,
     next_stamp: u32,
+    clock_hz: u32,
     gap_since: Option<Duration>,
 }
 
@@ -57,7 +59,7 @@ impl Default for Reorder {
             length: 0,
             bytes: [0; MAX_PACKET_SAMPLES],
         };
-        Self { slots: [empty; SLOTS], next: None, next_stamp: 0, gap_since: None }
+        Self { slots: [empty; SLOTS], next: None, next_stamp: 0, clock_hz: RATE_HZ, gap_since: None }
     }
 }
 
@@ -77,13 +79,18 @@ impl Reorder {
     /// Takes one packet, at most 480 bytes of it, and hands out whatever is now in order.
     pub fn offer(
         &mut self,
-        (sequence, timestamp): (u16, u32),
+        stamp: Stamp,
         codec: Codec,
         payload: &[u8],
         now: Duration,
         hand_out: &mut impl FnMut(InOrder<'_>),
     ) {
         let payload = &payload[..payload.len().min(MAX_PACKET_SAMPLES)];
+        if stamp.clock_hz != self.clock_hz {
+            self.reset();
+            self.clock_hz = stamp.clock_hz;
+        }
+        let Stamp { sequence, timestamp, .. } = stamp;
         let ahead = self.next.map_or(0, |next| sequence.wrapping_sub(next));
         match ahead {
             0 => {
@@ -99,7 +106,7 @@ impl Reorder {
                     self.gap_since.get_or_insert(now);
                 } else {
                     self.skip_gap(now, hand_out);
-                    self.offer((sequence, timestamp), codec, payload, now, hand_out);
+                    self.offer(stamp, codec, payload, now, hand_out);
                 }
             }
             NEW_BEGINNING..0x8000 => {
@@ -107,7 +114,7 @@ impl Reorder {
                     self.skip_gap(now, hand_out);
                 }
                 self.next = None;
-                self.offer((sequence, timestamp), codec, payload, now, hand_out);
+                self.offer(stamp, codec, payload, now, hand_out);
             }
             0x8000.. => {} // late or repeated: its place has been filled already
         }
@@ -140,7 +147,7 @@ impl Reorder {
             self.gap_since = None;
             return;
         };
-        let missing = earliest.timestamp.wrapping_sub(self.next_stamp);
+        let missing = self.samples_between(earliest.timestamp);
         if (1..MAX_QUIET).contains(&missing) {
             hand_out(InOrder::Lost(missing));
         }
@@ -172,12 +179,19 @@ impl Reorder {
         if payload.is_empty() {
             return; // an event has the stamp of its beginning: it says nothing about where sound goes on
         }
-        let quiet = timestamp.wrapping_sub(self.next_stamp);
-        if (1..0x8000_0000).contains(&quiet) {
+        let quiet = self.samples_between(timestamp);
+        if quiet > 0 {
             hand_out(InOrder::Quiet(quiet.min(MAX_QUIET)));
         }
         hand_out(InOrder::Sound(codec, payload));
-        self.next_stamp = timestamp.wrapping_add(payload.len() as u32);
+        self.next_stamp = timestamp.wrapping_add(codec.ticks_in(payload));
+    }
+
+    /// Samples of sound between what was handed out and this stamp; none where it lies before.
+    fn samples_between(&self, timestamp: u32) -> u32 {
+        let ticks = timestamp.wrapping_sub(self.next_stamp);
+        let ahead = if ticks < 0x8000_0000 { ticks } else { 0 };
+        (u64::from(ahead) * u64::from(RATE_HZ) / u64::from(self.clock_hz)) as u32
     }
 
     fn note_gap(&mut self, now: Duration) {
@@ -201,8 +215,13 @@ mod tests {
         fn packet(&mut self, number: u16, at_ms: u32) -> &mut Self {
             let payload = [number as u8; 160];
             let Self { reorder, heard } = self;
-            let stamp = (number.wrapping_add(65_530), u32::from(number) * 160);
-            reorder.offer(stamp, Codec::Pcmu, &payload, MS * at_ms, &mut |out| heard.push(told(out)));
+            reorder.offer(
+                stamp(number.wrapping_add(65_530), u32::from(number) * 160),
+                Codec::Pcmu,
+                &payload,
+                MS * at_ms,
+                &mut |out| heard.push(told(out)),
+            );
             self
         }
 
@@ -215,6 +234,10 @@ mod tests {
         fn heard(&self) -> String {
             self.heard.join(" ")
         }
+    }
+
+    fn stamp(sequence: u16, timestamp: u32) -> Stamp {
+        Stamp { ssrc: 1, sequence, timestamp, clock_hz: 8_000 }
     }
 
     fn told(out: InOrder<'_>) -> String {
@@ -268,7 +291,9 @@ mod tests {
         let mut ear = Listener::default();
         ear.packet(0, 0);
         let Listener { reorder, heard } = &mut ear;
-        reorder.offer((65_531, 160 * 11), Codec::Pcmu, &[9; 160], MS * 220, &mut |out| heard.push(told(out)));
+        reorder.offer(stamp(65_531, 160 * 11), Codec::Pcmu, &[9; 160], MS * 220, &mut |out| {
+            heard.push(told(out))
+        });
         assert_eq!(ear.heard(), "0 quiet1600 9");
     }
 

@@ -71,6 +71,7 @@ impl Kind {
             reports_share_port: false,
             codec,
             payload_type: codec.payload_type(),
+            receive_payload_type: codec.payload_type(),
             digits: None,
             packet_time: Duration::from_millis(20),
             keys: self.encrypted.then(|| Keys { ours: ours(), theirs: theirs() }),

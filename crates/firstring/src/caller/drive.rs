@@ -691,6 +691,7 @@ pub(super) fn connection(agreed: &Agreed) -> Connect {
         reports_share_port: agreed.rtcp == sdp::Rtcp::Muxed,
         codec: law_of(agreed.codec).into(),
         payload_type: agreed.payload_type,
+        receive_payload_type: agreed.receive_payload_type,
         digits,
         packet_time: Duration::from_millis(u64::from(agreed.send_ptime_ms)),
         keys: None,

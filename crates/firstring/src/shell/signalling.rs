@@ -318,6 +318,7 @@ pub(super) fn connection(agreed: &sip::sdp::Agreed) -> Connect {
         reports_share_port,
         codec,
         payload_type: agreed.payload_type,
+        receive_payload_type: agreed.receive_payload_type,
         digits: digits.map(|(send, receive)| DigitTypes { send, receive }),
         packet_time: Duration::from_millis(agreed.send_ptime_ms.into()),
         keys: agreed.keys.as_ref().and_then(encrypting::keys),

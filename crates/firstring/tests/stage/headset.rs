@@ -63,6 +63,7 @@ impl Headset {
             reports_share_port: true,
             codec: self.codec,
             payload_type: self.codec.payload_type(),
+            receive_payload_type: self.codec.payload_type(),
             digits: Some(DigitTypes { send: 101, receive: 101 }),
             packet_time: Duration::from_millis(20),
             keys: None,

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{Event, Leg, MEDIA_TIMEOUT};
-use crate::MAX_PACKET_SAMPLES;
 use crate::codec::Codec;
 use crate::digits::Digit;
 use crate::g711::Law;
@@ -15,6 +14,7 @@ use crate::reception::{Arrival, Reception, round_trip};
 use crate::relay::{Content, Relay};
 use crate::rtcp::{self, Part};
 use crate::rtp::{Packet, is_rtcp};
+use crate::{MAX_PACKET_SAMPLES, RATE_HZ};
 
 /// Comfort noise: the sender keeps quiet. RFC 3389.
 const COMFORT_NOISE: u8 = 13;
@@ -24,6 +24,21 @@ enum Kind {
     Sound(Codec),
     Digits,
     ComfortNoise,
+}
+
+impl Kind {
+    /// Ticks a second of what the packet is stamped with; events and silence count as the agreed codec does.
+    fn clock_hz(&self, agreed: Codec) -> u32 {
+        match self {
+            Kind::Sound(codec) => codec.clock_hz(),
+            Kind::Digits | Kind::ComfortNoise => agreed.clock_hz(),
+        }
+    }
+}
+
+fn stamp(packet: &Packet<'_>, clock_hz: u32) -> Stamp {
+    let Packet { ssrc, sequence, timestamp, .. } = *packet;
+    Stamp { ssrc, sequence, timestamp, clock_hz }
 }
 
 impl Leg {
@@ -48,7 +63,7 @@ impl Leg {
             return None;
         };
         self.note_arrival(now);
-        let stamp = Stamp { ssrc: packet.ssrc, sequence: packet.sequence, timestamp: packet.timestamp };
+        let stamp = self.stamped(&packet, &kind);
         let content = match kind {
             Kind::Sound(codec) => {
                 let arrival = self.count(stamp, now);
@@ -97,10 +112,12 @@ impl Leg {
         let line = self.line.as_mut().filter(|_| !self.over)?;
         let packet = Packet::parse(datagram).ok()?;
         let is_digits = |types: super::DigitTypes| [types.receive, types.send].contains(&packet.payload_type);
-        let kind = if packet.payload_type == line.payload_type {
+        let kind = if packet.payload_type == line.receive_payload_type {
             Kind::Sound(line.codec)
         } else if line.digits.is_some_and(is_digits) {
             Kind::Digits
+        } else if packet.payload_type == line.payload_type {
+            Kind::Sound(line.codec) // their own number for it, not ours
         } else if let Some(law) = Law::from_payload_type(packet.payload_type) {
             Kind::Sound(law.into()) // the law the far end chose to send, whatever was agreed
         } else if packet.payload_type == COMFORT_NOISE {
@@ -108,8 +125,12 @@ impl Leg {
         } else {
             return None;
         };
-        let stamp = Stamp { ssrc: packet.ssrc, sequence: packet.sequence, timestamp: packet.timestamp };
+        let stamp = stamp(&packet, kind.clock_hz(line.codec));
         line.latch.accepts(from, stamp, now).then_some((packet, kind))
+    }
+
+    fn stamped(&self, packet: &Packet<'_>, kind: &Kind) -> Stamp {
+        stamp(packet, self.line.as_ref().map_or(RATE_HZ, |line| kind.clock_hz(line.codec)))
     }
 
     fn note_arrival(&mut self, now: Duration) {
@@ -125,7 +146,7 @@ impl Leg {
     /// Counts a packet of sound; another source starts new figures.
     fn count(&mut self, stamp: Stamp, now: Duration) -> Arrival {
         if let Some(reception) = &mut self.reception
-            && reception.ssrc() == stamp.ssrc
+            && (reception.ssrc(), reception.clock_hz()) == (stamp.ssrc, stamp.clock_hz)
         {
             let arrival = reception.observe(stamp.sequence, stamp.timestamp, now);
             if arrival == Arrival::Restarted
@@ -142,7 +163,7 @@ impl Leg {
         if let Some(hearing) = &mut self.hearing {
             hearing.restart();
         }
-        let reception = self.reception.insert(Reception::new(stamp.ssrc, stamp.sequence));
+        let reception = self.reception.insert(Reception::new(stamp.ssrc, stamp.sequence, stamp.clock_hz));
         reception.observe(stamp.sequence, stamp.timestamp, now)
     }
 
@@ -152,7 +173,7 @@ impl Leg {
         }
         let around = self.around();
         if let Some(hearing) = self.hearing.as_mut().filter(|hearing| hearing.is_listening()) {
-            hearing.packet((stamp.sequence, stamp.timestamp), codec, payload, now, around);
+            hearing.packet(stamp, codec, payload, now, around);
             self.take_notices(now);
         }
     }
@@ -160,7 +181,7 @@ impl Leg {
     fn digits(&mut self, packet: &Packet<'_>, now: Duration) {
         let same_stream = self.reception.as_ref().is_some_and(|reception| reception.ssrc() == packet.ssrc);
         if same_stream {
-            let stamp = Stamp { ssrc: packet.ssrc, sequence: packet.sequence, timestamp: packet.timestamp };
+            let stamp = self.stamped(packet, &Kind::Digits);
             // Counted for loss; its stamp stands still during a press, so it must not count as jitter.
             if let Some(reception) = &mut self.reception {
                 reception.observe_event(stamp.sequence);

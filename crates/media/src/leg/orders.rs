@@ -12,7 +12,7 @@ use crate::playout::{Clip, ClipId, Interruptible};
 use crate::srtp::{Guard, Keys};
 use crate::tones::{Player, Tone};
 use crate::turn::{Patience, Whose};
-use crate::{Codec, Digit, RATE_HZ};
+use crate::{Codec, Digit};
 
 /// Told to a leg.
 pub enum Order {
@@ -57,8 +57,10 @@ pub struct Connect {
     pub reports_share_port: bool,
     /// What we send. What we hear is told by its payload type.
     pub codec: Codec,
-    /// Its payload type.
+    /// Its payload type in what we send.
     pub payload_type: u8,
+    /// Its payload type in what comes.
+    pub receive_payload_type: u8,
     /// Payload types of telephone-event, if agreed.
     pub digits: Option<DigitTypes>,
     /// Sound per packet, 10 to 60 ms; others are brought into this range.
@@ -201,6 +203,9 @@ impl Leg {
             (Some(guard), Some(keys)) => guard.rekey(keys),
             (guard, keys) => *guard = keys.map(|keys| Box::new(Guard::new(keys))),
         }
+        if self.line.as_ref().is_some_and(|line| line.codec.clock_hz() != connect.codec.clock_hz()) {
+            self.begin_anew();
+        }
         let (latch, encoder) = match self.line.take() {
             Some(line) => (Some(line.latch), Some(line.encoder).filter(|_| line.codec == connect.codec)),
             None => (None, None),
@@ -212,14 +217,17 @@ impl Leg {
             codec: connect.codec,
             encoder: encoder.unwrap_or_else(|| Encoder::new(connect.codec)),
             payload_type: connect.payload_type,
+            receive_payload_type: connect.receive_payload_type,
             digits: connect.digits,
             packet_time,
-            packet_ticks: (packet_time.as_micros() as u64 * u64::from(RATE_HZ) / 1_000_000) as u32,
+            packet_samples: crate::samples_in(packet_time) as usize,
             direction: connect.direction,
             signalled_reports: connect.remote_reports,
             reports_share_port: connect.reports_share_port,
         });
         self.report_to = None;
+        self.pen.set_clock(connect.codec.clock_hz());
+        self.digit_ear.set_clock(connect.codec.clock_hz());
         self.key_tones = match connect.digits {
             Some(_) => None,
             None => self.key_tones.take().or_else(|| Some(Box::default())),
@@ -244,6 +252,17 @@ impl Leg {
                 self.path_is_open(now);
             }
         }
+    }
+
+    /// Another source: our clock counts differently from now on, which no stream may do within itself. RFC 7160 section 4.1.
+    fn begin_anew(&mut self) {
+        let [ssrc, start] = [(); 2].map(|()| next_chance(&mut self.chance));
+        (self.ssrc, self.first) = (ssrc as u32, start as u16 & 0x7fff);
+        (self.sequence, self.clock) = (self.first, (start >> 32) as u32);
+        (self.last_stamp, self.fresh) = (self.clock, true);
+        (self.sent_packets, self.sent_octets, self.sent_at_report) = (0, 0, 0);
+        (self.told, self.round_trip) = (None, None);
+        self.mapping = Default::default();
     }
 
     /// The first packet came.

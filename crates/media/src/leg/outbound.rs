@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use super::{Event, Goodbye, Leg, Line, Outgoing, Port, played};
-use crate::MAX_PACKET_SAMPLES;
 use crate::codec::{Codec, Transcoder};
-use crate::digits::{Digit, PRESS_TICKS, Written};
+use crate::digits::{Digit, PRESS_MS, Written};
 use crate::keytones;
 use crate::latch::is_sendable;
 use crate::level::{SILENCE_DBFS, dbfs, is_audible};
@@ -14,6 +13,7 @@ use crate::reception::{Reception, ntp};
 use crate::relay::{Content, Relay};
 use crate::rtcp::{Report, SenderInfo};
 use crate::rtp::{HEADER_LEN, Packet, is_rtcp};
+use crate::{MAX_PACKET_SAMPLES, RATE_HZ};
 
 /// A bridged leg that has had nothing to relay for this long sends silence, so that the far end sees a living stream.
 const RELAY_QUIET: Duration = Duration::from_millis(200);
@@ -69,7 +69,8 @@ impl Leg {
     /// One packet time of ours. Nothing goes out on hold, or while relayed sound flows.
     fn write_packet(&mut self, now: Duration, out: &mut [u8]) -> Option<Outgoing> {
         let line = self.line.as_ref()?;
-        let (packet_ticks, target) = (line.packet_ticks, line.latch.target());
+        let (samples, target) = (line.packet_samples, line.latch.target());
+        let packet_ticks = line.codec.ticks(samples);
         let timestamp = self.advance_clock(now);
         let silent = !self.may_send() || !is_sendable(target);
         if silent || self.relays_at(now) && !self.has_own_sound() {
@@ -78,8 +79,8 @@ impl Leg {
         }
         let length = match self.pen.write(timestamp, packet_ticks) {
             Some(written) if self.sends_events() => self.write_digit(written, out),
-            Some(written) => self.write_key_tone(written, timestamp, packet_ticks as usize, out),
-            None => self.write_sound(timestamp, packet_ticks as usize, now, out),
+            Some(written) => self.write_key_tone(written, timestamp, samples, out),
+            None => self.write_sound(timestamp, samples, now, out),
         }?;
         if self.bridged {
             self.mapping.break_off();
@@ -91,7 +92,8 @@ impl Leg {
 
     /// Moves to the next packet time; gives the stamp of this one.
     fn advance_clock(&mut self, now: Duration) -> u32 {
-        let Some(Line { packet_time, packet_ticks, .. }) = self.line else { return self.clock };
+        let Some(Line { packet_time, packet_samples, codec, .. }) = self.line else { return self.clock };
+        let packet_ticks = codec.ticks(packet_samples);
         let behind = (now.saturating_sub(self.next_packet).as_micros() / packet_time.as_micros()) as u32;
         if behind >= LEFT_OUT_AFTER {
             self.clock = self.clock.wrapping_add(behind.wrapping_mul(packet_ticks));
@@ -164,8 +166,9 @@ impl Leg {
     ) -> Option<usize> {
         let mut samples = [0; MAX_PACKET_SAMPLES];
         let samples = &mut samples[..length.min(MAX_PACKET_SAMPLES)];
-        let since = timestamp.wrapping_sub(written.timestamp);
-        let left = PRESS_TICKS.saturating_sub(since).min(samples.len() as u32) as usize;
+        let ticks = timestamp.wrapping_sub(written.timestamp);
+        let since = (u64::from(ticks) * u64::from(RATE_HZ) / u64::from(self.clock_hz())) as u32;
+        let left = (PRESS_MS * RATE_HZ / 1_000).saturating_sub(since).min(samples.len() as u32) as usize;
         if let Some(key) = Digit::from_event(written.payload[0]) {
             keytones::write(key, since, &mut samples[..left]);
         }
@@ -186,14 +189,13 @@ impl Leg {
         timestamp: u32,
         out: &mut [u8],
     ) -> Option<usize> {
-        let bytes = out.get_mut(..HEADER_LEN + samples.len())?;
-        let payload = &mut bytes[HEADER_LEN..];
         let line = self.line.as_mut()?;
-        if sounding {
-            line.encoder.encode(samples, payload);
-        } else {
-            line.encoder.be_silent(payload);
-        }
+        let room = out.get_mut(HEADER_LEN..)?;
+        let length = match sounding {
+            true => line.encoder.encode(samples, room),
+            false => line.encoder.be_silent(samples.len(), room),
+        };
+        let bytes = out.get_mut(..HEADER_LEN + length)?;
         let header = Packet {
             marker: std::mem::take(&mut self.fresh),
             payload_type: line.payload_type,
@@ -203,7 +205,7 @@ impl Leg {
             payload: &[],
         };
         header.write(bytes)?;
-        self.last_stamp = timestamp.wrapping_add(samples.len() as u32);
+        self.last_stamp = timestamp.wrapping_add(line.codec.ticks(samples.len()));
         Some(bytes.len())
     }
 
@@ -305,10 +307,10 @@ impl Leg {
         if (next.wrapping_sub(self.sequence) as i16) > 0 {
             self.sequence = next;
         }
-        if relay.content != Content::Event {
-            self.last_stamp = place.timestamp.wrapping_add(relay.payload.len() as u32);
-        }
         let length = HEADER_LEN + relay.payload.len();
+        if relay.content != Content::Event {
+            self.last_stamp = place.timestamp.wrapping_add(codec.ticks_in(&out[HEADER_LEN..length]));
+        }
         self.count_sent(length);
         self.sealed(Outgoing { length, to, from: Port::Rtp }, out)
     }

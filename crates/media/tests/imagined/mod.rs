@@ -68,6 +68,7 @@ pub fn connect() -> Connect {
         reports_share_port: false,
         codec: Codec::Pcmu,
         payload_type: 0,
+        receive_payload_type: 0,
         digits: Some(DigitTypes { send: 101, receive: 101 }),
         packet_time: MS * 20,
         keys: None,
