@@ -22,7 +22,8 @@ mod outbound;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::codec::{Codec, Decoder, Encoder, Transcoder};
+use crate::codec::{Codec, Decoder, Encoder};
+use crate::concealment::Noise;
 use crate::digits::{Digit, DigitEar, DigitPen};
 use crate::hearing::Hearing;
 use crate::keytones::KeyTones;
@@ -33,6 +34,7 @@ use crate::quality::{FarEnd, Quality, mos_g711};
 use crate::reception::Reception;
 use crate::relay::Mapping;
 use crate::rtcp::ReportBlock;
+use crate::smoothing::Smoother;
 use crate::srtp::Guard;
 use crate::tones::Player;
 use crate::turn::{Patience, Turn};
@@ -244,7 +246,9 @@ pub struct Leg {
     bridged: bool,
     mapping: Mapping,
     /// Between two legs of different codecs; built with the first packet that needs it.
-    transcoder: Option<Box<Transcoder>>,
+    smoother: Option<Box<Smoother>>,
+    /// The other leg's far end keeps quiet like this.
+    quiet: Option<Noise>,
     connected_at: Option<Duration>,
     acked_at: Option<Duration>,
     first_word: Option<Duration>,
@@ -337,7 +341,8 @@ impl Leg {
             filler: None,
             bridged: false,
             mapping: Mapping::default(),
-            transcoder: None,
+            smoother: None,
+            quiet: None,
             connected_at: None,
             acked_at: None,
             first_word: None,

@@ -12,6 +12,7 @@
 //! nothing and gets nothing.
 
 pub mod codec;
+mod concealment;
 pub mod digits;
 pub mod g711;
 pub mod g722;
@@ -20,6 +21,7 @@ pub mod latch;
 pub mod leg;
 pub mod level;
 pub mod listening;
+mod pitch;
 pub mod playout;
 pub mod quality;
 pub mod reception;
@@ -28,6 +30,7 @@ pub mod reorder;
 pub mod resample;
 pub mod rtcp;
 pub mod rtp;
+mod smoothing;
 pub mod srtp;
 pub mod tones;
 pub mod turn;

@@ -1,7 +1,8 @@
 //! Bridged sound: one leg's packet becomes the other's, at once.
 //!
 //! Number, time stamp and source are rewritten so that the far end hears one stream from beginning to end, whoever
-//! speaks in it; loss and reordering stay visible to it. Nothing is kept and nothing waits. When our own sound has gone
+//! speaks in it; loss and reordering stay visible to it. Nothing is kept and nothing waits, unless the codecs differ: see
+//! `smoothing`. When our own sound has gone
 //! out in between, the mapping is anchored anew.
 
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub enum Content {
     Sound(Codec),
     /// A telephone event.
     Event,
+    /// The sender keeps quiet, with noise so many decibels below overload. RFC 3389.
+    Quiet(u8),
 }
 
 /// A time stamp this many seconds off the leg's own clock is anchored anew.
@@ -63,6 +66,11 @@ impl Mapping {
     /// Own sound went out: the next relayed packet is anchored anew.
     pub fn break_off(&mut self) {
         self.anchor = None;
+    }
+
+    /// Nothing is relayed for now: our own stream goes on at once.
+    pub fn pause(&mut self) {
+        self.last = None;
     }
 
     /// When the last packet was relayed.

@@ -139,7 +139,7 @@ fn bridge(with: Connect) {
     person_leg.handle(Order::Bridge { with: LegId(1) }, now);
     let (mut wire, mut out) = ([0; 600], [0; MAX_DATAGRAM]);
     let mut before = 0;
-    let mut relayed = 0;
+    let (mut relayed, mut written) = (0, 0);
     for packet in 0..5_000u32 {
         if packet == 100 {
             before = allocations();
@@ -161,11 +161,15 @@ fn bridge(with: Connect) {
         }
         for leg in [&mut caller_leg, &mut person_leg] {
             leg.handle_deadline(now);
-            while leg.write(now, &mut out).is_some() {}
+            while let Some(outgoing) = leg.write(now, &mut out) {
+                written += u32::from(outgoing.from == media::Port::Rtp && outgoing.to == caller());
+            }
             while leg.poll_event().is_some() {}
         }
         now += MS * 20;
     }
-    assert_eq!(relayed, 5_000);
+    // What is translated goes out with our own packets; what is lost on the way is made up among them.
+    let lively = if with_type == 9 { written >= 9_900 } else { relayed == 5_000 };
+    assert!(lively, "{relayed} relayed, {written} written");
     assert_eq!(allocations() - before, 0);
 }

@@ -19,6 +19,9 @@ use crate::{MAX_PACKET_SAMPLES, RATE_HZ};
 /// Comfort noise: the sender keeps quiet. RFC 3389.
 const COMFORT_NOISE: u8 = 13;
 
+/// No noise at all, in decibels below overload.
+const QUIETEST: u8 = 127;
+
 /// What a payload type means on this leg.
 enum Kind {
     Sound(Codec),
@@ -79,7 +82,8 @@ impl Leg {
             }
             Kind::ComfortNoise => {
                 self.count(stamp, now);
-                return None;
+                // The first byte is how quiet it is; what follows, its colour, is left aside.
+                Content::Quiet(packet.payload.first().map_or(QUIETEST, |level| level & 0x7f))
             }
         };
         self.bridged.then_some(Relay { stamp, marker: packet.marker, content, payload: packet.payload })

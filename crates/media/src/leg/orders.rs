@@ -181,10 +181,12 @@ impl Leg {
             Order::Bridge { with: _ } => {
                 self.stop_listening(now);
                 self.bridged = true;
+                (self.smoother, self.quiet) = (None, None);
                 self.turn.theirs(now);
                 self.turn.forget_answer();
             }
             Order::Unbridge => {
+                (self.smoother, self.quiet) = (None, None);
                 if std::mem::take(&mut self.bridged) {
                     self.turn.ours(now);
                 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{Event, Goodbye, Leg, Line, Outgoing, Port, played};
-use crate::codec::{Codec, Transcoder};
+use crate::codec::Codec;
+use crate::concealment::Noise;
 use crate::digits::{Digit, PRESS_MS, Written};
 use crate::keytones;
 use crate::latch::is_sendable;
@@ -13,6 +14,7 @@ use crate::reception::{Reception, ntp};
 use crate::relay::{Content, Relay};
 use crate::rtcp::{Report, SenderInfo};
 use crate::rtp::{HEADER_LEN, Packet, is_rtcp};
+use crate::smoothing::Smoother;
 use crate::{MAX_PACKET_SAMPLES, RATE_HZ};
 
 /// A bridged leg that has had nothing to relay for this long sends silence, so that the far end sees a living stream.
@@ -221,6 +223,8 @@ impl Leg {
             if !tone.fill(samples) {
                 self.tone = None;
             }
+        } else if self.bridged {
+            return self.fill_from_the_other(samples, now);
         } else {
             self.own_level = (self.own_level - LEVEL_FADE_DB).max(SILENCE_DBFS);
             return false;
@@ -232,6 +236,14 @@ impl Leg {
             self.own_level = dbfs(samples).max(self.own_level - LEVEL_FADE_DB);
         }
         true
+    }
+
+    /// What the other leg's far end says, where it has to be decoded, or its quiet; false for silence.
+    fn fill_from_the_other(&mut self, samples: &mut [i16], now: Duration) -> bool {
+        if let Some(smoother) = &mut self.smoother {
+            return smoother.fill(samples, now);
+        }
+        self.quiet.as_mut().map(|noise| noise.fill(samples)).is_some()
     }
 
     fn note_heard(&mut self, began: Option<ClipId>, filler: bool, now: Duration) {
@@ -265,34 +277,59 @@ impl Leg {
         }
     }
 
-    /// Writes a packet of the bridged leg as one of ours. Nothing while our own sound plays, on hold, or for a digit the
-    /// far end did not agree to.
+    /// Takes a packet of the bridged leg. It is written at once as one of ours, unless it has to be decoded: then it goes out
+    /// with our own packets, in time. Nothing while our own sound plays, on hold, or for a digit the far end did not agree to.
     pub fn relay(&mut self, relay: &Relay<'_>, now: Duration, out: &mut [u8]) -> Option<Outgoing> {
         let line = self.line.as_ref().filter(|_| self.bridged && !self.over)?;
-        let to = line.latch.target();
-        if self.has_own_sound() || !self.may_send() || !is_sendable(to) {
+        if self.has_own_sound() || !self.may_send() || !is_sendable(line.latch.target()) {
             return None;
         }
-        let payload_type = match relay.content {
-            Content::Sound(_) => line.payload_type,
-            Content::Event => match line.digits {
-                Some(types) => types.send,
-                None => {
-                    self.mapping.leave_out(relay.stamp);
-                    self.press_as_sound(relay);
-                    return None;
-                }
-            },
-        };
-        let codec = line.codec;
-        let room = out.get_mut(HEADER_LEN..HEADER_LEN + relay.payload.len())?;
-        let place = self.mapping.place(relay.stamp, self.sequence, self.clock, now)?;
         match relay.content {
-            Content::Sound(from) if from != codec => {
-                let is_late = (place.sequence.wrapping_sub(self.sequence) as i16) < 0;
-                translate(&mut self.transcoder, (from, codec), is_late, relay.payload, room)?;
+            Content::Quiet(below_overload_db) => self.fall_quiet(below_overload_db),
+            Content::Sound(from) if !from.passes_into(line.codec) => self.smooth(relay, from, now),
+            Content::Event if line.digits.is_none() || relay.stamp.clock_hz != line.codec.clock_hz() => {
+                self.mapping.leave_out(relay.stamp);
+                self.press(relay);
             }
-            Content::Sound(_) | Content::Event => room.copy_from_slice(relay.payload),
+            Content::Event if self.smoother.is_some() => self.press(relay),
+            Content::Sound(_) | Content::Event => return self.relay_at_once(relay, now, out),
+        }
+        None
+    }
+
+    fn fall_quiet(&mut self, below_overload_db: u8) {
+        let noise = Noise::said_to_be(below_overload_db);
+        match &mut self.smoother {
+            Some(smoother) => smoother.rests(noise),
+            None => {
+                self.quiet = Some(noise);
+                self.mapping.pause();
+            }
+        }
+    }
+
+    fn smooth(&mut self, relay: &Relay<'_>, from: Codec, now: Duration) {
+        let smoother = self.smoother.get_or_insert_with(|| Box::new(Smoother::new()));
+        smoother.put(relay.stamp, from, relay.payload, now);
+    }
+
+    fn relay_at_once(&mut self, relay: &Relay<'_>, now: Duration, out: &mut [u8]) -> Option<Outgoing> {
+        let line = self.line.as_ref()?;
+        let (codec, to) = (line.codec, line.latch.target());
+        let payload_type = match relay.content {
+            Content::Event => line.digits?.send,
+            Content::Sound(_) | Content::Quiet(_) => line.payload_type,
+        };
+        let length = HEADER_LEN + relay.payload.len();
+        let room = out.get_mut(HEADER_LEN..length)?;
+        let place = self.mapping.place(relay.stamp, self.sequence, self.clock, now)?;
+        match (relay.content, codec.law()) {
+            (Content::Sound(from), Some(to)) => {
+                from.law()?.transcode(to, relay.payload, room);
+            }
+            (Content::Sound(_) | Content::Event | Content::Quiet(_), _) => {
+                room.copy_from_slice(relay.payload)
+            }
         }
         let header = Packet {
             marker: relay.marker || place.fresh,
@@ -307,16 +344,17 @@ impl Leg {
         if (next.wrapping_sub(self.sequence) as i16) > 0 {
             self.sequence = next;
         }
-        let length = HEADER_LEN + relay.payload.len();
         if relay.content != Content::Event {
+            (self.smoother, self.quiet) = (None, None);
             self.last_stamp = place.timestamp.wrapping_add(codec.ticks_in(&out[HEADER_LEN..length]));
         }
         self.count_sent(length);
         self.sealed(Outgoing { length, to, from: Port::Rtp }, out)
     }
 
-    /// A key of the other leg, whose far end knows events, toward one that does not: each press once.
-    fn press_as_sound(&mut self, relay: &Relay<'_>) {
+    /// A key of the other leg, pressed anew on this one, each press once: where the far end knows no events, or counts time
+    /// differently.
+    fn press(&mut self, relay: &Relay<'_>) {
         let (ssrc, timestamp) = (relay.stamp.ssrc, relay.stamp.timestamp);
         let is_known = self
             .last_key
@@ -364,25 +402,4 @@ impl Leg {
         let length = Report { ssrc: self.ssrc, sent, heard, cname, goodbye }.write(out)?;
         Some(Outgoing { length, to, from })
     }
-}
-
-/// Nothing for a late packet of a codec that remembers: what came after it has been translated.
-fn translate(
-    transcoder: &mut Option<Box<Transcoder>>,
-    (from, to): (Codec, Codec),
-    is_late: bool,
-    bytes: &[u8],
-    out: &mut [u8],
-) -> Option<()> {
-    if let (Some(from), Some(to)) = (from.law(), to.law()) {
-        from.transcode(to, bytes, out);
-        return Some(());
-    }
-    if is_late || bytes.len() > MAX_PACKET_SAMPLES {
-        return None;
-    }
-    let known = transcoder.take().filter(|known| (known.from, known.to) == (from, to));
-    let transcoder = transcoder.insert(known.unwrap_or_else(|| Box::new(Transcoder::new(from, to))));
-    transcoder.transcode(bytes, out);
-    Some(())
 }
