@@ -220,12 +220,34 @@ pub fn rtp(bytes: &[u8]) {
         let Ok(packet) = Packet::parse(datagram) else { continue };
         assert_eq!(written(&packet), Some(packet.payload.len() + HEADER_LEN), "what was read can be written");
         let _ = ear.hear(&packet);
-        let at = (packet.sequence, packet.timestamp);
+        let Packet { ssrc, sequence, timestamp, .. } = packet;
+        let at = media::latch::Stamp { ssrc, sequence, timestamp, clock_hz: 8_000 };
         reorder.offer(at, media::Codec::Pcmu, packet.payload, now, &mut heard);
         assert!(
             reorder.deadline().is_none_or(|deadline| deadline + Duration::from_secs(1) > now),
             "waiting ends"
         );
+    }
+}
+
+/// Packets of Opus, some of them lost. Each piece begins with a byte of its length and one of what becomes of it.
+pub fn opus(bytes: &[u8]) {
+    let mut decoder = media::codec::Decoder::default();
+    let mut rest = bytes;
+    while let [length, fate, after @ ..] = rest {
+        let (packet, further) = after.split_at(usize::from(*length).min(after.len()));
+        rest = further;
+        let mut samples = [0; media::MAX_PACKET_SAMPLES];
+        let lost = usize::from(*fate) * 2;
+        match fate % 4 {
+            0 => drop(decoder.make_up(media::Codec::Opus, &mut samples[..lost.min(480)])),
+            1 => drop(decoder.recover(media::Codec::Opus, packet, &mut samples[..lost.min(480)])),
+            _ => {
+                let written = decoder.decode(media::Codec::Opus, packet, &mut samples);
+                let lasts = media::Codec::Opus.samples_in(packet);
+                assert!(written == 0 || written == lasts, "a packet is heard whole or not at all");
+            }
+        }
     }
 }
 

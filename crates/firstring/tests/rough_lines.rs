@@ -124,7 +124,7 @@ fn two_who_are_put_through_hear_each_other_without_holes_whatever_they_speak() {
     // This voice never pauses, so that every silence is a hole. The desk's own words are over when they talk.
     let speech = stage::sound::never_pausing(Duration::from_secs(40));
     let mut person = Phone::at([127, 0, 0, 1], desk.person, &desk);
-    let ways = [(Codec::Pcmu, "0 101"), (Codec::Pcma, "8 101"), (Codec::G722, "9 101")];
+    let ways = [(Codec::Pcmu, "0 101"), (Codec::Pcma, "8 101"), (Codec::G722, "9 101"), (Codec::Opus, "111")];
     for (nth, (codec, formats)) in ways.into_iter().enumerate() {
         let at_person = Headset::new(codec);
         person.sounds_at(at_person.at);
@@ -158,6 +158,30 @@ fn two_who_are_put_through_hear_each_other_without_holes_whatever_they_speak() {
             (&"transferred".into(), &"caller".into()),
             "{record}"
         );
+    }
+}
+
+#[test]
+fn sound_comes_in_packets_as_long_as_a_telephone_asks_for() {
+    let _turn = Turn::beside_others();
+    let desk = Desk::open(&Office::default());
+    for ms in [10, 30, 60] {
+        let mut phone = Phone::at([127, 0, 0, 1], free_port(), &desk);
+        let headset = Headset::new(Codec::Pcmu);
+        phone.sounds_at(headset.at);
+        phone.wants_packets_of(ms);
+        let call = format!("{CALL}-{ms}-ms");
+        let (tag, sound) = phone.is_answered(1, &call, "", "0 101");
+        headset.talks_to(sound, &[]);
+        wait(Duration::from_millis(1_500));
+        let came = headset.came();
+        assert!(came.iter().all(|packet| packet.payload.len() == ms as usize * 8), "{ms} ms");
+        let steps = came.windows(2).map(|pair| pair[1].stamp.wrapping_sub(pair[0].stamp));
+        assert!(steps.clone().all(|step| step == ms * 8), "{ms} ms: {:?}", steps.collect::<Vec<_>>());
+        let whole = 1_500 / ms as usize;
+        assert!((whole * 4 / 5..=whole * 6 / 5).contains(&came.len()), "{ms} ms: {} packets", came.len());
+        phone.send("BYE", 2, &call, &tag);
+        assert_eq!(phone.final_status("BYE", 2, &call).0, 200);
     }
 }
 

@@ -49,6 +49,7 @@ pub(crate) fn name(codec: Codec) -> &'static str {
         Codec::Pcmu => "PCMU",
         Codec::Pcma => "PCMA",
         Codec::G722 => "G722",
+        Codec::Opus => "opus",
         _ => "other",
     }
 }

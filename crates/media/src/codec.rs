@@ -4,9 +4,11 @@
 //! nowhere else. G.722 carries 16 kHz: what we say is widened for it, what we hear is narrowed, and what is bridged
 //! between two legs that both speak it passes untouched.
 
+use std::time::Duration;
+
 use crate::g711::Law;
 use crate::resample::{Downsampler, Image, Upsampler};
-use crate::{MAX_PACKET_SAMPLES, RATE_HZ, g722};
+use crate::{MAX_PACKET_SAMPLES, RATE_HZ, g722, opus};
 
 /// What a payload is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,6 +19,8 @@ pub enum Codec {
     Pcma,
     /// G.722 at 64 kbit/s, payload type 9; its clock counts 8,000 a second (RFC 3551 section 4.5.2).
     G722,
+    /// Opus, with a payload type that is agreed on; its clock counts 48,000 a second whatever it carries (RFC 7587).
+    Opus,
 }
 
 impl From<Law> for Codec {
@@ -34,7 +38,7 @@ impl Codec {
         match self {
             Codec::Pcmu => Some(Law::Pcmu),
             Codec::Pcma => Some(Law::Pcma),
-            Codec::G722 => None,
+            Codec::G722 | Codec::Opus => None,
         }
     }
 
@@ -42,14 +46,27 @@ impl Codec {
     pub const fn clock_hz(self) -> u32 {
         match self {
             Codec::Pcmu | Codec::Pcma | Codec::G722 => 8_000,
+            Codec::Opus => 48_000,
         }
     }
 
-    /// How many samples at 8 kHz a payload holds.
+    /// How many samples at 8 kHz a payload holds; 0 for one that is broken.
     pub fn samples_in(self, payload: &[u8]) -> usize {
         match self {
             Codec::Pcmu | Codec::Pcma | Codec::G722 => payload.len(),
+            Codec::Opus => opus::samples_in(payload).unwrap_or(0),
         }
+    }
+
+    /// The packet time nearest to this, not above it, that the codec can make: 10 to 60 ms.
+    pub fn packet_time(self, wanted: Duration) -> Duration {
+        let whole = |ms: &u64| Duration::from_millis(*ms) <= wanted;
+        let times: &[u64] = match self {
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => &[10, 20, 30, 40, 50, 60],
+            // RFC 6716 section 2.1.4: no frame has 30 or 50 ms.
+            Codec::Opus => &[10, 20, 40, 60],
+        };
+        Duration::from_millis(times.iter().copied().rfind(whole).unwrap_or(10))
     }
 
     /// How far its clock goes on in so many samples at 8 kHz.
@@ -64,15 +81,17 @@ impl Codec {
 
     /// Whether bytes of one codec become those of the other each for itself, at once: then nothing has to wait for anything.
     pub const fn passes_into(self, other: Codec) -> bool {
-        matches!((self, other), (Codec::G722, Codec::G722)) || self.law().is_some() && other.law().is_some()
+        matches!((self, other), (Codec::G722, Codec::G722) | (Codec::Opus, Codec::Opus))
+            || self.law().is_some() && other.law().is_some()
     }
 
-    /// The static payload type. Source: RFC 3551 table 4.
+    /// The payload type: static (RFC 3551 table 4), for Opus the one that nearly everybody offers it with.
     pub const fn payload_type(self) -> u8 {
         match self {
             Codec::Pcmu => 0,
             Codec::Pcma => 8,
             Codec::G722 => 9,
+            Codec::Opus => 111,
         }
     }
 
@@ -82,6 +101,7 @@ impl Codec {
             Codec::Pcmu => "PCMU",
             Codec::Pcma => "PCMA",
             Codec::G722 => "G722",
+            Codec::Opus => "opus",
         }
     }
 }
@@ -96,13 +116,21 @@ pub struct Encoder {
 enum Encoding {
     Law(Law),
     Wide(Box<(Upsampler, g722::Encoder)>),
+    Opus(opus::Encoder),
 }
 
 impl Encoder {
     /// From silence on.
     pub fn new(codec: Codec) -> Self {
-        let wide = || Box::new((Upsampler::new(Image::Removed), g722::Encoder::default()));
-        Self { coding: codec.law().map_or_else(|| Encoding::Wide(wide()), Encoding::Law) }
+        let coding = match codec {
+            Codec::Pcmu => Encoding::Law(Law::Pcmu),
+            Codec::Pcma => Encoding::Law(Law::Pcma),
+            Codec::G722 => {
+                Encoding::Wide(Box::new((Upsampler::new(Image::Removed), g722::Encoder::default())))
+            }
+            Codec::Opus => Encoding::Opus(opus::Encoder::default()),
+        };
+        Self { coding }
     }
 
     /// As many bytes as the codec makes of the samples, as far as both reach. Gives how many were written.
@@ -120,6 +148,7 @@ impl Encoder {
                     })
                     .sum()
             }
+            Encoding::Opus(encoder) => encoder.encode(samples, bytes),
         }
     }
 
@@ -132,7 +161,7 @@ impl Encoder {
                 bytes[..length].fill(law.silence());
                 length
             }
-            Encoding::Wide(_) => self.encode(&[0; MAX_PACKET_SAMPLES][..samples], bytes),
+            Encoding::Wide(_) | Encoding::Opus(_) => self.encode(&[0; MAX_PACKET_SAMPLES][..samples], bytes),
         }
     }
 }
@@ -142,6 +171,8 @@ impl Encoder {
 pub struct Decoder {
     /// Built with the first packet that needs it.
     wide: Option<Box<(g722::Decoder, Downsampler)>>,
+    /// As well.
+    opus: Option<opus::Decoder>,
 }
 
 impl Decoder {
@@ -149,6 +180,9 @@ impl Decoder {
     pub fn decode(&mut self, codec: Codec, bytes: &[u8], samples: &mut [i16]) -> usize {
         if let Some(law) = codec.law() {
             return law.decode(bytes, samples);
+        }
+        if codec == Codec::Opus {
+            return self.opus.get_or_insert_default().decode(bytes, samples);
         }
         let (decoder, down) = &mut **self.wide.get_or_insert_default();
         let pieces = bytes.chunks(MAX_PACKET_SAMPLES).zip(samples.chunks_mut(MAX_PACKET_SAMPLES));
@@ -159,6 +193,16 @@ impl Decoder {
                 down.process(&wide[..length], samples)
             })
             .sum()
+    }
+
+    /// What was lost just before this packet, as far as its codec tells of that. False, and nothing written, where it does not.
+    pub fn recover(&mut self, codec: Codec, next: &[u8], samples: &mut [i16]) -> bool {
+        codec == Codec::Opus && self.opus.as_mut().is_some_and(|opus| opus.recover(next, samples))
+    }
+
+    /// What was lost, made up by a codec that knows how. False, and nothing written, for one that does not.
+    pub fn make_up(&mut self, codec: Codec, samples: &mut [i16]) -> bool {
+        codec == Codec::Opus && self.opus.as_mut().is_some_and(|opus| opus.make_up(samples))
     }
 }
 
@@ -174,18 +218,22 @@ mod tests {
 
     #[test]
     fn whatever_the_packet_time_sound_comes_back_as_loud_as_it_was() {
-        for codec in [Codec::Pcmu, Codec::Pcma, Codec::G722] {
-            for packet in [80, 160, 240, 320, 400, 480] {
+        for codec in [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus] {
+            for packet in (1..=6)
+                .map(|tens| codec.packet_time(Duration::from_millis(10 * tens)).as_millis() as usize * 8)
+            {
                 let (mut encoder, mut decoder) = (Encoder::new(codec), Decoder::default());
                 let mut heard = Vec::new();
                 for piece in tone(9_600).chunks(packet) {
                     let (mut bytes, mut samples) = ([0; 480], [0; 480]);
-                    assert_eq!(encoder.encode(piece, &mut bytes), piece.len());
-                    assert_eq!(decoder.decode(codec, &bytes[..piece.len()], &mut samples), piece.len());
+                    let length = encoder.encode(piece, &mut bytes);
+                    assert_eq!(codec.samples_in(&bytes[..length]), piece.len(), "{codec:?} {packet}");
+                    assert_eq!(decoder.decode(codec, &bytes[..length], &mut samples), piece.len());
                     heard.extend(&samples[..piece.len()]);
                 }
                 let level = rms(&heard[800..]) / rms(&tone(9_600));
-                assert!((0.97..1.03).contains(&level), "{codec:?} {packet}: {level}");
+                let near = if codec == Codec::Opus { 0.9..1.1 } else { 0.97..1.03 };
+                assert!(near.contains(&level), "{codec:?} {packet}: {level}");
                 let steepest =
                     heard[800..].windows(2).map(|pair| (i32::from(pair[1]) - i32::from(pair[0])).abs()).max();
                 assert!(steepest < Some(4_000), "{codec:?} {packet}: a click of {steepest:?}");
@@ -195,12 +243,12 @@ mod tests {
 
     #[test]
     fn silence_is_silent_in_every_codec() {
-        for codec in [Codec::Pcmu, Codec::Pcma, Codec::G722] {
+        for codec in [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus] {
             let (mut encoder, mut decoder) = (Encoder::new(codec), Decoder::default());
             for _ in 0..20 {
                 let (mut bytes, mut samples) = ([7; 160], [7; 160]);
-                assert_eq!(encoder.be_silent(160, &mut bytes), 160);
-                decoder.decode(codec, &bytes, &mut samples);
+                let length = encoder.be_silent(160, &mut bytes);
+                assert_eq!(decoder.decode(codec, &bytes[..length], &mut samples), 160);
                 assert!(rms(&samples) < 12.0, "{codec:?}: {}", rms(&samples));
             }
         }

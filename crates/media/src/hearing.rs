@@ -42,6 +42,8 @@ struct Ear {
     dropped: u64,
     until: Duration,
     owed: u32,
+    /// Samples lost right before what comes next.
+    lost: u32,
     last: [i16; MAX_PACKET_SAMPLES],
     last_length: usize,
     notices: VecDeque<Notice>,
@@ -68,6 +70,7 @@ impl Hearing {
             dropped: 0,
             until: now,
             owed: 0,
+            lost: 0,
             last: [0; MAX_PACKET_SAMPLES],
             last_length: 0,
             notices: VecDeque::with_capacity(16),
@@ -157,15 +160,15 @@ impl Ear {
     fn take(&mut self, part: InOrder<'_>, now: Duration, around: Around) {
         match part {
             InOrder::Sound(codec, bytes) => {
+                let lost = std::mem::take(&mut self.lost);
+                self.fill_in(lost, codec, bytes, now, around);
                 let mut samples = [0; MAX_PACKET_SAMPLES];
                 let length = self.decoder.decode(codec, bytes, &mut samples);
                 self.hear(&samples[..length], now, around);
                 (self.last, self.last_length, self.owed) = (samples, length, 0);
             }
-            InOrder::Lost(missing) => {
-                let missing = self.not_yet_covered(missing);
-                self.conceal(missing, now, around);
-            }
+            // The packet that comes right after it may tell what was lost.
+            InOrder::Lost(missing) => self.lost = self.not_yet_covered(missing),
             InOrder::Quiet(missing) => {
                 let missing = self.not_yet_covered(missing);
                 self.quiet(missing, now, around);
@@ -200,6 +203,18 @@ impl Ear {
             self.hear(silence, now.saturating_sub(lasting(u64::from(left))), around);
         }
         self.last_length = 0;
+    }
+
+    /// What was lost before these bytes: as they tell it, or made up.
+    fn fill_in(&mut self, lost: u32, codec: Codec, next: &[u8], now: Duration, around: Around) {
+        let mut samples = [0; MAX_PACKET_SAMPLES];
+        let tells = samples
+            .get_mut(..lost as usize)
+            .is_some_and(|told| !told.is_empty() && self.decoder.recover(codec, next, told));
+        match tells {
+            true => self.hear(&samples[..lost as usize], now, around),
+            false => self.conceal(lost, now, around),
+        }
     }
 
     /// The last packet again and again, fading out over 40 ms, then silence.

@@ -21,6 +21,7 @@ pub mod latch;
 pub mod leg;
 pub mod level;
 pub mod listening;
+mod opus;
 mod pitch;
 pub mod playout;
 pub mod quality;

@@ -73,8 +73,9 @@ struct Stream {
     place: i64,
     /// The place of what is decoded or made up next; nothing before it began to play.
     next: Option<i64>,
-    /// The number of what was decoded last.
+    /// The number and the codec of what was decoded last.
     sequence: u16,
+    codec: Codec,
     /// Samples made up since then.
     made_up: usize,
 }
@@ -145,7 +146,9 @@ impl Smoother {
         self.slots.iter_mut().for_each(|slot| slot.full = false);
         self.lateness.begin_anew();
         let Stamp { ssrc, clock_hz, timestamp, sequence } = stamp;
-        self.stream = Some(Stream { ssrc, clock_hz, timestamp, place: 0, next: None, sequence, made_up: 0 });
+        let codec = Codec::Pcmu;
+        self.stream =
+            Some(Stream { ssrc, clock_hz, timestamp, place: 0, next: None, sequence, codec, made_up: 0 });
         0
     }
 
@@ -201,7 +204,9 @@ impl Smoother {
     /// its place: everything waits that much longer.
     fn make_more(&mut self, due: i64) {
         let first = self.first();
-        let Some(Stream { next: Some(next), sequence, made_up, .. }) = &mut self.stream else { return };
+        let Some(Stream { next: Some(next), sequence, codec, made_up, .. }) = &mut self.stream else {
+            return;
+        };
         let room = &mut self.ready[self.ready_length..];
         let gap = first.map(|index| self.slots[index].place - *next);
         let length = match first.zip(gap) {
@@ -210,15 +215,24 @@ impl Smoother {
                 slot.full = false;
                 let length = self.decoder.decode(slot.codec, &slot.bytes[..slot.length], room);
                 self.concealer.came(&mut room[..length]);
-                (*sequence, *made_up) = (slot.sequence, 0);
+                (*sequence, *codec, *made_up) = (slot.sequence, slot.codec, 0);
                 length
             }
             Some((index, gap)) => {
-                let length = gap.min(PIECE as i64) as usize;
-                let is_lost = self.slots[index].sequence != sequence.wrapping_add(1);
-                match is_lost {
-                    true => self.concealer.make_up(&mut room[..length]),
-                    false => self.concealer.be_quiet(&mut room[..length]),
+                let slot = &self.slots[index];
+                let is_lost = slot.sequence != sequence.wrapping_add(1);
+                let whole = gap.min(MAX_PACKET_SAMPLES as i64) as usize;
+                // The packet after a loss may tell of it, but only of what was right before it.
+                let tells = is_lost
+                    && gap <= MAX_PACKET_SAMPLES as i64
+                    && self.decoder.recover(slot.codec, &slot.bytes[..slot.length], &mut room[..whole]);
+                let length = if tells { whole } else { whole.min(PIECE) };
+                match (tells, is_lost) {
+                    (true, _) => self.concealer.came(&mut room[..length]),
+                    (false, true) => {
+                        make_up(&mut self.decoder, &mut self.concealer, *codec, &mut room[..length])
+                    }
+                    (false, false) => self.concealer.be_quiet(&mut room[..length]),
                 }
                 *made_up += length;
                 length
@@ -226,7 +240,7 @@ impl Smoother {
             None => {
                 match self.resting {
                     true => self.concealer.be_quiet(&mut room[..PIECE]),
-                    false => self.concealer.make_up(&mut room[..PIECE]),
+                    false => make_up(&mut self.decoder, &mut self.concealer, *codec, &mut room[..PIECE]),
                 }
                 *made_up += PIECE;
                 let is_early = *next - self.ready_length as i64 > due;
@@ -269,6 +283,14 @@ impl Smoother {
         if let Some(stream) = &mut self.stream {
             stream.next = Some(due);
         }
+    }
+}
+
+/// A codec that remembers makes up what was lost itself, as long as it can.
+fn make_up(decoder: &mut Decoder, concealer: &mut Concealer, codec: Codec, out: &mut [i16]) {
+    match decoder.make_up(codec, out) {
+        true => concealer.came(out),
+        false => concealer.make_up(out),
     }
 }
 

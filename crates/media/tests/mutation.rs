@@ -207,3 +207,49 @@ fn spoiled_packets_across_a_bridge_do_not_panic() {
     assert!(relayed > count / 20, "{relayed} of {count}");
     assert!(two.leg.poll_deadline().unwrap().at <= two.now + MS * 60);
 }
+
+#[test]
+fn spoiled_opus_neither_panics_nor_breaks_the_stream_that_is_made_of_it() {
+    let (count, seed) = (setting("FIRSTRING_SOAK_MUTATIONS", 5_000), setting("FIRSTRING_SEED", 4));
+    let mut dice = Dice(seed | 1);
+    let (mut one, mut two) = (Call::answered(connect()), Call::answered(connect()));
+    let payload_type = Codec::Opus.payload_type();
+    one.order(Order::Connect(Connect { codec: Codec::Opus, payload_type, digits: None, ..connect() }));
+    one.order(Order::Bridge { with: LegId(2) });
+    two.order(Order::Bridge { with: LegId(1) });
+    one.sends = false;
+    two.heard.clear();
+    let mut encoder = media::codec::Encoder::new(Codec::Opus);
+    for (number, piece) in voice(1_000).chunks(160).cycle().take(count as usize).enumerate() {
+        let mut payload = vec![0; 480];
+        let length = encoder.encode(piece, &mut payload);
+        payload.truncate(length);
+        if dice.roll(3) > 0 {
+            dice.spoil(&mut payload);
+        }
+        let packet = Packet {
+            marker: false,
+            payload_type,
+            sequence: number as u16,
+            timestamp: number as u32 * 960,
+            ssrc: 9,
+            payload: &payload[..payload.len().min(1_400)],
+        };
+        let mut wire = vec![0; 1_500];
+        let length = packet.write(&mut wire).unwrap();
+        if dice.roll(10) > 0
+            && let Some(relay) = one.leg.receive(&mut wire[..length], caller(), one.now)
+        {
+            two.relays(&relay);
+        }
+        one.drain();
+        one.run_ms(20);
+        two.run_ms(20);
+    }
+    assert!(two.heard.len() as u64 >= count - 5, "{} of {count}", two.heard.len());
+    let in_step = |pair: &[imagined::Heard]| {
+        (pair[1].sequence, pair[1].timestamp)
+            == (pair[0].sequence.wrapping_add(1), pair[0].timestamp.wrapping_add(160))
+    };
+    assert!(two.heard.windows(2).all(in_step), "seed {seed}: packets out of step");
+}

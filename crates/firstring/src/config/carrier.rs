@@ -104,7 +104,7 @@ fn codecs(carrier: Carrier, reading: &Reading<'_>) -> Vec<Codec> {
         None => vec![Codec::Pcma, Codec::Pcmu],
     };
     let at = if matches!(carrier, Carrier::Freepbx | Carrier::ThreeCx) { 0 } else { codecs.len() };
-    codecs.insert(at, Codec::G722);
+    codecs.splice(at..at, [Codec::Opus, Codec::G722]);
     codecs
 }
 
@@ -328,7 +328,12 @@ mod tests {
     fn the_first_format_is_that_of_the_country() {
         assert_eq!(
             desk("accept_from = [\"192.0.2.10\"]").trunks[0].habits.codecs,
-            [Codec::Pcmu, Codec::Pcma, Codec::G722]
+            [Codec::Pcmu, Codec::Pcma, Codec::Opus, Codec::G722]
+        );
+        let office = "carrier = \"freepbx\"\naccept_from = [\"192.0.2.10\"]\noutbound_proxy = \"192.0.2.10\"";
+        assert_eq!(
+            desk(office).trunks[0].habits.codecs,
+            [Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma]
         );
     }
 }

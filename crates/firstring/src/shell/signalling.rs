@@ -304,6 +304,7 @@ pub(super) fn connection(agreed: &sip::sdp::Agreed) -> Connect {
     let codec = match agreed.codec {
         sip::sdp::Codec::Pcma => media::Codec::Pcma,
         sip::sdp::Codec::G722 => media::Codec::G722,
+        sip::sdp::Codec::Opus => media::Codec::Opus,
         // PCMU, and whatever is not offered yet.
         _ => media::Codec::Pcmu,
     };

@@ -118,7 +118,7 @@ pub fn sound_of(datagrams: &[(Instant, Vec<u8>)], codec: Codec) -> Vec<Came> {
         .filter(|(_, packet)| packet.payload_type == codec.payload_type())
         .map(|(at, packet)| Came {
             at: at.duration_since(*began),
-            stamp: packet.timestamp,
+            stamp: packet.timestamp / (codec.clock_hz() / 8_000),
             codec,
             payload: packet.payload.to_vec(),
         })

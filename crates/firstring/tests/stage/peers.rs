@@ -112,7 +112,7 @@ pub fn baresip(uri: &str, account: Account<'_>, seconds: u32, says: &Path, folde
     let home = folder.join("baresip");
     fs::create_dir_all(&home).unwrap();
     // The codecs come before the account that names one of them.
-    let modules = ["g711", "g722", "srtp", "aufile", "sndfile", "menu", "account"];
+    let modules = ["g711", "g722", "opus", "srtp", "aufile", "sndfile", "menu", "account"];
     let modules: String = modules.iter().map(|name| format!("module {name}.so\n")).collect();
     let (says, kept) = (says.display(), home.display());
     let config = format!(
@@ -124,13 +124,17 @@ pub fn baresip(uri: &str, account: Account<'_>, seconds: u32, says: &Path, folde
     let Account { number, login, codec, encrypts } = account;
     let login =
         login.map(|(name, password)| format!(";auth_user={name};auth_pass={password}")).unwrap_or_default();
-    let rate = if codec == "G722" { 16_000 } else { 8_000 };
+    let format = match codec {
+        "G722" => "16000/1",
+        "opus" => "48000/2",
+        _ => "8000/1",
+    };
     let (over, encryption) = match encrypts {
         Some(kind) => (";transport=tls", format!(";mediaenc={kind}")),
         None => ("", String::new()),
     };
     let account =
-        format!("<sip:{number}@127.0.0.1{over}>;regint=0;audio_codecs={codec}/{rate}/1{encryption}{login}\n");
+        format!("<sip:{number}@127.0.0.1{over}>;regint=0;audio_codecs={codec}/{format}{encryption}{login}\n");
     fs::write(home.join("accounts"), account).unwrap();
     fs::write(home.join("contacts"), "").unwrap();
     let mut baresip = Command::new("baresip");

@@ -15,6 +15,8 @@ pub struct Phone {
     sound: UdpSocket,
     /// Where it says that its sound is, if that is another one's.
     sounds_at: Option<SocketAddr>,
+    /// How much sound it wants in a packet.
+    packet_ms: u32,
     desk: SocketAddr,
     waiting: Vec<String>,
 }
@@ -26,7 +28,12 @@ impl Phone {
         let socket = UdpSocket::bind((address, port)).unwrap();
         let sound = UdpSocket::bind((address, 0)).unwrap();
         let desk = ([127, 0, 0, 1], place.sip).into();
-        Phone { socket, sound, sounds_at: None, desk, waiting: Vec::new() }
+        Phone { socket, sound, sounds_at: None, packet_ms: 20, desk, waiting: Vec::new() }
+    }
+
+    /// Wants so much sound in a packet.
+    pub fn wants_packets_of(&mut self, ms: u32) {
+        self.packet_ms = ms;
     }
 
     /// From now on its sound is there, reports on the same port.
@@ -54,14 +61,16 @@ impl Phone {
     }
 
     fn offer(&self, formats: &str) -> String {
+        let opus = if formats.contains("111") { "a=rtpmap:111 opus/48000/2\r\n" } else { "" };
         let (sound, muxed) = match self.sounds_at {
             Some(at) => (at, "a=rtcp-mux\r\n"),
             None => (self.sound.local_addr().unwrap(), ""),
         };
         format!(
             "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP {formats}\r\n\
-             a=rtpmap:101 telephone-event/8000\r\n{muxed}",
+             a=rtpmap:101 telephone-event/8000\r\n{opus}{muxed}a=ptime:{packet_ms}\r\n",
             ip = sound.ip(),
+            packet_ms = self.packet_ms,
             port = sound.port()
         )
     }

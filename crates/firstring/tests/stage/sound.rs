@@ -26,18 +26,19 @@ pub fn rendered(voice: &str, text: &str) -> Vec<i16> {
     })
 }
 
-/// Samples at 8 kHz of a WAV file of 8 or 16 kHz, 16 bit, one channel.
+/// Samples at 8 kHz of a WAV file of 8, 16 or 48 kHz, 16 bit, one channel or two.
 pub fn read_wave(path: &Path) -> Vec<i16> {
     let bytes = std::fs::read(path).unwrap_or_else(|problem| panic!("{}: {problem}", path.display()));
     let word = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
     let long = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
     assert_eq!((&bytes[..4], &bytes[8..12]), (&b"RIFF"[..], &b"WAVE"[..]), "{}", path.display());
-    let (mut at, mut rate) = (12, RATE);
+    let (mut at, mut rate, mut channels) = (12, RATE, 1);
     while &bytes[at..at + 4] != b"data" {
         if &bytes[at..at + 4] == b"fmt " {
             rate = long(at + 12);
-            let is_known = [RATE, 2 * RATE].contains(&rate);
-            assert!(word(at + 10) == 1 && is_known && word(at + 22) == 16, "{}", path.display());
+            channels = usize::from(word(at + 10));
+            let is_known = [RATE, 2 * RATE, 6 * RATE].contains(&rate) && [1, 2].contains(&channels);
+            assert!(is_known && word(at + 22) == 16, "{}", path.display());
         }
         at += 8 + long(at + 4);
     }
@@ -47,18 +48,37 @@ pub fn read_wave(path: &Path) -> Vec<i16> {
     let sound = if length == 0 { sound } else { &sound[..length.min(sound.len())] };
     let samples: Vec<i16> =
         sound.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
-    if rate == RATE { samples } else { media::resample::clip_to_8k(&samples) }
+    let mean = |of: &[i16]| (of.iter().map(|s| i32::from(*s)).sum::<i32>() / of.len().max(1) as i32) as i16;
+    let one: Vec<i16> = samples.chunks_exact(channels).map(mean).collect();
+    match rate {
+        RATE => one,
+        // Coarse, and good enough to tell words by.
+        _ if rate == 6 * RATE => one.chunks_exact(6).map(mean).collect(),
+        _ => media::resample::clip_to_8k(&one),
+    }
 }
 
-/// Writes such a file.
+/// Writes such a file of 8 kHz and one channel.
 pub fn write_wave(path: &Path, samples: &[i16]) {
+    write_channels(path, 1, samples);
+}
+
+/// The same with two channels that are alike: what baresip wants to have for Opus.
+pub fn write_wave_twice(path: &Path, samples: &[i16]) {
+    let both: Vec<i16> = samples.iter().flat_map(|sample| [*sample; 2]).collect();
+    write_channels(path, 2, &both);
+}
+
+fn write_channels(path: &Path, channels: u16, samples: &[i16]) {
     let length = samples.len() as u32 * 2;
     let mut bytes = b"RIFF".to_vec();
     bytes.extend((36 + length).to_le_bytes());
-    bytes.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    bytes.extend(b"WAVEfmt \x10\0\0\0\x01\0");
+    bytes.extend(channels.to_le_bytes());
     bytes.extend(8_000_u32.to_le_bytes());
-    bytes.extend(16_000_u32.to_le_bytes());
-    bytes.extend(b"\x02\0\x10\0data");
+    bytes.extend((16_000 * u32::from(channels)).to_le_bytes());
+    bytes.extend((2 * channels).to_le_bytes());
+    bytes.extend(b"\x10\0data");
     bytes.extend(length.to_le_bytes());
     bytes.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
     std::fs::write(path, bytes).unwrap();

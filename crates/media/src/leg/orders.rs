@@ -63,7 +63,7 @@ pub struct Connect {
     pub receive_payload_type: u8,
     /// Payload types of telephone-event, if agreed.
     pub digits: Option<DigitTypes>,
-    /// Sound per packet, 10 to 60 ms; others are brought into this range.
+    /// Sound per packet, 10 to 60 ms; others are brought into this range, and to what the codec can.
     pub packet_time: Duration,
     /// What packets are encrypted under, if they are. Keys that have not changed go on as they were.
     pub keys: Option<Keys>,
@@ -200,7 +200,7 @@ impl Leg {
     }
 
     fn connect(&mut self, connect: Connect, now: Duration) {
-        let packet_time = connect.packet_time.clamp(Duration::from_millis(10), Duration::from_millis(60));
+        let packet_time = connect.codec.packet_time(connect.packet_time);
         match (&mut self.guard, connect.keys) {
             (Some(guard), Some(keys)) => guard.rekey(keys),
             (guard, keys) => *guard = keys.map(|keys| Box::new(Guard::new(keys))),

@@ -8,8 +8,14 @@ use super::grammar::{Connection, Media, SdpError, Session, parse};
 
 /// The packet time of RTP/AVP if nobody says otherwise. RFC 3551 section 4.5.
 const PTIME_MS: u16 = 20;
-/// The payload number of telephone-event in offers of ours; theirs may differ.
-const EVENT_PAYLOAD: u8 = 101;
+/// The payload numbers of telephone-event in offers of ours, by the rate of the clock; theirs may differ. Each clock needs its
+/// own (RFC 4733 section 2.1).
+const EVENT_PAYLOADS: [(u32, u8); 2] = [(8_000, 101), (48_000, 110)];
+/// The longest packets that we hear whole.
+const MAX_PTIME_MS: u16 = 60;
+/// What we like Opus to be like (RFC 7587 section 6.1): as wide as speech is, and each packet telling of the one before it.
+const OPUS_WISHES: &str =
+    "maxplaybackrate=16000;sprop-maxcapturerate=16000;maxaveragebitrate=40000;useinbandfec=1";
 
 /// A codec that we speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,15 +27,20 @@ pub enum Codec {
     Pcma,
     /// G.722, payload number 9: 16 kHz, though its clock counts 8,000 a second (RFC 3551 section 4.5.2).
     G722,
+    /// Opus, with a payload number of each description's own: its clock counts 48,000 a second (RFC 7587).
+    Opus,
 }
 
 impl Codec {
-    /// The payload number in offers of ours. RFC 3551 table 4.
+    const ALL: [Codec; 4] = [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus];
+
+    /// The payload number in offers of ours: RFC 3551 table 4, and for Opus what nearly everybody takes.
     pub fn payload_type(self) -> u8 {
         match self {
             Codec::Pcmu => 0,
             Codec::Pcma => 8,
             Codec::G722 => 9,
+            Codec::Opus => 111,
         }
     }
 
@@ -37,11 +48,23 @@ impl Codec {
     pub fn clock_rate_hz(self) -> u32 {
         match self {
             Codec::Pcmu | Codec::Pcma | Codec::G722 => 8_000,
+            Codec::Opus => 48_000,
         }
     }
 
     fn is_wide(self) -> bool {
-        self == Codec::G722
+        match self {
+            Codec::G722 | Codec::Opus => true,
+            Codec::Pcmu | Codec::Pcma => false,
+        }
+    }
+
+    /// As an rtpmap has it: one channel, though Opus says two of every stream (RFC 7587 section 4.1).
+    fn channels(self) -> &'static str {
+        match self {
+            Codec::Opus => "2",
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => "1",
+        }
     }
 
     fn encoding(self) -> &'static str {
@@ -49,15 +72,18 @@ impl Codec {
             Codec::Pcmu => "PCMU",
             Codec::Pcma => "PCMA",
             Codec::G722 => "G722",
+            Codec::Opus => "opus",
         }
     }
 
     /// What a payload number means in a media line: by its rtpmap, else by the static table.
     fn of(media: &Media, payload: u8) -> Option<Codec> {
-        let all = [Codec::Pcmu, Codec::Pcma, Codec::G722];
         match media.rtpmap(payload) {
-            Some(map) => all.into_iter().find(|codec| codec.is_mapped_by(map)),
-            None => all.into_iter().find(|codec| codec.payload_type() == payload),
+            Some(map) => Codec::ALL.into_iter().find(|codec| codec.is_mapped_by(map)),
+            None => Codec::ALL
+                .into_iter()
+                .filter(|codec| *codec != Codec::Opus)
+                .find(|codec| codec.payload_type() == payload),
         }
     }
 
@@ -65,7 +91,7 @@ impl Codec {
         let mut parts = map.split('/');
         let named = parts.next().is_some_and(|name| name.trim().eq_ignore_ascii_case(self.encoding()));
         let rated = parts.next().is_some_and(|rate| rate.trim().parse() == Ok(self.clock_rate_hz()));
-        named && rated && parts.next().is_none_or(|channels| channels.trim() == "1")
+        named && rated && parts.next().is_none_or(|channels| channels.trim() == self.channels())
     }
 }
 
@@ -241,14 +267,16 @@ pub fn answer(offer: &str, ours: &Capabilities, wish: Direction) -> Result<Agree
 pub fn offer(ours: &Capabilities, direction: Direction) -> String {
     let mut text = write_session(ours);
     let mut payloads: Vec<u8> = ours.codecs.iter().map(|codec| codec.payload_type()).collect();
-    payloads.extend(ours.telephone_event.then_some(EVENT_PAYLOAD));
+    let clocks = ours.codecs.iter().map(|codec| codec.clock_rate_hz());
+    let events = EVENT_PAYLOADS
+        .into_iter()
+        .filter(|(rate, _)| ours.telephone_event && clocks.clone().any(|of| of == *rate));
+    payloads.extend(events.clone().map(|(_, payload)| payload));
     write_media(&mut text, ours, &payloads);
     for codec in &ours.codecs {
         write_codec(&mut text, *codec, codec.payload_type());
     }
-    if ours.telephone_event {
-        write_events(&mut text, EVENT_PAYLOAD);
-    }
+    events.for_each(|(rate, payload)| write_events(&mut text, payload, rate));
     write_keys(&mut text, ours.protection.keyring().into_iter().flat_map(crypto::offered));
     write_tail(&mut text, ours, direction, ours.rtcp_mux);
     text
@@ -325,7 +353,7 @@ fn agree(session: &Session, media: &Media, ours: &Capabilities, side: Side) -> R
     }
     let (receive_payload_type, receive_dtmf) = match side {
         Side::Answering => (payload_type, dtmf),
-        Side::Offering => (codec.payload_type(), dtmf.map(|_| EVENT_PAYLOAD)),
+        Side::Offering => (codec.payload_type(), dtmf.map(|_| our_event_payload(codec))),
     };
     Ok(Agreed {
         text: String::new(),
@@ -351,7 +379,13 @@ fn payloads(media: &Media) -> impl Iterator<Item = u8> {
     })
 }
 
-/// The first codec of theirs that is ours as well, or our wideband one.
+/// The number that digits beside this codec have in offers of ours.
+fn our_event_payload(codec: Codec) -> u8 {
+    let [(_, narrow), (rate, other)] = EVENT_PAYLOADS;
+    if codec.clock_rate_hz() == rate { other } else { narrow }
+}
+
+/// The first codec of theirs that is ours as well, or the wideband one that we like best.
 fn choose(media: &Media, ours: &Capabilities, side: Side) -> Option<(Codec, u8)> {
     let common = || {
         payloads(media).filter_map(|payload| {
@@ -359,8 +393,8 @@ fn choose(media: &Media, ours: &Capabilities, side: Side) -> Option<(Codec, u8)>
             Some((codec, payload))
         })
     };
-    let liked = ours.codecs.first().filter(|codec| codec.is_wide() && side == Side::Answering);
-    let wide = liked.and_then(|liked| common().find(|(codec, _)| codec == liked));
+    let mut liked = ours.codecs.iter().take_while(|codec| codec.is_wide() && side == Side::Answering);
+    let wide = liked.find_map(|liked| common().find(|(codec, _)| codec == liked));
     wide.or_else(|| common().next())
 }
 
@@ -437,7 +471,7 @@ fn write_answer(session: &Session, served: usize, agreed: &Agreed, ours: &Capabi
         line(&mut text, format_args!("m=audio {} {protocol} {list}", ours.port));
         write_codec(&mut text, agreed.codec, agreed.payload_type);
         if let Some(payload) = agreed.dtmf {
-            write_events(&mut text, payload);
+            write_events(&mut text, payload, agreed.codec.clock_rate_hz());
         }
         let keys = agreed.keys.iter().map(crypto::answered);
         write_keys(&mut text, keys);
@@ -465,11 +499,20 @@ fn write_media(text: &mut String, ours: &Capabilities, payloads: &[u8]) {
 }
 
 fn write_codec(text: &mut String, codec: Codec, payload: u8) {
-    line(text, format_args!("a=rtpmap:{payload} {}/{}", codec.encoding(), codec.clock_rate_hz()));
+    let (name, rate) = (codec.encoding(), codec.clock_rate_hz());
+    match codec {
+        Codec::Pcmu | Codec::Pcma | Codec::G722 => {
+            line(text, format_args!("a=rtpmap:{payload} {name}/{rate}"))
+        }
+        Codec::Opus => {
+            line(text, format_args!("a=rtpmap:{payload} {name}/{rate}/{}", codec.channels()));
+            line(text, format_args!("a=fmtp:{payload} {OPUS_WISHES}"));
+        }
+    }
 }
 
-fn write_events(text: &mut String, payload: u8) {
-    line(text, format_args!("a=rtpmap:{payload} telephone-event/8000"));
+fn write_events(text: &mut String, payload: u8, rate: u32) {
+    line(text, format_args!("a=rtpmap:{payload} telephone-event/{rate}"));
     line(text, format_args!("a=fmtp:{payload} 0-15"));
 }
 
@@ -479,6 +522,7 @@ fn write_keys(text: &mut String, values: impl Iterator<Item = String>) {
 
 fn write_tail(text: &mut String, ours: &Capabilities, direction: Direction, mux: bool) {
     line(text, format_args!("a=ptime:{}", ours.ptime_ms));
+    line(text, format_args!("a=maxptime:{MAX_PTIME_MS}"));
     line(text, format_args!("a={}", direction.as_str()));
     if mux {
         line(text, format_args!("a=rtcp-mux"));
@@ -527,7 +571,7 @@ mod tests {
             agreed.text,
             "v=0\r\no=- 42 3 IN IP4 203.0.113.5\r\ns=-\r\nc=IN IP4 203.0.113.5\r\nt=0 0\r\n\
              m=audio 20000 RTP/AVP 8 96\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:96 telephone-event/8000\r\n\
-             a=fmtp:96 0-15\r\na=ptime:20\r\na=sendrecv\r\na=rtcp-mux\r\n"
+             a=fmtp:96 0-15\r\na=ptime:20\r\na=maxptime:60\r\na=sendrecv\r\na=rtcp-mux\r\n"
         );
         assert_eq!((agreed.codec, agreed.payload_type, agreed.dtmf), (Codec::Pcma, 8, Some(96)));
         assert_eq!((agreed.send_ptime_ms, agreed.receive_ptime_ms), (30, 20));
@@ -550,6 +594,65 @@ mod tests {
         assert!(text.contains("RTP/AVP 9 0 101\r\n") && text.contains("a=rtpmap:9 G722/8000\r\n"), "{text}");
         let accepted = accept(&theirs("m=audio 4000 RTP/AVP 0 9\n"), &ours, Direction::SendRecv).unwrap();
         assert_eq!(accepted.codec, Codec::Pcmu, "what an answer names first is what they send");
+    }
+
+    #[test]
+    fn opus_is_agreed_on_with_its_own_clock_for_digits_and_numbers_that_differ() {
+        let ours = Capabilities { codecs: vec![Codec::Opus, Codec::G722, Codec::Pcmu], ..ours() };
+        let text = offer(&ours, Direction::SendRecv);
+        assert!(
+            text.contains(
+                "RTP/AVP 111 9 0 101 110\r\na=rtpmap:111 opus/48000/2\r\n\
+                 a=fmtp:111 maxplaybackrate=16000;sprop-maxcapturerate=16000;maxaveragebitrate=40000;useinbandfec=1\r\n"
+            ),
+            "{text}"
+        );
+        assert!(text.contains(
+            "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=rtpmap:110 telephone-event/48000\r\n"
+        ));
+        let lines = "m=audio 4000 RTP/AVP 96 97 98\na=rtpmap:96 opus/48000/2\na=rtpmap:97 telephone-event/48000\n\
+                     a=rtpmap:98 telephone-event/8000\n";
+        let accepted = accept(&theirs(lines), &ours, Direction::SendRecv).unwrap();
+        assert_eq!(
+            (accepted.codec, accepted.payload_type, accepted.receive_payload_type),
+            (Codec::Opus, 96, 111)
+        );
+        assert_eq!((accepted.dtmf, accepted.receive_dtmf), (Some(97), Some(110)));
+        let answered = answer(&theirs(lines), &ours, Direction::SendRecv).unwrap();
+        assert_eq!((answered.payload_type, answered.receive_payload_type, answered.dtmf), (96, 96, Some(97)));
+        assert!(
+            answered.text.contains("RTP/AVP 96 97\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 maxplaybackrate")
+        );
+        assert!(answered.text.contains("a=rtpmap:97 telephone-event/48000\r\n"), "{}", answered.text);
+        // Wideband that we like comes before what is offered first, the better liked before the other.
+        for (lines, codec) in [
+            ("m=audio 4000 RTP/AVP 0 9 111\na=rtpmap:111 opus/48000/2\n", Codec::Opus),
+            ("m=audio 4000 RTP/AVP 0 9\n", Codec::G722),
+            ("m=audio 4000 RTP/AVP 0 111\n", Codec::Pcmu), // a number without a meaning is none
+            ("m=audio 4000 RTP/AVP 0 111\na=rtpmap:111 opus/16000\n", Codec::Pcmu),
+        ] {
+            assert_eq!(answer(&theirs(lines), &ours, Direction::SendRecv).unwrap().codec, codec, "{lines}");
+        }
+    }
+
+    #[test]
+    fn packets_are_as_long_as_they_are_asked_for_and_no_longer_than_the_far_end_can() {
+        for (asked, ms) in [
+            ("a=ptime:10\n", 10),
+            ("a=ptime:20\n", 20),
+            ("a=ptime:30\n", 30),
+            ("a=ptime:60\n", 60),
+            ("a=ptime:60\na=maxptime:40\n", 40),
+            ("a=maxptime:10\n", 10),
+            ("a=ptime:5\n", 20),
+            ("a=ptime:200\n", 20),
+            ("a=ptime:soon\n", 20),
+            ("", 20),
+        ] {
+            let agreed = answered(&format!("m=audio 4000 RTP/AVP 0\n{asked}"));
+            assert_eq!(agreed.send_ptime_ms, ms, "{asked}");
+            assert!(agreed.text.contains("a=ptime:20\r\na=maxptime:60\r\n"), "ours: {}", agreed.text);
+        }
     }
 
     #[test]
