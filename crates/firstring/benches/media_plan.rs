@@ -5,6 +5,9 @@
 //! gaps are taken where packets arrive, in user space, so the callers' own lateness counts against us.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
+#[path = "../src/marking.rs"]
+#[allow(dead_code)]
+mod marking;
 #[path = "../src/media_thread/mod.rs"]
 #[allow(dead_code, unused_imports)]
 mod media_thread;
@@ -72,7 +75,7 @@ fn run(title: &str, legs: usize, seconds: u64, workers: Option<u32>) {
 fn measure(title: &str, legs: usize, seconds: u64) {
     let mut callers = this(0, &["callers".into(), legs.to_string(), seconds.to_string()]);
     let mut said = BufReader::new(callers.stdout.take().unwrap()).lines();
-    let config = Config { threads: 2, rtp_ports: 20_000..=29_999, origin: Instant::now() };
+    let config = Config { threads: 2, rtp_ports: 20_000..=29_999, marked: true, origin: Instant::now() };
     let threads = MediaThreads::start(config, |_: LegId, _: Event| ()).unwrap();
 
     let ports: Vec<u16> =

@@ -10,6 +10,7 @@ mod demo;
 mod drill;
 mod ladder;
 mod lists;
+mod marking;
 mod media_thread;
 mod progress;
 mod rehearse;

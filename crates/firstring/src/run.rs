@@ -98,8 +98,12 @@ impl Desk {
         let tls = Arc::new(Tls::load(config)?);
         tls.watch();
         let registry = poll.registry();
-        let connections =
+        let mut connections =
             Connections::bind(&config.sip.listen, first, registry, tls, runtime.clone(), inbox.clone())?;
+        if config.sip.dscp {
+            sockets.mark();
+            connections.mark();
+        }
         sockets.know(connections.listening());
         let listener = bind_console(config.web.listen).await?;
         let console = listener.local_addr()?;
@@ -439,7 +443,8 @@ fn agent_setup(config: &Config, sockets: &Sockets) -> anyhow::Result<sip::Setup>
 fn media_threads(config: &Config, clock: Clock, inbox: &Inbox) -> anyhow::Result<MediaThreads> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let rtp_ports = config.sip.rtp_ports.clone();
-    let settings = media_thread::Config { threads, rtp_ports, origin: clock.origin() };
+    let (marked, origin) = (config.sip.dscp, clock.origin());
+    let settings = media_thread::Config { threads, rtp_ports, marked, origin };
     let inbox = inbox.clone();
     let report = move |leg: media::LegId, event| inbox.post(Letter::Media(SoundId(leg.0), event));
     MediaThreads::start(settings, report).context("the media threads could not be started")

@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
+#[path = "../src/marking.rs"]
+#[allow(dead_code)]
+mod marking;
 #[path = "../src/media_thread/mod.rs"]
 #[allow(dead_code)]
 mod media_thread;
@@ -24,7 +27,7 @@ const MS: Duration = Duration::from_millis(1);
 
 fn threads(ports: std::ops::RangeInclusive<u16>) -> (MediaThreads, Receiver<(LegId, Event)>) {
     let (tell, told) = channel();
-    let config = Config { threads: 2, rtp_ports: ports, origin: Instant::now() };
+    let config = Config { threads: 2, rtp_ports: ports, marked: true, origin: Instant::now() };
     let threads =
         MediaThreads::start(config, move |leg, event| tell.send((leg, event)).unwrap_or_default()).unwrap();
     (threads, told)

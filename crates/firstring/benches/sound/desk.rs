@@ -20,7 +20,7 @@ const TIMES: u64 = 6;
 /// Opens a leg for each port it is told, plays, and closes them when it is told to.
 pub fn work(kind: Kind, legs: usize) {
     let (over, closed) = channel();
-    let config = Config { threads: 1, rtp_ports: 20_000..=32_767, origin: Instant::now() };
+    let config = Config { threads: 1, rtp_ports: 20_000..=32_767, marked: true, origin: Instant::now() };
     let threads = MediaThreads::start(config, move |_: LegId, event: Event| {
         if matches!(event, Event::Closed { .. }) {
             over.send(()).unwrap();

@@ -22,6 +22,9 @@ mod desk;
 mod endpoint;
 mod floor;
 mod kinds;
+#[path = "../../src/marking.rs"]
+#[allow(dead_code)]
+mod marking;
 #[path = "../../src/media_thread/mod.rs"]
 #[allow(dead_code, unused_imports)]
 mod media_thread;

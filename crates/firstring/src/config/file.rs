@@ -138,6 +138,12 @@ pub struct SipForm {
     /// `advertise = "auto"` whose trunks do not register; it is asked every 25 seconds, which keeps the router's door open.
     #[schemars(example = &"stun.example.com:3478")]
     pub stun: Option<String>,
+    /// Whether packets are marked for routers that let some pass before others (DSCP): sound as EF, SIP as CS3. Where a router
+    /// looks at marks, a large download does not break up callers' voices; `false` for a network that throws marked packets
+    /// away.
+    #[serde(default = "yes")]
+    #[schemars(example = true)]
+    pub dscp: bool,
     /// What this machine shows to whoever connects by TLS.
     #[serde(default)]
     pub tls: TlsForm,
@@ -162,6 +168,7 @@ impl Default for SipForm {
             rtp_ports: rtp_ports(),
             name_servers: Vec::new(),
             stun: None,
+            dscp: true,
             tls: TlsForm::default(),
         }
     }
@@ -870,6 +877,10 @@ fn sip_listen() -> Vec<String> {
 
 fn auto() -> String {
     "auto".to_string()
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn rtp_ports() -> String {

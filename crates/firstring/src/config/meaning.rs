@@ -195,6 +195,7 @@ impl Reading<'_> {
         let stun = stun.and_then(|text| self.taken(values::stun_server(text), &at.key("stun")));
         SipSettings {
             stun,
+            dscp: self.file.sip.dscp,
             tls: encryption::own(&listen, self),
             name_servers,
             listen,

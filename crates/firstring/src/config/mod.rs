@@ -97,6 +97,8 @@ pub struct SipSettings {
     pub name_servers: Vec<SocketAddr>,
     /// Who is asked where this machine is seen from outside.
     pub stun: Option<Target>,
+    /// Packets are marked for the routers on their way.
+    pub dscp: bool,
 }
 
 /// The console and the HTTP interface.

@@ -39,6 +39,8 @@ pub struct Config {
     pub threads: usize,
     /// Ports for sound; even ones are used, with the odd one above for reports.
     pub rtp_ports: RangeInclusive<u16>,
+    /// Packets are marked for the routers on their way.
+    pub marked: bool,
     /// Moments in events count from here.
     pub origin: Instant,
 }
@@ -89,7 +91,7 @@ impl MediaThreads {
     /// # Errors
     /// No pair is free, or the address is not ours. The call should then be refused with 503, or forwarded.
     pub fn open(&self, leg: LegId, bind_ip: IpAddr, beside: Option<LegId>) -> io::Result<SocketAddr> {
-        let pair = pairs::bind(bind_ip, &self.config.rtp_ports, chance())?;
+        let pair = pairs::bind(bind_ip, &self.config.rtp_ports, self.config.marked, chance())?;
         let address = pair.rtp.local_addr()?;
         let home = {
             let mut homes = self.homes.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,6 +9,7 @@ use mio::{Interest, Registry, Token};
 use sip::Transport;
 
 use crate::config::Listen;
+use crate::marking::{self, Class};
 
 /// Routes remembered; there are as many far ends as trunks, but strangers knock as well.
 const ROUTES: usize = 1_024;
@@ -51,6 +52,13 @@ impl Sockets {
             sockets.push((socket, local));
         }
         Ok(Sockets { sockets, beside: Vec::new(), public, seen: BTreeMap::new(), routes: BTreeMap::new() })
+    }
+
+    /// What leaves is marked for the routers on its way.
+    pub fn mark(&self) {
+        for (socket, local) in &self.sockets {
+            marking::mark(socket, *local, Class::Signalling);
+        }
     }
 
     /// Others reach this machine here as well.

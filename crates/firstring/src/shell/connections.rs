@@ -24,6 +24,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::config::Listen;
+use crate::marking::{self, Class};
 use crate::shell::inbox::Inbox;
 use crate::shell::tls::Tls;
 use crate::shell::wire::{self, Report, Wire};
@@ -53,6 +54,7 @@ pub struct Connections {
     listeners: Vec<Listener>,
     open: BTreeMap<(Transport, SocketAddr), Open>,
     opened: u64,
+    marked: bool,
     tls: Arc<Tls>,
     /// Whose addresses are connected to by TLS.
     trunks: BTreeMap<IpAddr, Arc<str>>,
@@ -125,7 +127,16 @@ impl Connections {
             listeners.push(Listener { transport: *transport, socket, local });
         }
         let (open, trunks, mistrusted) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Ok(Connections { listeners, open, opened: 0, tls, trunks, mistrusted, runtime, inbox })
+        let (opened, marked) = (0, false);
+        Ok(Connections { listeners, open, opened, marked, tls, trunks, mistrusted, runtime, inbox })
+    }
+
+    /// What leaves on connections, made or taken, is marked for the routers on its way.
+    pub fn mark(&mut self) {
+        self.marked = true;
+        for Listener { socket, local, .. } in &self.listeners {
+            marking::mark(socket, *local, Class::Signalling); // those that are taken begin as their door is
+        }
     }
 
     /// Whose this address is: its certificate is asked for there.
@@ -241,7 +252,7 @@ impl Connections {
             return false;
         }
         let (wire, queue) = self.wire(path);
-        self.runtime.spawn(wire::connect(wire, secret));
+        self.runtime.spawn(wire::connect(wire, secret, self.marked));
         self.enter(path, false, queue);
         true
     }

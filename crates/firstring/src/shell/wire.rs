@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
+use crate::marking::{self, Class};
 use crate::shell::inbox::Inbox;
 use crate::shell::tls::{Tls, Toward};
 use crate::shell::trusting::Trusting;
@@ -120,14 +121,17 @@ async fn admitted(wire: &Wire, proof: Option<sip::Proof>) -> bool {
     admitted.await.is_ok()
 }
 
-/// Makes a connection and serves it until it ends; encrypted if `secret` is given.
-pub async fn connect(wire: Wire, secret: Option<Toward>) {
+/// Makes a connection and serves it until it ends; encrypted if `secret` is given, and `marked` for routers or not.
+pub async fn connect(wire: Wire, secret: Option<Toward>, marked: bool) {
     let stream = match timeout(CONNECT_WITHIN, reach(wire.path)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return unreached(wire, &error),
         Err(_) => return unreached(wire, &io::ErrorKind::TimedOut.into()),
     };
     look_alive(&stream);
+    if marked {
+        marking::mark(&stream, wire.path.remote, Class::Signalling);
+    }
     let Some((connector, host)) = secret else { return serve(stream, wire, None, None).await };
     let trusting = Trusting::of(&connector, &host);
     match timeout(HANDSHAKE_WITHIN, connector.connect(host, stream)).await {
