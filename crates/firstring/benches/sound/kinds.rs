@@ -34,18 +34,23 @@ const fn kind(name: &'static str, what: What, codecs: (Codec, Codec), encrypted:
 
 const MU: Codec = Codec::Pcmu;
 const WIDE: Codec = Codec::G722;
+const OPUS: Codec = Codec::Opus;
 
 impl Kind {
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 13] = [
         kind("plays-g711", What::Plays, (MU, MU), false),
         kind("listens-g711", What::Listens, (MU, MU), false),
         kind("plays-srtp", What::Plays, (MU, MU), true),
         kind("plays-g722", What::Plays, (WIDE, WIDE), false),
         kind("listens-g722", What::Listens, (WIDE, WIDE), false),
+        kind("plays-opus", What::Plays, (OPUS, OPUS), false),
+        kind("listens-opus", What::Listens, (OPUS, OPUS), false),
         kind("bridges-g711", What::Bridges, (MU, MU), false),
         kind("bridges-srtp", What::Bridges, (MU, MU), true),
         kind("bridges-g722", What::Bridges, (WIDE, WIDE), false),
+        kind("bridges-opus", What::Bridges, (OPUS, OPUS), false),
         kind("g711-to-g722", What::Bridges, (MU, WIDE), false),
+        kind("g711-to-opus", What::Bridges, (MU, OPUS), false),
     ];
 
     pub fn named(name: &str) -> Kind {
@@ -57,9 +62,9 @@ impl Kind {
         if leg.is_multiple_of(2) { self.codecs.0 } else { self.codecs.1 }
     }
 
-    /// What is sent comes out at the other side as it was.
-    pub fn passes_untouched(self) -> bool {
-        self.what == What::Bridges && self.codecs.0 == self.codecs.1
+    /// What is sent comes out at the other side as it was, and may say when it was sent: a byte of it stands for a moment.
+    pub fn carries_stamps(self) -> bool {
+        self.what == What::Bridges && self.codecs.0 == self.codecs.1 && self.codecs.0 != OPUS
     }
 
     /// How a leg toward a phone at this port is connected.

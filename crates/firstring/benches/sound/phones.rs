@@ -19,6 +19,8 @@ const MS: Duration = Duration::from_millis(1);
 pub const WARM: Duration = Duration::from_millis(1_500);
 /// What counts.
 pub const MEASURED: Duration = Duration::from_secs(4);
+/// Samples in 20 ms.
+const PACKET: usize = 160;
 /// A second of voice out of four, as on a telephone where both sides talk in turn.
 const VOICED: usize = 50;
 const ROUND: usize = 200;
@@ -41,8 +43,8 @@ pub struct Seen {
 struct Phone {
     socket: UdpSocket,
     desk: SocketAddr,
-    payloads: Vec<[u8; 160]>,
-    payload_type: u8,
+    codec: Codec,
+    payloads: Vec<Vec<u8>>,
     sequence: u16,
     keys: Option<Box<(Sealer, Opener)>>,
     last: Option<Instant>,
@@ -74,7 +76,7 @@ pub fn talk(kind: Kind, count: usize) {
         }
         while began + MS * tick <= Instant::now() {
             for leg in (0..count).filter(|leg| *leg as u32 % 20 == tick % 20) {
-                phones[leg].speak(leg, began);
+                phones[leg].speak(kind, leg, began);
                 taken.sent += 1;
             }
             tick += 1;
@@ -92,27 +94,29 @@ impl Phone {
         Phone {
             socket,
             desk: (HOME, 0).into(),
+            codec,
             payloads: spoken(codec),
-            payload_type: codec.payload_type(),
             sequence: 0,
             keys,
             last: None,
         }
     }
 
-    fn speak(&mut self, leg: usize, began: Instant) {
+    fn speak(&mut self, kind: Kind, leg: usize, began: Instant) {
         let at = (usize::from(self.sequence) + 50 * leg) % ROUND;
-        let mut payload = self.payloads[at.min(VOICED)];
-        payload[STAMP].copy_from_slice(&(began.elapsed().as_nanos() as u64).to_be_bytes());
-        let (sequence, timestamp) = (self.sequence, u32::from(self.sequence) * 160);
+        let payload = &mut self.payloads[at.min(VOICED)];
+        if kind.carries_stamps() {
+            payload[STAMP].copy_from_slice(&(began.elapsed().as_nanos() as u64).to_be_bytes());
+        }
+        let (sequence, timestamp) = (self.sequence, u32::from(self.sequence) * self.codec.ticks(PACKET));
         let ssrc = leg as u32 + 1;
         let packet = Packet {
             marker: false,
-            payload_type: self.payload_type,
+            payload_type: self.codec.payload_type(),
             sequence,
             timestamp,
             ssrc,
-            payload: &payload,
+            payload,
         };
         let mut wire = [0; 256];
         let mut length = packet.write(&mut wire).unwrap();
@@ -131,7 +135,7 @@ impl Phone {
                 taken.gaps.push(now - last);
             }
             taken.received += 1;
-            if !kind.passes_untouched() {
+            if !kind.carries_stamps() {
                 continue;
             }
             let plain = match &mut self.keys {
@@ -148,16 +152,16 @@ impl Phone {
 }
 
 /// A second of voice, packet by packet, and then a quiet one.
-fn spoken(codec: Codec) -> Vec<[u8; 160]> {
+fn spoken(codec: Codec) -> Vec<Vec<u8>> {
     let mut encoder = Encoder::new(codec);
-    let quiet = [0; 160];
-    let sound = voice(VOICED * 160);
-    let pieces = sound.chunks(160).chain([quiet.as_slice()]);
+    let quiet = [0; PACKET];
+    let sound = voice(VOICED * PACKET);
+    let pieces = sound.chunks(PACKET).chain([quiet.as_slice()]);
     pieces
         .map(|piece| {
-            let mut bytes = [0; 160];
-            encoder.encode(piece, &mut bytes);
-            bytes
+            let mut bytes = [0; PACKET];
+            let length = encoder.encode(piece, &mut bytes);
+            bytes[..length].to_vec()
         })
         .collect()
 }
