@@ -1,8 +1,8 @@
 //! One SIP endpoint: every transaction and dialog of it, resent, timed out and buried here.
 //!
 //! This file is the way in: whose message is it, is it whole, to which part does it go. Answering calls lives in
-//! `incoming`, placing them in `outgoing` (`early`: until they are answered), offers inside a call in `offers`;
-//! `server` and `client` hold the transactions of RFC 3261 section 17 (with RFC 6026), `connections` what a lost connection
+//! `incoming`, placing them in `outgoing` (`early`: until they are answered), offers inside a call in `offers`, handing a call
+//! over to somebody else in `referring`; `server` and `client` hold the transactions of RFC 3261 section 17 (with RFC 6026), `connections` what a lost connection
 //! means to them, `leg` what a call side remembers.
 //!
 //! What a call means, whether it is taken, and which sound is agreed upon is decided by whoever reads the notices.
@@ -24,6 +24,7 @@ mod login;
 mod moved;
 mod offers;
 mod outgoing;
+mod referring;
 mod registered;
 mod reliable;
 mod replaces;
@@ -258,6 +259,7 @@ impl Agent {
             Order::Offer { leg, sdp } => self.offer(leg, sdp),
             Order::AnswerOffer { leg, sdp } => self.answer_offer(leg, &sdp),
             Order::RefuseOffer { leg } => self.refuse_offer(leg),
+            Order::Refer { leg, name, to } => self.refer(leg, name, &to),
             Order::StopAccepting => self.is_closed = true,
             Order::ReplaceAccounts(accounts) => self.replace_accounts(accounts),
             Order::ReplaceGuards(guards) => self.replace_guards(guards),

@@ -47,8 +47,12 @@ pub use limits::Limits;
 pub use locate::{Answer, Found, Penalties, Question, Record, RecordKind, Search, Targets};
 pub use message::Message;
 pub use name::{Method, Name};
-pub use notice::{Action, DivertedBy, DivertedWhy, EndedBy, Invitation, LegId, Notice, Party, Unanswered};
-pub use order::{Absence, Account, Call, Event, Extra, Gate, Identity, Order, Path, Refusal, Transport};
+pub use notice::{
+    Action, DivertedBy, DivertedWhy, EndedBy, Invitation, LegId, Notice, Party, Referral, Unanswered,
+};
+pub use order::{
+    Absence, Account, Call, Event, Extra, Gate, Identity, Order, Path, ReferTo, Refusal, Transport,
+};
 pub use peer::{Network, NetworkError, Peer, Proof, Setup, is_private, told_to};
 pub use registration::{Registrar, Registration, RegistrationState, contact_user};
 pub use timers::{Deadline, Why};

@@ -30,6 +30,8 @@ pub const CHALLENGE_PARAMS: usize = 32;
 pub const REALMS: usize = 4;
 /// Answers of forked calls that one INVITE of ours acknowledges and hangs up.
 pub const FORKS: usize = 8;
+/// Calls that one far end is asked to place in our stead, and has not told the end of.
+pub const REFERRALS: usize = 8;
 /// Sources of ignored packets told apart within one minute.
 pub const STRANGERS: usize = 64;
 
@@ -41,6 +43,10 @@ pub const T2: Duration = Duration::from_secs(4);
 pub const GONE: Duration = Duration::from_millis(64 * 500);
 /// A ringing phone repeats its 180 so that proxies on the way do not give up. RFC 3261 section 13.3.1.1.
 pub const RING_AGAIN: Duration = Duration::from_secs(60);
+/// A far end that was asked to place a call has told of its end by then. Timer C of RFC 3261 section 16.6.
+pub const REFERRAL_LASTS: Duration = Duration::from_secs(180);
+/// Whoever is handed over may hang up before telling how it went; the word is waited for so long.
+pub const WORD_AFTER_BYE: Duration = Duration::from_secs(2);
 /// An offer inside a call that nobody here decided upon is refused after this.
 pub const OFFER_UNDECIDED: Duration = Duration::from_secs(10);
 /// How long a far end that has said something may think about our offer. Timer C of RFC 3261 section 16.6.

@@ -127,6 +127,15 @@ pub enum Notice {
         /// Its status; 491 also if an offer of theirs is being decided here.
         status: u16,
     },
+    /// What came of asking the far end to call somebody else.
+    Referred {
+        /// An answered leg.
+        leg: LegId,
+        /// The name in [`Order::Refer`](crate::Order::Refer).
+        name: u32,
+        /// What came of it.
+        end: Referral,
+    },
     /// A key was pressed, told by INFO. Digits in the sound are the business of `media`.
     Digit {
         /// An answered leg.
@@ -223,6 +232,7 @@ impl Notice {
             | Notice::Offered { leg, .. }
             | Notice::OfferAnswered { leg, .. }
             | Notice::OfferRefused { leg, .. }
+            | Notice::Referred { leg, .. }
             | Notice::Digit { leg, .. }
             | Notice::Cancelled { leg }
             | Notice::Ended { leg, .. }
@@ -248,6 +258,27 @@ impl Notice {
                 | Notice::Ended { .. }
         )
     }
+}
+
+/// What came of asking a far end to call somebody else in our place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Referral {
+    /// Whom we named took the call: only our own side is left to hang up.
+    Taken,
+    /// Whom we named did not take it; the call with us goes on.
+    NotTaken {
+        /// As the far end told it, 300 to 699.
+        status: u16,
+        /// What that means.
+        why: Unanswered,
+    },
+    /// The far end does not do it: its status, 408 also if it did not answer.
+    Refused {
+        /// 300 to 699.
+        status: u16,
+    },
+    /// It was to be done, and what came of it was not told.
+    Untold,
 }
 
 /// Who ended a call.

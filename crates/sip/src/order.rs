@@ -236,6 +236,17 @@ pub enum Order {
         /// The session description.
         sdp: String,
     },
+    /// Ask the far end of an answered call to call somebody else in our place (REFER, RFC 3515).
+    /// [`Notice::Referred`](crate::Notice::Referred) tells what came of it, once, unless the call ends before. The call goes on
+    /// until somebody hangs up.
+    Refer {
+        /// An answered leg.
+        leg: LegId,
+        /// A name for the answer, not used before on this leg.
+        name: u32,
+        /// Whom to call.
+        to: ReferTo,
+    },
     /// Answer the far end's offer inside the call, or give our offer if it asked for one.
     AnswerOffer {
         /// The leg of [`Notice::Offered`](crate::Notice::Offered).
@@ -267,6 +278,15 @@ pub enum Order {
     },
     /// Other sources are let in from now on. Calls that are up keep their source.
     ReplacePeers(Vec<Peer>),
+}
+
+/// Whom the far end of a call is asked to call in our place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReferTo {
+    /// Somebody new. RFC 5589 section 6.
+    Somebody(Uri),
+    /// The far end of another answered leg, where it takes our place (Replaces, RFC 3891). RFC 5589 section 7.
+    FarEndOf(LegId),
 }
 
 /// What a peer has to prove before its calls are taken.

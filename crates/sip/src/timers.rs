@@ -44,6 +44,10 @@ pub enum Why {
     RefreshSession,
     /// The far end did not repeat its word that the call is up, or took ours no longer.
     SessionExpired,
+    /// Nothing was told for too long of a call that the far end was asked to place.
+    HandoverUntold,
+    /// A far end has left while it was being handed over, and no word came of how that went.
+    LeftWithoutWord,
     /// An answered call reached the longest time a call may last.
     CallTooLong,
     /// A far end outside every peer is forgotten.

@@ -14,7 +14,7 @@ use crate::uri::{Uri, UriError};
 use crate::via::Via;
 
 /// The methods we serve, as written into Allow.
-pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE";
+pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, NOTIFY";
 /// The body type we read.
 pub(crate) const SDP_TYPE: &str = "application/sdp";
 /// Extensions (option tags) that we serve if a request requires them. RFC 3262, RFC 4028.
@@ -114,13 +114,11 @@ fn admit_method(method: &Method) -> Result<(), Rebuff> {
         | Method::Options
         | Method::Info
         | Method::Prack
-        | Method::Update => Ok(()),
-        Method::Register
-        | Method::Subscribe
-        | Method::Notify
-        | Method::Publish
-        | Method::Message
-        | Method::Refer => Err(Rebuff::new(405, "Method Not Allowed").hint("Allow", ALLOW)),
+        | Method::Update
+        | Method::Notify => Ok(()),
+        Method::Register | Method::Subscribe | Method::Publish | Method::Message | Method::Refer => {
+            Err(Rebuff::new(405, "Method Not Allowed").hint("Allow", ALLOW))
+        }
         Method::Other(_) => Err(Rebuff::new(501, "Not Implemented").hint("Allow", ALLOW)),
     }
 }
@@ -152,6 +150,16 @@ fn admit_accept(message: &Message) -> Result<(), Rebuff> {
 
 fn media_type(value: &str) -> &str {
     value.split(';').next().unwrap_or("").trim()
+}
+
+/// The status that a NOTIFY about a call we asked for carries: the status line of a message/sipfrag. RFC 3420, RFC 3515
+/// section 2.4.5.
+pub(crate) fn told_status(message: &Message) -> Option<u16> {
+    let kind = media_type(message.header(Name::ContentType).unwrap_or(""));
+    let line = std::str::from_utf8(message.body()).ok()?.lines().next()?;
+    let status = line.trim().strip_prefix("SIP/2.0 ")?.split(' ').next()?;
+    let status = status.parse().ok().filter(|status| (100..700).contains(status))?;
+    kind.eq_ignore_ascii_case("message/sipfrag").then_some(status)
 }
 
 /// The session description in a message: its body, or the part of a multipart body that is one.

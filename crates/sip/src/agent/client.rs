@@ -64,6 +64,8 @@ pub(super) enum Kind {
     Update,
     /// The acknowledgement of reliable ringing.
     Prack,
+    /// The wish that the far end calls somebody else.
+    Refer,
 }
 
 impl Kind {
@@ -76,6 +78,7 @@ impl Kind {
             Kind::Register => "REGISTER",
             Kind::Update => "UPDATE",
             Kind::Prack => "PRACK",
+            Kind::Refer => "REFER",
         }
     }
 
@@ -83,7 +86,13 @@ impl Kind {
     pub(super) fn is_invite(self) -> bool {
         match self {
             Kind::Call | Kind::Offer => true,
-            Kind::Cancel | Kind::Bye | Kind::Probe | Kind::Register | Kind::Update | Kind::Prack => false,
+            Kind::Cancel
+            | Kind::Bye
+            | Kind::Probe
+            | Kind::Register
+            | Kind::Update
+            | Kind::Prack
+            | Kind::Refer => false,
         }
     }
 }
@@ -346,7 +355,8 @@ impl Agent {
             | Kind::Probe
             | Kind::Register
             | Kind::Update
-            | Kind::Prack => {}
+            | Kind::Prack
+            | Kind::Refer => {}
         }
     }
 

@@ -1,6 +1,7 @@
 //! Calls that come in: rung, answered or refused as ordered; and what the far end says inside a call.
 
 use super::leg::{Dialog, Exchange, Leg, Stage, Unacked, contact, recorded_routes, sip_uri};
+use super::referring::Asked;
 use super::server::{Says, ServerStage, merge_key, server_key};
 use super::sessions::{Session, too_brief};
 use super::tracing::Told;
@@ -219,6 +220,7 @@ impl Agent {
             Method::Info => self.info(id, request, arrival),
             Method::Prack => self.prack(id, request, arrival),
             Method::Update => self.updated(id, request, arrival),
+            Method::Notify => self.notified(id, request, arrival),
             _ => self.rebuff(
                 request.message,
                 arrival,
@@ -236,7 +238,9 @@ impl Agent {
             self.tell(Notice::Cancelled { leg: id });
             return;
         }
-        self.far_end_left(id, EndedBy::FarEnd);
+        if !self.waits_for_word(id) {
+            self.far_end_left(id, EndedBy::FarEnd);
+        }
     }
 
     pub(super) fn info(&mut self, id: LegId, request: &Request<'_>, arrival: &Arrival) {
@@ -278,6 +282,7 @@ impl Leg {
             clock: None,
             offer_clock: None,
             may_follow: Vec::new(),
+            asked: Asked::default(),
             guests: Vec::new(),
             told: Told::default(),
         }

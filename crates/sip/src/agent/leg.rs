@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::early::Phone;
+use super::referring::Asked;
 use super::reliable::Reliable;
 use super::sessions::Session;
 use super::tracing::Told;
@@ -48,6 +49,8 @@ pub(super) struct Leg {
     pub offer_clock: Option<Ticket>,
     /// Where a 3xx may send the call.
     pub may_follow: Vec<Uri>,
+    /// Calls that its far end was asked to place.
+    pub asked: Asked,
     /// Addresses let in on behalf of this leg.
     pub guests: Vec<IpAddr>,
     /// What was told of its messages.
@@ -301,6 +304,8 @@ impl Agent {
             Why::SessionExpired => self.session_expired(id),
             Why::OfferUndecided => self.refuse_offer(id),
             Why::OfferAgain => self.offer_again(id),
+            Why::HandoverUntold => self.handover_untold(id),
+            Why::LeftWithoutWord => self.finish(id),
             // The rest belongs to transactions, registrations, guests and strangers.
             Why::ResendRequest
             | Why::NoReply
@@ -352,6 +357,7 @@ impl Agent {
 
     /// Ends the leg by our BYE. What `untold` holds is told once the BYE is done.
     pub(super) fn say_bye(&mut self, id: LegId, reason: &str, untold: Option<EndedBy>) {
+        self.drop_referrals(id);
         self.take_unacked(id);
         self.drop_offers(id);
         self.stop_session(id);
@@ -395,6 +401,7 @@ impl Agent {
         self.stop_ringing(id);
         self.stop_session(id);
         self.forget_phones(id);
+        self.drop_referrals(id);
         let Some(leg) = self.legs.remove(&id) else { return };
         self.give_back(&leg);
         self.timers.clear(leg.clock);

@@ -100,7 +100,7 @@ impl Agent {
         let uri = uri.unwrap_or(sent.uri);
         let sent = Sent { via, uri, ..sent };
         let cseq = sent.cseq;
-        self.renumber(leg, kind, &branch, cseq);
+        self.renumber(leg, kind, (key, &branch), cseq);
         self.submit(kind, leg, (branch.clone(), sent), draft);
         if let Some(joining) =
             owner.as_ref().filter(|_| kind == Kind::Register).and_then(|name| self.joinings.get_mut(name))
@@ -121,7 +121,7 @@ impl Agent {
         let stage = client.leg.and_then(|id| self.legs.get(&id)).map(|leg| &leg.stage);
         match client.kind {
             Kind::Call => client.cancel == Cancel::Unwanted && matches!(stage, Some(Stage::Calling { .. })),
-            Kind::Offer | Kind::Update => matches!(stage, Some(Stage::Up)),
+            Kind::Offer | Kind::Update | Kind::Refer => matches!(stage, Some(Stage::Up)),
             Kind::Bye => matches!(stage, Some(Stage::Leaving { .. })),
             Kind::Prack => matches!(stage, Some(Stage::Calling { .. })),
             Kind::Cancel => false,
@@ -134,7 +134,7 @@ impl Agent {
     }
 
     /// The leg goes on with the request that took the place of the refused one.
-    fn renumber(&mut self, leg: Option<LegId>, kind: Kind, branch: &Arc<str>, cseq: u32) {
+    fn renumber(&mut self, leg: Option<LegId>, kind: Kind, (old, branch): (&Arc<str>, &Arc<str>), cseq: u32) {
         let Some(leg) = leg.and_then(|id| self.legs.get_mut(&id)) else { return };
         if let (Kind::Prack, Stage::Calling { client, .. }) = (kind, &leg.stage) {
             if let Some(invite) = self.clients.get_mut(client) {
@@ -145,6 +145,9 @@ impl Agent {
         leg.dialog.local_cseq = cseq;
         if let (Kind::Call, Stage::Calling { client, .. }) = (kind, &mut leg.stage) {
             *client = branch.clone();
+        }
+        if kind == Kind::Refer {
+            leg.asked.went_on(old, branch, cseq);
         }
         if let (Kind::Offer, Exchange::Ours { client, .. }) = (kind, &mut leg.exchange) {
             *client = branch.clone();

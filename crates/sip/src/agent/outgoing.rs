@@ -155,6 +155,7 @@ impl Agent {
             Kind::Probe => self.probed(&key, Some(status)),
             Kind::Register => self.registered(&key, Some(message), denied),
             Kind::Update => self.update_replied(&key, Some(message)),
+            Kind::Refer => self.refer_replied(&key, Some(message)),
         }
     }
 
@@ -271,7 +272,8 @@ impl Agent {
             | Kind::Probe
             | Kind::Register
             | Kind::Update
-            | Kind::Prack => None,
+            | Kind::Prack
+            | Kind::Refer => None,
         };
         let dialog = dialog.unwrap_or_else(|| answered_dialog(client, message));
         let (cseq, proved_to) = (client.sent.cseq, client.sent.path);
@@ -320,6 +322,7 @@ impl Agent {
             Kind::Probe => self.probed(key, None),
             Kind::Register => self.registered(key, None, None),
             Kind::Update => self.update_replied(key, None),
+            Kind::Refer => self.refer_replied(key, None),
             Kind::Call => {
                 let (leg, given_up, status) = (client.leg, client.cancel != Cancel::Unwanted, client.silence);
                 self.bury_client(key);

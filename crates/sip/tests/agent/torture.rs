@@ -190,7 +190,7 @@ fn what_is_refused_says_what_would_be_right() {
 }
 
 fn sent_allow() -> &'static str {
-    "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE"
+    "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, NOTIFY"
 }
 
 #[test]

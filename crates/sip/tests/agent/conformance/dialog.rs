@@ -216,6 +216,38 @@ pub const CLAUSES: &[Clause] = &[
         &[here("moved::nobody_makes_us_call_someone")],
     ),
     clause(
+        "REFER of ours: Refer-To and Referred-By, proved where a password is asked for; what comes of it is told once, and a refusal \
+         or silence leaves the call as it was",
+        "RFC 3515 section 2.4.1, RFC 5589 section 6",
+        &[
+            here("referring::a_trunk_that_is_asked_to_put_a_caller_through_tells_when_they_are"),
+            here("referring::a_trunk_that_does_not_put_callers_through_keeps_them_with_us"),
+            here("referring::a_trunk_that_asks_for_a_password_first_gets_it"),
+            here("referring::nobody_can_be_joined_with_whoever_is_not_there"),
+        ],
+    ),
+    clause(
+        "NOTIFY is taken for a REFER of ours that is under way, by the number of that request, before its 202 too; others get 481, \
+         other packages 489",
+        "RFC 6665 section 4.1.3, RFC 3515 section 2.4.4 to 2.4.6, RFC 3420",
+        &[
+            here("referring::whatever_comes_of_it_is_told_once_and_the_call_goes_on"),
+            here("referring::several_wishes_are_told_apart_by_the_number_of_their_request"),
+            here("referring::words_that_nobody_asked_for_change_nothing"),
+            here("referring::a_trunk_that_says_nothing_more_is_not_waited_for_longer_than_a_phone_may_ring"),
+        ],
+    ),
+    clause(
+        "Attended transfer: Refer-To names the dialog to be replaced as the other end knows it",
+        "RFC 5589 section 7, RFC 3891 section 3",
+        &[here("referring::a_caller_is_joined_with_the_person_in_our_place")],
+    ),
+    clause(
+        "A BYE that overtakes the word about a transfer is answered, and told when that word has come, after 2 s at most",
+        "RFC 5057 section 4",
+        &[here("referring::a_goodbye_waits_a_moment_for_the_word_that_explains_it")],
+    ),
+    clause(
         "A 3xx is followed only to targets that were named before, in our own words; else the call is told refused with it",
         "RFC 3261 section 8.1.3.4",
         &[
