@@ -3,7 +3,7 @@
 //! Built once from the configuration by the shell, and the same for real calls and imagined ones.
 //! Names were checked against each other there; a name that leads nowhere is a configuration error.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +40,8 @@ pub struct Business {
     pub assistants: BTreeMap<String, Assistant>,
     /// By name: how many calls each trunk carries at once.
     pub channels: BTreeMap<String, u32>,
+    /// Trunks that put a caller through to somebody themselves, so that it takes no further channel.
+    pub hand_over: BTreeSet<String>,
     /// What may be kept of what callers say.
     pub keeping: Keeping,
 }

@@ -304,6 +304,12 @@ pub enum Tried {
     ChannelsFull,
     /// Ringing would have called back the number this call was forwarded from.
     WouldLoop,
+    /// No channel was free, so the trunk put the caller through itself; this person took the call.
+    HandedOver,
+    /// No channel was free, and the trunk would not put the caller through.
+    HandoverRefused,
+    /// No channel was free, and the trunk did not tell what came of putting the caller through.
+    HandoverUntold,
 }
 
 impl Tried {
@@ -320,6 +326,11 @@ impl Tried {
             Tried::Unreachable => "could not be reached",
             Tried::ChannelsFull => "could not be rung: every channel was taken",
             Tried::WouldLoop => "was not rung: this call was forwarded from that very number",
+            Tried::HandedOver => "took the call, which the trunk handed over because no channel was free",
+            Tried::HandoverRefused => {
+                "could not be rung: every channel was taken, and the trunk would not hand the caller over"
+            }
+            Tried::HandoverUntold => "was rung by the trunk, which did not say what came of it",
         }
     }
 }

@@ -54,9 +54,12 @@ impl Switchboard {
 
     /// Takes one channel of `trunk` to ring a person, unless only those are left that are kept for callers.
     pub fn take_for_person(&mut self, trunk: &str) -> Option<Channel> {
-        let lines = self.trunks.get(trunk)?;
-        let free = lines.limit.saturating_sub(lines.taken);
-        if free <= lines.reserved { None } else { self.take(trunk) }
+        if self.is_short(trunk) { None } else { self.take(trunk) }
+    }
+
+    /// True while nobody can be rung over `trunk`: no channel is free but those that are kept for callers.
+    pub fn is_short(&self, trunk: &str) -> bool {
+        self.trunks.get(trunk).is_none_or(|lines| lines.limit.saturating_sub(lines.taken) <= lines.reserved)
     }
 
     /// Gives a channel back.

@@ -61,6 +61,7 @@ fn business(rules: &[When]) -> Business {
         callers: callers.into_iter().map(|(caller, known)| (number(caller), known)).collect(),
         assistants: BTreeMap::new(),
         channels: BTreeMap::new(),
+        hand_over: [].into(),
         keeping: Keeping { transcripts: Kept::Never },
     }
 }

@@ -236,6 +236,7 @@ fn plumber(steps: Vec<Step>, accept: Accept) -> Business {
         callers: BTreeMap::new(),
         assistants: BTreeMap::from([("Robin".into(), robin)]),
         channels: BTreeMap::from([("main".into(), 4)]),
+        hand_over: [].into(),
         keeping: Keeping { transcripts: Kept::Announced },
     }
 }

@@ -27,8 +27,23 @@ pub(crate) struct Legs {
     pub codec: Option<String>,
     /// The person whom the caller hears.
     pub bridged: Option<u16>,
+    /// To whom the trunk is putting the caller through.
+    pub handing_over: Option<HandingOver>,
     /// What is to be said to the caller and has not begun, for whoever watches.
     pub unspoken: BTreeMap<SayingId, String>,
+}
+
+/// A caller whom the trunk is to put through.
+#[derive(Debug)]
+pub(crate) struct HandingOver {
+    /// The desk's number for the leg that is not ours.
+    pub person: u16,
+    /// Where they are reached.
+    pub to: String,
+    /// The same, as the trunk is told.
+    pub target: sip::Uri,
+    /// The trunk was asked.
+    pub asked: bool,
 }
 
 /// The caller's leg.

@@ -157,6 +157,7 @@ fn business() -> Business {
         plans: [("people".to_string(), Plan { rules: vec![rule] })].into(),
         assistants: [("Robin".to_string(), assistant)].into(),
         channels: [("main".to_string(), 2)].into(),
+        hand_over: [].into(),
         keeping: Keeping { transcripts: Kept::Never },
     }
 }

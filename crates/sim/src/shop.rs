@@ -108,6 +108,7 @@ impl Shop {
             plans: plans(),
             assistants: [("Robin".to_string(), assistant())].into(),
             channels: [("main".to_string(), 6), ("pbx".to_string(), 3)].into(),
+            hand_over: [].into(),
             keeping: Keeping { transcripts: Kept::Announced },
         };
         let outbound = vec!["main".to_string(), "pbx".to_string()];

@@ -91,6 +91,12 @@ pub enum Event {
         /// Who.
         person: String,
     },
+    /// The trunk has put the caller through to a person: they talk, and nothing of that goes through here any more. Whenever
+    /// it comes, the caller is with them.
+    HandedOver {
+        /// The person's leg.
+        leg: u16,
+    },
     /// The first sound of something said went out.
     Spoke {
         /// What was said.
@@ -284,6 +290,14 @@ pub enum Action {
         /// How long at most.
         ring_for: Duration,
     },
+    /// Have the caller's trunk put them through to a person, who is rung without a channel of ours. Answered by
+    /// [`Event::HandedOver`] or [`Event::PersonFailed`]; meanwhile the caller stays.
+    HandOver {
+        /// The new leg.
+        leg: u16,
+        /// Where.
+        reach: Reach,
+    },
     /// Let the caller and this person talk.
     Connect {
         /// The person's leg.
@@ -382,6 +396,8 @@ pub enum Why {
     WaitedLongEnough,
     /// Somebody who let the phone ring may be rung for a caller in the queue again.
     PersonHasRested,
+    /// The trunk did not tell in time what came of putting the caller through.
+    HandoverUntold,
     /// A sentence did not come to its end.
     SayingTookTooLong,
     /// The caller is silent.

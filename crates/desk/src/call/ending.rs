@@ -7,7 +7,7 @@ use super::{
 };
 use super::{SayingId, Sound, Stage};
 use crate::machine::Moment;
-use crate::record::{CallbackReason, EndedBy, Outcome, Record, StepResult, Tried};
+use crate::record::{CallbackReason, EndedBy, Outcome, Record, StepResult};
 
 impl Call {
     pub(super) fn line_broke(&mut self, fault: LineFault, now: Moment) {
@@ -87,7 +87,7 @@ impl Call {
     pub(super) fn stop_ringing(&mut self) {
         let Stage::Ringing(ringing) = &mut self.stage else { return };
         for up in ringing.take_all() {
-            self.cascade.note(&up.candidate.person, Tried::Stopped);
+            self.cascade.note(&up.candidate.person, up.called_off());
             self.out.push(Action::HangUp { leg: Leg::Person(up.leg) });
         }
     }

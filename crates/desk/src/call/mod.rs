@@ -10,6 +10,7 @@
 mod contract;
 mod conversation;
 mod ending;
+mod handing_over;
 mod message;
 mod messaging;
 mod minutes;
@@ -70,6 +71,8 @@ pub struct Call {
     minutes: Minutes,
     caller: Caller,
     legs: u16,
+    /// Whom the trunk was asked to put the caller through to, by leg: it may tell of it late.
+    handed_to: BTreeMap<u16, String>,
     urgency: Urgency,
     unhelped: CallbackReason,
     slots: BTreeMap<String, String>,
@@ -128,6 +131,7 @@ impl Call {
             minutes: Minutes::new(arrival, now, kept),
             caller: Caller::Ringing,
             legs: 0,
+            handed_to: BTreeMap::new(),
             urgency: Urgency::Normal,
             unhelped: CallbackReason::CallerGaveUp,
             slots: BTreeMap::new(),
@@ -172,9 +176,7 @@ impl Call {
     pub fn poll_deadline(&self) -> Option<Deadline<Why>> {
         match &self.stage {
             Stage::Begun | Stage::Over => None,
-            Stage::Ringing(ringing) => {
-                ringing.next_deadline().map(|at| Deadline { at, why: Why::PersonDidNotAnswer })
-            }
+            Stage::Ringing(ringing) => ringing.deadline(),
             Stage::Waiting => self.waiting.as_ref().map(Waiting::deadline),
             Stage::Talking(talk) => talk.deadline(),
             Stage::Messaging(messaging) => Some(messaging.deadline()),
@@ -197,6 +199,7 @@ impl Call {
             Event::PersonGone { leg } => self.person_gone(leg, now),
             Event::InLine { ahead } => self.in_line(ahead, now),
             Event::PersonFree { person } => self.person_free(&person, now),
+            Event::HandedOver { leg } => self.handed_over(leg, now),
             Event::Spoke { saying, at, gap } => self.minutes.spoke(saying, at, gap),
             Event::Said { saying, at, whole: _ } => self.said(saying, at, now),
             Event::SayFailed { saying } => self.say_failed(saying, now),

@@ -1,5 +1,6 @@
 //! Ringing people, connecting the one who takes the call, and releasing those who pick up too late.
 
+use super::handing_over::may_hand_over;
 use super::ringing::Ringing;
 use super::{Action, CONNECTED_AT_MOST, Call, Caller, Leg, SayingId, Stage, Tone};
 use crate::business::Step;
@@ -41,6 +42,9 @@ impl Call {
             let reach = candidate.reach.clone();
             self.out.push(Action::RingPerson { leg: self.legs, reach, ring_for });
             ringing.rung(self.legs, candidate, now);
+        }
+        if let Some(candidate) = ringing.next_handed_over() {
+            return self.hand_over(candidate, now);
         }
         if ringing.is_spent() {
             self.nobody_took(now);
@@ -112,7 +116,7 @@ impl Call {
         self.cascade.note(&up.candidate.person, Tried::Answered);
         for other in others {
             self.out.push(Action::HangUp { leg: Leg::Person(other.leg) });
-            self.cascade.note(&other.candidate.person, Tried::Stopped);
+            self.cascade.note(&other.candidate.person, other.called_off());
         }
         self.cascade.end(StepResult::PersonTook, now);
         self.leave_line();
@@ -132,7 +136,12 @@ impl Call {
         if let Stage::Ringing(ringing) = &mut self.stage
             && let Some(up) = ringing.remove(leg)
         {
-            self.cascade.note(&up.candidate.person, tried);
+            match tried {
+                Tried::ChannelsFull if may_hand_over(&self.business, &self.line, &up) => {
+                    ringing.set_aside(up.candidate);
+                }
+                _ => self.cascade.note(&up.candidate.person, tried),
+            }
             self.ring_next(now);
         }
     }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::business::{Accept, Business, Reach, RingOrder, Whom};
-use crate::call::SayingId;
-use crate::machine::Moment;
+use crate::call::{SayingId, Why};
+use crate::machine::{Deadline, Moment};
 use crate::record::Tried;
 
 /// A phone that may be rung for a step.
@@ -34,6 +34,15 @@ impl Up {
         match self.answer {
             Answer::Awaited => Tried::NoAnswer,
             Answer::PressOneAwaited { .. } => Tried::Machine,
+            Answer::HandedOver => Tried::HandoverUntold,
+        }
+    }
+
+    /// What is noted when it is not waited for any longer. Nobody can call off what the trunk does.
+    pub fn called_off(&self) -> Tried {
+        match self.answer {
+            Answer::Awaited | Answer::PressOneAwaited { .. } => Tried::Stopped,
+            Answer::HandedOver => Tried::HandoverUntold,
         }
     }
 }
@@ -46,12 +55,17 @@ pub(super) enum Answer {
     PressOneAwaited {
         last: Option<SayingId>,
     },
+    /// The trunk puts the caller through by itself, and is to tell what came of it.
+    HandedOver,
 }
 
 /// Who heard everything and takes this long to press 1 is a machine.
 pub(super) const PRESS_ONE_WITHIN: Duration = Duration::from_secs(6);
 /// The same, from picking up, whatever became of our words: a greeting of voicemail rarely ends sooner.
 pub(super) const WHISPER_TAKES_AT_MOST: Duration = Duration::from_secs(25);
+
+/// So much longer than a phone of ours a trunk may take to ring one and to tell of it.
+pub(super) const TOLD_WITHIN: Duration = Duration::from_secs(10);
 
 /// More phones than this are not rung for one step.
 const MOST_PHONES: usize = 16;
@@ -61,6 +75,8 @@ const MOST_PHONES: usize = 16;
 pub(super) struct Ringing {
     waiting: VecDeque<Candidate>,
     up: Vec<Up>,
+    /// No channel was free for them; the trunk may put the caller through by itself once nobody else is left to ring.
+    set_aside: VecDeque<Candidate>,
     ring_for: Duration,
     order: RingOrder,
 }
@@ -78,7 +94,7 @@ impl Ringing {
             .map(|(name, reach)| Candidate { person: name.to_string(), reach: reach.clone() })
             .take(MOST_PHONES)
             .collect();
-        Ringing { waiting, up: Vec::new(), ring_for, order }
+        Ringing { waiting, up: Vec::new(), set_aside: VecDeque::new(), ring_for, order }
     }
 
     /// Who is to be rung now; to be called until it gives `None`.
@@ -92,6 +108,22 @@ impl Ringing {
     pub fn rung(&mut self, leg: u16, candidate: Candidate, now: Moment) {
         let until = now.mono + self.ring_for;
         self.up.push(Up { leg, candidate, until, answer: Answer::Awaited });
+    }
+
+    /// Keeps somebody for [`Ringing::next_handed_over`].
+    pub fn set_aside(&mut self, candidate: Candidate) {
+        self.set_aside.push_back(candidate);
+    }
+
+    /// To whom the trunk is to put the caller through now: a caller can go one way only, so nobody else is rung meanwhile.
+    pub fn next_handed_over(&mut self) -> Option<Candidate> {
+        let alone = self.up.is_empty() && self.waiting.is_empty();
+        if alone { self.set_aside.pop_front() } else { None }
+    }
+
+    pub fn handed_over(&mut self, leg: u16, candidate: Candidate, now: Moment) {
+        let until = now.mono + self.ring_for + TOLD_WITHIN;
+        self.up.push(Up { leg, candidate, until, answer: Answer::HandedOver });
     }
 
     /// A phone was picked up. True if the person is still to press 1.
@@ -131,7 +163,7 @@ impl Ringing {
     }
 
     pub fn awaits_press(&self, leg: u16) -> bool {
-        self.up.iter().any(|up| up.leg == leg && up.answer != Answer::Awaited)
+        self.up.iter().any(|up| up.leg == leg && matches!(up.answer, Answer::PressOneAwaited { .. }))
     }
 
     /// Takes a phone off the list, whatever came of it.
@@ -150,11 +182,16 @@ impl Ringing {
         std::mem::take(&mut self.up)
     }
 
-    pub fn next_deadline(&self) -> Option<Duration> {
-        self.up.iter().map(|up| up.until).min()
+    pub fn deadline(&self) -> Option<Deadline<Why>> {
+        let first = self.up.iter().min_by_key(|up| up.until)?;
+        let why = match first.answer {
+            Answer::Awaited | Answer::PressOneAwaited { .. } => Why::PersonDidNotAnswer,
+            Answer::HandedOver => Why::HandoverUntold,
+        };
+        Some(Deadline { at: first.until, why })
     }
 
     pub fn is_spent(&self) -> bool {
-        self.up.is_empty() && self.waiting.is_empty()
+        self.up.is_empty() && self.waiting.is_empty() && self.set_aside.is_empty()
     }
 }

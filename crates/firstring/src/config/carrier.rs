@@ -2,6 +2,8 @@
 //!
 //! What is known of a carrier stands in [`presets`](super::presets). Whatever the file says wins over it.
 
+use std::collections::BTreeSet;
+
 use desk::number::Country;
 use ipnet::IpNet;
 use line::{CallerId, Full, Habits, NumberForm};
@@ -10,9 +12,10 @@ use sip::sdp::Codec;
 use super::TrunkSettings;
 use super::document::At;
 use super::encryption;
-use super::file::{CallerIdForm, Carrier, FullForm, NumbersForm, TrunkForm};
+use super::file::{CallerIdForm, Carrier, FullForm, NumbersForm, TransferForm, TrunkForm};
 use super::look::Finding;
 use super::meaning::Reading;
+use super::presets::TakesRefer;
 use super::values::{self, Source, Target};
 
 /// Who may send calls without registration.
@@ -60,6 +63,24 @@ pub(super) fn habits(form: &TrunkForm, at: &At, reading: &mut Reading<'_>) -> Ha
         codecs: codecs(form.carrier, reading),
         encryption: encryption::of_sound(form, at, reading),
     }
+}
+
+/// True for a trunk that puts callers through by itself where channels are short.
+pub(super) fn hands_over(form: &TrunkForm, at: &At, reading: &mut Reading<'_>) -> bool {
+    let preset = form.carrier.preset();
+    if form.transfer == TransferForm::Refer && preset.refer == TakesRefer::Never {
+        let says = format!(
+            "{} does not put callers through by itself (REFER); leave transfer out, and people are rung and joined here",
+            preset.name
+        );
+        reading.refuse(&at.key("transfer"), says);
+    }
+    form.transfer == TransferForm::Refer
+}
+
+/// The names of those.
+pub(super) fn handing_over(trunks: &[TrunkSettings]) -> BTreeSet<String> {
+    trunks.iter().filter(|trunk| trunk.hands_over).map(|trunk| trunk.name.clone()).collect()
 }
 
 /// So many channels for each one that is kept for callers, where the owner says nothing.
@@ -130,7 +151,7 @@ impl From<FullForm> for Full {
 
 /// What of a trunk's own keys hardly fits its carrier: one sentence and one remedy each.
 pub(super) fn misfits(trunk: &TrunkSettings) -> Vec<Finding> {
-    [left_out(trunk), other_host(trunk), better_known(trunk), no_prefix(trunk)]
+    [left_out(trunk), other_host(trunk), better_known(trunk), no_prefix(trunk), hands_callers_over(trunk)]
         .into_iter()
         .flatten()
         .collect()
@@ -207,6 +228,25 @@ fn no_prefix(trunk: &TrunkSettings) -> Option<Finding> {
             "add dial_prefix = \"12345678*\" with your own eight digits, or username and password",
         )
     })
+}
+
+/// Whether the trunk puts callers through by itself is its own setting, which cannot be seen from here.
+fn hands_callers_over(trunk: &TrunkSettings) -> Option<Finding> {
+    let preset = trunk.carrier.preset();
+    let says =
+        "where no channel is free for a person, the trunk is asked to put the caller through by itself";
+    match preset.refer {
+        _ if !trunk.hands_over => None,
+        TakesRefer::WhereSet(there) => Some(Finding::fine(about(trunk), format!("{says}; {there}"))),
+        TakesRefer::Untried | TakesRefer::Never => Some(Finding::weak(
+            about(trunk),
+            format!(
+                "{says}; whether {} does that is not known, and if not, the caller stays here",
+                preset.name
+            ),
+            "ask them whether REFER is enabled for you, or leave transfer out",
+        )),
+    }
 }
 
 fn hosts(trunk: &TrunkSettings) -> impl Iterator<Item = &str> {
@@ -322,6 +362,29 @@ mod tests {
         ] {
             assert_eq!(told(&fits), Vec::<String>::new(), "{fits}");
         }
+    }
+
+    #[test]
+    fn a_trunk_puts_callers_through_by_itself_only_where_that_is_written_and_not_known_to_fail() {
+        let generic = "accept_from = [\"192.0.2.10\"]\noutbound_proxy = \"192.0.2.10\"";
+        assert!(desk(generic).business.hand_over.is_empty());
+        let wanted = |carrier: &str| format!("{carrier}\ntransfer = \"refer\"");
+        assert!(desk(&wanted(generic)).business.hand_over.contains("main"));
+        let says =
+            "where no channel is free for a person, the trunk is asked to put the caller through by itself";
+        assert_eq!(
+            told(&wanted(generic)),
+            [format!(
+                "{says}; whether the carrier does that is not known, and if not, the caller stays here; \
+                 ask them whether REFER is enabled for you, or leave transfer out"
+            )]
+        );
+        let twilio = wanted("carrier = \"twilio\"\noutbound_proxy = \"rivera.pstn.twilio.com\"");
+        assert!(
+            told(&twilio)[0].contains("at Twilio, enable Call Transfer (SIP REFER)"),
+            "{:?}",
+            told(&twilio)
+        );
     }
 
     #[test]

@@ -264,6 +264,12 @@ pub struct TrunkForm {
     /// rung on the last ones that are free. Without it a quarter of `channels`, rounded down.
     #[schemars(range(min = 0, max = 10_000), example = 1)]
     pub reserve: Option<u32>,
+    /// How callers are put through to people. `bridge`: a person is rung here and both are joined here, on two channels.
+    /// `refer`: the same, but where no channel is free for a person whose picking up is enough, the trunk is asked to put the
+    /// caller through by itself (REFER), and two who talk are left to it when it is short of channels. The trunk has to allow it.
+    #[serde(default)]
+    #[schemars(example = &"bridge")]
+    pub transfer: TransferForm,
     /// How registration, and calls to people, travel to this trunk. Calls of the trunk come by whatever it uses and
     /// `sip.listen` names.
     #[serde(default)]
@@ -313,6 +319,17 @@ pub enum TransportForm {
     Tcp,
     /// An encrypted connection.
     Tls,
+}
+
+/// Who puts a caller through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TransferForm {
+    /// We do, always.
+    #[default]
+    Bridge,
+    /// The trunk, where channels are short.
+    Refer,
 }
 
 /// Whether sound is encrypted.

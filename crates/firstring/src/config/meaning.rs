@@ -86,6 +86,7 @@ impl Reading<'_> {
             callers,
             assistants,
             channels: trunks.iter().map(|trunk| (trunk.name.clone(), trunk.channels)).collect(),
+            hand_over: carrier::handing_over(&trunks),
             keeping: Keeping { transcripts: self.transcripts() },
         };
         Some(Config {
@@ -252,6 +253,7 @@ impl Reading<'_> {
             accept_names: accepted.names,
             accept_certificates: accepted.certificates,
             channels: form.channels,
+            hands_over: carrier::hands_over(form, at, self),
             outbound_proxy: target,
             host: carrier::host(form.carrier, form.transport.into()),
             habits: carrier::habits(form, at, self),

@@ -131,6 +131,8 @@ pub struct TrunkSettings {
     pub joining: Option<Joining>,
     /// Calls at once.
     pub channels: u32,
+    /// It puts callers through by itself where channels are short.
+    pub hands_over: bool,
     /// How connections to it are encrypted, if they are.
     pub encryption: Option<Encryption>,
     /// What every request goes through, if anything.

@@ -37,6 +37,8 @@ pub(super) struct Preset {
     pub(super) full: Full,
     /// Where its verification of the caller's number stands.
     pub(super) verification: Verified,
+    /// What is known of how it takes a wish to put a caller through by itself (REFER).
+    pub(super) refer: TakesRefer,
 }
 
 impl Preset {
@@ -53,6 +55,17 @@ pub(super) enum KnowsUs {
     ByAddress(&'static str),
     /// By registration, or by our address.
     Either,
+}
+
+/// How a carrier takes a wish to put a caller through by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TakesRefer {
+    /// It does where this is set there.
+    WhereSet(&'static str),
+    /// It refuses.
+    Never,
+    /// Nobody knows before it is tried.
+    Untried,
 }
 
 /// Where a carrier's verification of the caller's number stands.
@@ -140,6 +153,9 @@ static TWILIO: Preset = Preset {
     caller_id: CallerIdForm::From,
     full: Full::Unavailable,
     verification: Verified::Header("X-Twilio-VerStat"),
+    refer: TakesRefer::WhereSet(
+        "at Twilio, enable Call Transfer (SIP REFER) on the trunk, to phone numbers too",
+    ),
 };
 
 /// Addresses are told at onboarding: Bandwidth's outbound calling integration guide.
@@ -159,6 +175,7 @@ static BANDWIDTH: Preset = Preset {
     caller_id: CallerIdForm::From,
     full: Full::Unavailable,
     verification: Verified::Identity,
+    refer: TakesRefer::Untried,
 };
 
 /// Addresses: sip.telnyx.com, where it agrees with Google's list for its contact centre. verstat, number formats, and
@@ -186,6 +203,7 @@ static TELNYX: Preset = Preset {
     caller_id: CallerIdForm::From,
     full: Full::Unavailable,
     verification: Verified::Identity,
+    refer: TakesRefer::Untried,
 };
 
 /// A SIP endpoint that registers: developer.signalwire.com. The number shown is set at the endpoint ("send as").
@@ -203,6 +221,7 @@ static SIGNALWIRE: Preset = Preset {
     caller_id: CallerIdForm::Asserted,
     full: Full::Busy,
     verification: Verified::Nowhere,
+    refer: TakesRefer::Untried,
 };
 
 /// The account in From, one server chosen by hand: as VoIP.ms's own Asterisk examples are passed on. Number forms are
@@ -221,6 +240,7 @@ static VOIPMS: Preset = Preset {
     caller_id: CallerIdForm::Asserted,
     full: Full::Busy,
     verification: Verified::Nowhere,
+    refer: TakesRefer::Never,
 };
 
 /// E.164 with the + left out, caller id order, technical prefix: Flowroute's service guide. Ranges: its API's list of edge
@@ -242,6 +262,7 @@ static FLOWROUTE: Preset = Preset {
     caller_id: CallerIdForm::From,
     full: Full::Unavailable,
     verification: Verified::Nowhere,
+    refer: TakesRefer::Never,
 };
 
 /// An extension, or a trunk by address. What outbound routes want dialled is the system's own setting.
@@ -259,6 +280,9 @@ static FREEPBX: Preset = Preset {
     caller_id: CallerIdForm::Asserted,
     full: Full::Busy,
     verification: Verified::Nowhere,
+    refer: TakesRefer::WhereSet(
+        "at FreePBX, the extension may transfer (allow_transfer) and dial the number",
+    ),
 };
 
 /// An extension; its authentication ID is not its number: 3CX's manual.
@@ -276,6 +300,7 @@ static THREE_CX: Preset = Preset {
     caller_id: CallerIdForm::Asserted,
     full: Full::Busy,
     verification: Verified::Nowhere,
+    refer: TakesRefer::WhereSet("at 3CX, the extension may transfer and dial the number"),
 };
 
 /// A device of the kind "existing phone": domain, proxies and the authorization ID as RingCentral's device information
@@ -294,6 +319,7 @@ static RINGCENTRAL: Preset = Preset {
     caller_id: CallerIdForm::Asserted,
     full: Full::Busy,
     verification: Verified::Nowhere,
+    refer: TakesRefer::Untried,
 };
 
 static GENERIC: Preset = Preset {
@@ -310,6 +336,7 @@ static GENERIC: Preset = Preset {
     caller_id: CallerIdForm::From,
     full: Full::Busy,
     verification: Verified::Identity,
+    refer: TakesRefer::Untried,
 };
 
 #[cfg(test)]

@@ -32,6 +32,13 @@ fn channel_sum(via: &TrunkSettings, is_callers: bool, at_once: u32, about: &str)
     };
     let remedy =
         format!("get more channels for trunk {name:?}, or reach people at an extension or a SIP address");
+    if left == 0 && via.hands_over && is_callers {
+        let says = format!(
+            "a person rung over trunk {name:?} takes a channel of their own; of {channels}, {taken}: none is left, so the \
+             trunk puts callers through by itself, and whoever is to press 1 is never rung"
+        );
+        return Finding::weak(about, says, format!("{remedy}, or let everybody accept by pick-up"));
+    }
     if left == 0 {
         let says = format!(
             "a person rung over trunk {name:?} takes a channel of their own; of {channels}, {taken}: none is left, so \

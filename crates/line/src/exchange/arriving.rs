@@ -88,13 +88,15 @@ impl Exchange {
         };
         let is_account =
             |via: &str| self.setup.habits(via).and_then(Habits::account) == Some(&invitation.from.user);
+        // Whom the trunk puts through keeps their own number, or shows ours.
+        let put_through = |call: &Legs| call.handing_over.as_ref().is_some_and(|wish| forwards(&wish.to));
         self.calls.values().any(|call| {
             let shown = call.desk.line_number();
             call.people.values().filter(|leg| leg.state == PersonState::Ringing).any(|leg| {
                 let to = &leg.reach.to;
                 let is_hidden = named.iter().all(|caller| number(to).as_ref() == Some(caller));
                 named.contains(shown) || is_account(&leg.reach.via) || (is_hidden && forwards(to))
-            })
+            }) || put_through(call)
         })
     }
 
@@ -156,8 +158,18 @@ impl Exchange {
             keep: Keep::Arrival(Box::new(begun)),
         });
         let (people, unspoken) = (BTreeMap::new(), BTreeMap::new());
-        let legs =
-            Legs { id, desk, started: now, voice, caller, people, codec: None, bridged: None, unspoken };
+        let legs = Legs {
+            id,
+            desk,
+            started: now,
+            voice,
+            caller,
+            people,
+            codec: None,
+            bridged: None,
+            handing_over: None,
+            unspoken,
+        };
         self.calls.insert(call, legs);
         self.show(call, What::Arrived { line: number, from, plan }, now);
     }

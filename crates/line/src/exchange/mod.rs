@@ -6,6 +6,7 @@
 mod arriving;
 mod errands;
 mod failover;
+mod handing_over;
 mod holding;
 mod orders;
 mod queueing;

@@ -48,6 +48,7 @@ impl Exchange {
             DeskAction::RingPerson { leg, reach, ring_for } => self.ring(call, leg, reach, ring_for, now),
             DeskAction::WaitInLine { whom } => self.wait_in_line(call, whom, now),
             DeskAction::LeaveLine => self.leave_line(call),
+            DeskAction::HandOver { leg, reach } => self.hand_over(call, leg, reach, now),
             DeskAction::Connect { leg } => self.connect(call, leg, now),
             DeskAction::HangUp { leg: Leg::Caller } => self.hang_up_caller(call),
             DeskAction::HangUp { leg: Leg::Person(person) } => self.hang_up_person(call, person),
@@ -261,9 +262,11 @@ impl Exchange {
         self.reconcile(call, Leg::Caller);
         self.reconcile(call, Leg::Person(person));
         self.show(call, What::Connected, now);
+        self.join_elsewhere(call, person);
     }
 
     fn hang_up_person(&mut self, call: CallNumber, person: u16) {
+        self.keep_caller(call, person);
         let leg = self.calls.get(&call).and_then(|legs| legs.people.get(&person)).map(|leg| leg.sip);
         if let Some(leg) = leg {
             self.out.push_back(Action::Sip(sip::Order::HangUp { leg, reason: String::new() }));

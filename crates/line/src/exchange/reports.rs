@@ -44,6 +44,7 @@ impl Exchange {
             (Notice::Offered { leg, sdp }, side) => self.offered(call, side, leg, sdp),
             (Notice::OfferAnswered { sdp, .. }, side) => self.offer_answered(call, side, &sdp),
             (Notice::OfferRefused { .. }, side) => self.offer_refused(call, side),
+            (Notice::Referred { name, end, .. }, Leg::Caller) => self.referred(call, name, end, now),
             (Notice::Digit { digit, .. }, side) => {
                 self.tell(call, DeskEvent::Digit { leg: side, digit, at: now.mono }, now);
             }
@@ -83,6 +84,10 @@ impl Exchange {
         self.out.push_back(Action::Sound { sound, order: SoundOrder::Confirmed });
         self.tell(call, DeskEvent::CallerReady, now);
         self.reconcile(call, Leg::Caller);
+        self.ask_to_hand_over(call);
+        if let Some(person) = self.calls.get(&call).and_then(|legs| legs.bridged) {
+            self.join_elsewhere(call, person);
+        }
     }
 
     fn caller_left(&mut self, call: u64, event: DeskEvent, now: Moment) {

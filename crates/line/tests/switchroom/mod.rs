@@ -51,6 +51,8 @@ pub struct Switchroom {
     pub waiting: Vec<(CallId, Ask)>,
     /// What is said, and to whom.
     pub sayings: Vec<(SoundId, SayingId)>,
+    /// Every other order for the user agent.
+    pub orders: Vec<Order>,
     pub arrived: u64,
 }
 
@@ -97,6 +99,7 @@ impl Switchroom {
             shown: Vec::new(),
             waiting: Vec::new(),
             sayings: Vec::new(),
+            orders: Vec::new(),
             arrived: 0,
         }
     }
@@ -148,6 +151,7 @@ impl Switchroom {
                 Action::Sip(Order::MayFollow { targets, .. }) => {
                     self.followed.extend(targets.iter().map(ToString::to_string));
                 }
+                Action::Sip(order) => self.orders.push(order),
                 Action::Refused(refused) => self.because.push(refused.because),
                 Action::Store { call, ask: Some(ask), .. } => self.waiting.push((call, ask)),
                 Action::Say { sound, saying, .. } => self.sayings.push((sound, saying)),
@@ -237,6 +241,7 @@ pub fn business(lines: &[&str], dana: &str, channels: u32) -> Business {
         plans: [("people".to_string(), Plan { rules: vec![rule] })].into(),
         assistants: [("Robin".to_string(), assistant)].into(),
         channels: [("main".to_string(), channels)].into(),
+        hand_over: [].into(),
         keeping: Keeping { transcripts: Kept::Never },
     }
 }

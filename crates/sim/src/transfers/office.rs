@@ -110,6 +110,7 @@ impl Offices {
             plans: [("only".to_string(), Plan { rules: vec![rule] })].into(),
             assistants: [("Robin".to_string(), assistant)].into(),
             channels: [("main".to_string(), if fate == Fate::NoChannel { 1 } else { 3 })].into(),
+            hand_over: [].into(),
             keeping: Keeping { transcripts: Kept::Announced },
         }
     }
