@@ -2,7 +2,7 @@
 //!
 //! This file is the way in: whose message is it, is it whole, to which part does it go. Answering calls lives in
 //! `incoming`, placing them in `outgoing` (`early`: until they are answered), offers inside a call in `offers`, handing a call
-//! over to somebody else in `referring`; `server` and `client` hold the transactions of RFC 3261 section 17 (with RFC 6026), `connections` what a lost connection
+//! over to somebody else in `referring`, who asks us for that in `referred`; `server` and `client` hold the transactions of RFC 3261 section 17 (with RFC 6026), `connections` what a lost connection
 //! means to them, `leg` what a call side remembers.
 //!
 //! What a call means, whether it is taken, and which sound is agreed upon is decided by whoever reads the notices.
@@ -24,6 +24,7 @@ mod login;
 mod moved;
 mod offers;
 mod outgoing;
+mod referred;
 mod referring;
 mod registered;
 mod reliable;
@@ -260,6 +261,9 @@ impl Agent {
             Order::AnswerOffer { leg, sdp } => self.answer_offer(leg, &sdp),
             Order::RefuseOffer { leg } => self.refuse_offer(leg),
             Order::Refer { leg, name, to } => self.refer(leg, name, &to),
+            Order::TakeReferral { leg, name } => self.take_referral(leg, name),
+            Order::RefuseReferral { leg, name, refusal } => self.refuse_referral(leg, name, &refusal),
+            Order::TellReferral { leg, name, status } => self.tell_referral(leg, name, status),
             Order::StopAccepting => self.is_closed = true,
             Order::ReplaceAccounts(accounts) => self.replace_accounts(accounts),
             Order::ReplaceGuards(guards) => self.replace_guards(guards),
@@ -327,6 +331,10 @@ impl Agent {
         match request.method {
             Method::Cancel => self.cancelled(&request, arrival),
             Method::Options => self.options(&request, arrival, leg),
+            // Nobody makes us call somebody out of the blue.
+            Method::Refer if request.to.tag().is_none() => {
+                self.rebuff(message, arrival, &Rebuff::new(403, "Forbidden"));
+            }
             Method::Invite if request.to.tag().is_none() => {
                 if self.is_proved(&request, arrival) {
                     self.invited(&request, arrival);

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::order::Path;
 use crate::registration::Registration;
 use crate::trace::{Repeated, Trace};
+use crate::uri::Uri;
 
 pub use diversion::{DivertedBy, DivertedWhy};
 
@@ -127,6 +128,18 @@ pub enum Notice {
         /// Its status; 491 also if an offer of theirs is being decided here.
         status: u16,
     },
+    /// The far end wants somebody else to be called in its place. To be decided at once by
+    /// [`TakeReferral`](crate::Order::TakeReferral) or [`RefuseReferral`](crate::Order::RefuseReferral).
+    ReferralWanted {
+        /// An answered leg.
+        leg: LegId,
+        /// A name for the decision.
+        name: u32,
+        /// Whom, in the far end's words: nothing of that may be followed unseen.
+        to: Box<Uri>,
+        /// The call that is to be replaced there, as a Replaces header says it: the two have talked already.
+        replaces: Option<String>,
+    },
     /// What came of asking the far end to call somebody else.
     Referred {
         /// An answered leg.
@@ -232,6 +245,7 @@ impl Notice {
             | Notice::Offered { leg, .. }
             | Notice::OfferAnswered { leg, .. }
             | Notice::OfferRefused { leg, .. }
+            | Notice::ReferralWanted { leg, .. }
             | Notice::Referred { leg, .. }
             | Notice::Digit { leg, .. }
             | Notice::Cancelled { leg }

@@ -247,6 +247,31 @@ pub enum Order {
         /// Whom to call.
         to: ReferTo,
     },
+    /// Say that somebody else will be called as the far end wants it (202); what comes of it has to be told.
+    TakeReferral {
+        /// The leg of [`Notice::ReferralWanted`](crate::Notice::ReferralWanted).
+        leg: LegId,
+        /// Its name.
+        name: u32,
+    },
+    /// Say that nobody will be called; the call goes on as it was.
+    RefuseReferral {
+        /// The leg of [`Notice::ReferralWanted`](crate::Notice::ReferralWanted).
+        leg: LegId,
+        /// Its name.
+        name: u32,
+        /// Why, as the far end is told.
+        refusal: Refusal,
+    },
+    /// Tell the far end what comes of what it wanted, which was taken. A final status is told once and ends that.
+    TellReferral {
+        /// The leg of [`Notice::ReferralWanted`](crate::Notice::ReferralWanted).
+        leg: LegId,
+        /// Its name.
+        name: u32,
+        /// As if it had called itself: 180, 200, 486 and the like.
+        status: u16,
+    },
     /// Answer the far end's offer inside the call, or give our offer if it asked for one.
     AnswerOffer {
         /// The leg of [`Notice::Offered`](crate::Notice::Offered).
@@ -358,6 +383,8 @@ pub enum Extra {
     Diversion,
     HistoryInfo,
     Privacy,
+    /// The call that this one takes the place of. RFC 3891.
+    Replaces,
 }
 
 impl Extra {
@@ -368,6 +395,7 @@ impl Extra {
             Extra::Diversion => "Diversion",
             Extra::HistoryInfo => "History-Info",
             Extra::Privacy => "Privacy",
+            Extra::Replaces => "Replaces",
         }
     }
 }

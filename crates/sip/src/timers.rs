@@ -44,6 +44,8 @@ pub enum Why {
     RefreshSession,
     /// The far end did not repeat its word that the call is up, or took ours no longer.
     SessionExpired,
+    /// Nobody decided whether a call is placed that the far end wants.
+    ReferralUndecided,
     /// Nothing was told for too long of a call that the far end was asked to place.
     HandoverUntold,
     /// A far end has left while it was being handed over, and no word came of how that went.

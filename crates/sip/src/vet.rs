@@ -14,9 +14,11 @@ use crate::uri::{Uri, UriError};
 use crate::via::Via;
 
 /// The methods we serve, as written into Allow.
-pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, NOTIFY";
+pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, NOTIFY, REFER";
 /// The body type we read.
 pub(crate) const SDP_TYPE: &str = "application/sdp";
+/// The body type of what is told of a call that was asked for. RFC 3420.
+pub(crate) const FRAGMENT_TYPE: &str = "message/sipfrag;version=2.0";
 /// Extensions (option tags) that we serve if a request requires them. RFC 3262, RFC 4028.
 const EXTENSIONS: [&str; 2] = ["100rel", "timer"];
 
@@ -115,8 +117,9 @@ fn admit_method(method: &Method) -> Result<(), Rebuff> {
         | Method::Info
         | Method::Prack
         | Method::Update
-        | Method::Notify => Ok(()),
-        Method::Register | Method::Subscribe | Method::Publish | Method::Message | Method::Refer => {
+        | Method::Notify
+        | Method::Refer => Ok(()),
+        Method::Register | Method::Subscribe | Method::Publish | Method::Message => {
             Err(Rebuff::new(405, "Method Not Allowed").hint("Allow", ALLOW))
         }
         Method::Other(_) => Err(Rebuff::new(501, "Not Implemented").hint("Allow", ALLOW)),
@@ -264,7 +267,8 @@ mod tests {
             ("REGISTER", uri, "X: y", "", 405),
             ("UPDATE", uri, "X: y", "", 200),
             ("UPDATE", uri, "Content-Type: application/unknown", "x", 415),
-            ("REFER", uri, "X: y", "", 405),
+            ("SUBSCRIBE", uri, "X: y", "", 405),
+            ("REFER", uri, "X: y", "", 200),
             ("INVITE", uri, "Accept: text/plain", "", 406),
             ("INVITE", uri, "Accept: text/plain, application/*", "", 200),
             ("INVITE", uri, "Content-Type: application/sdp", &big, 413),

@@ -1,5 +1,7 @@
 //! Writing messages. Nothing that ends a line can get into a value here, whoever supplied it.
 
+use crate::vet::SDP_TYPE;
+
 /// A message under construction.
 pub(crate) struct Writer {
     out: Vec<u8>,
@@ -37,10 +39,15 @@ impl Writer {
     }
 
     /// Ends the message, with a session description as its body if one is given.
-    pub(crate) fn finish(mut self, sdp: Option<&str>) -> Vec<u8> {
-        let body = sdp.unwrap_or("");
+    pub(crate) fn finish(self, sdp: Option<&str>) -> Vec<u8> {
+        self.finish_with(SDP_TYPE, sdp)
+    }
+
+    /// Ends the message, with a body of this type if there is one.
+    pub(crate) fn finish_with(mut self, kind: &str, body: Option<&str>) -> Vec<u8> {
+        let body = body.unwrap_or("");
         if !body.is_empty() {
-            self.raw("Content-Type: application/sdp\r\n");
+            self.header("Content-Type", kind);
         }
         self.raw("Content-Length: ");
         self.raw(&body.len().to_string());

@@ -28,6 +28,7 @@ fn inside_corpus(call_id: &str, tag: &str, offer: &str, placed: &str) -> Vec<Vec
             .replace("Contact", &format!("Require: 100rel\r\nRSeq: {number}\r\nContact"))
     };
     let moved = reply(placed, 302, "z", "").replace("Contact: ", "Contact: <sip:lee@192.0.2.10>;q=0.7, ");
+    let word = "o: refer\r\nSubscription-State: terminated\r\nc: message/sipfrag\r\nMax-Forwards";
     let texts = [
         inside("ACK", call_id, 1, tag, ""),
         inside("INVITE", call_id, 2, tag, OFFER),
@@ -41,7 +42,10 @@ fn inside_corpus(call_id: &str, tag: &str, offer: &str, placed: &str) -> Vec<Vec
             .replace("Max-Forwards", "Supported: timer\r\nSession-Expires: 90;refresher=uas\r\nMax-Forwards"),
         inside("OPTIONS", call_id, 9, tag, ""),
         inside("REFER", call_id, 10, tag, "").replace("Max-Forwards", "Refer-To: <sip:a@b>\r\nMax-Forwards"),
-        inside("BYE", call_id, 11, tag, ""),
+        inside("REFER", call_id, 11, tag, "")
+            .replace("Max-Forwards", "r: <sip:a@b?Replaces=x%3Bto-tag%3Dy%3Bfrom-tag%3Dz>\r\nMax-Forwards"),
+        inside("NOTIFY", call_id, 12, tag, "").replace("Max-Forwards", word) + "SIP/2.0 200 OK\r\n",
+        inside("BYE", call_id, 13, tag, ""),
         reply(offer, 100, "", ""),
         reply(offer, 200, "", OFFER),
         reply(offer, 491, "", ""),
@@ -166,8 +170,19 @@ impl Fire {
                     });
                 }
                 (Notice::Offered { .. }, 0) => desk.order(Order::RefuseOffer { leg }),
+                (Notice::ReferralWanted { name, .. }, 0) => {
+                    desk.order(Order::RefuseReferral { leg, name, refusal: sip::Refusal::Declined });
+                }
+                (Notice::ReferralWanted { name, .. }, _) => {
+                    desk.order(Order::TakeReferral { leg, name });
+                    desk.order(Order::TellReferral { leg, name, status: 200 });
+                }
                 (Notice::Offered { .. }, _) => desk.order(Order::AnswerOffer { leg, sdp: ANSWER.into() }),
                 (Notice::Confirmed { .. }, 0) => desk.order(Order::HangUp { leg, reason: "x".into() }),
+                (Notice::Confirmed { .. }, 2) => {
+                    let to = sip::ReferTo::Somebody("sip:x@192.0.2.10".parse().expect("a URI"));
+                    desk.order(Order::Refer { leg, name: 1, to });
+                }
                 (Notice::Confirmed { .. }, 1) => desk.order(Order::Offer { leg, sdp: OFFER.into() }),
                 _ => {}
             }

@@ -12,7 +12,7 @@ use crate::limits::{GONE, OFFER_PENDING, T1, T2};
 use crate::notice::LegId;
 use crate::order::{Path, PeerName, Transport};
 use crate::timers::{Ticket, Why};
-use crate::vet::ALLOW;
+use crate::vet::{ALLOW, SDP_TYPE};
 use crate::via::COOKIE;
 use crate::writer::Writer;
 
@@ -66,6 +66,8 @@ pub(super) enum Kind {
     Prack,
     /// The wish that the far end calls somebody else.
     Refer,
+    /// What came of such a wish of theirs.
+    Notify,
 }
 
 impl Kind {
@@ -79,6 +81,7 @@ impl Kind {
             Kind::Update => "UPDATE",
             Kind::Prack => "PRACK",
             Kind::Refer => "REFER",
+            Kind::Notify => "NOTIFY",
         }
     }
 
@@ -92,7 +95,8 @@ impl Kind {
             | Kind::Register
             | Kind::Update
             | Kind::Prack
-            | Kind::Refer => false,
+            | Kind::Refer
+            | Kind::Notify => false,
         }
     }
 }
@@ -135,6 +139,8 @@ pub(super) struct Sent {
 pub(super) struct Draft {
     pub headers: Vec<(&'static str, String)>,
     pub sdp: Option<String>,
+    /// The type of a body that is no session description; empty: it is one.
+    pub kind: &'static str,
     /// Who answers if a password is asked for; `None`: nobody, whatever is asked.
     pub account: Option<PeerName>,
     pub attempt: Attempt,
@@ -218,7 +224,7 @@ impl Agent {
         headers.extend(extra);
         headers.push(("User-Agent", self.setup.product.clone()));
         let account = self.account_of(leg, way.1.path);
-        let draft = Draft { headers, sdp: Some(sdp.to_owned()), account, attempt: Attempt::default() };
+        let draft = Draft { headers, sdp: Some(sdp.to_owned()), account, ..Draft::default() };
         self.submit(kind, Some(leg), way, draft);
     }
 
@@ -253,7 +259,8 @@ impl Agent {
         for (name, value) in &draft.headers {
             writer.header(name, value);
         }
-        let bytes = writer.finish(draft.sdp.as_deref());
+        let body_type = if draft.kind.is_empty() { SDP_TYPE } else { draft.kind };
+        let bytes = writer.finish_with(body_type, draft.sdp.as_deref());
         self.open_client(branch.clone(), kind, leg, sent, bytes);
         if let Some(client) =
             self.clients.get_mut(&branch).filter(|_| draft.account.is_some() || kind.is_invite())
@@ -356,7 +363,8 @@ impl Agent {
             | Kind::Register
             | Kind::Update
             | Kind::Prack
-            | Kind::Refer => {}
+            | Kind::Refer
+            | Kind::Notify => {}
         }
     }
 

@@ -1,6 +1,7 @@
 //! Calls that come in: rung, answered or refused as ordered; and what the far end says inside a call.
 
 use super::leg::{Dialog, Exchange, Leg, Stage, Unacked, contact, recorded_routes, sip_uri};
+use super::referred::Wanted;
 use super::referring::Asked;
 use super::server::{Says, ServerStage, merge_key, server_key};
 use super::sessions::{Session, too_brief};
@@ -221,6 +222,7 @@ impl Agent {
             Method::Prack => self.prack(id, request, arrival),
             Method::Update => self.updated(id, request, arrival),
             Method::Notify => self.notified(id, request, arrival),
+            Method::Refer => self.referred(id, request, arrival),
             _ => self.rebuff(
                 request.message,
                 arrival,
@@ -283,6 +285,7 @@ impl Leg {
             offer_clock: None,
             may_follow: Vec::new(),
             asked: Asked::default(),
+            wanted: Wanted::default(),
             guests: Vec::new(),
             told: Told::default(),
         }

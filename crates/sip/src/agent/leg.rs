@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::early::Phone;
+use super::referred::Wanted;
 use super::referring::Asked;
 use super::reliable::Reliable;
 use super::sessions::Session;
@@ -51,6 +52,8 @@ pub(super) struct Leg {
     pub may_follow: Vec<Uri>,
     /// Calls that its far end was asked to place.
     pub asked: Asked,
+    /// Calls that its far end wants to be placed.
+    pub wanted: Wanted,
     /// Addresses let in on behalf of this leg.
     pub guests: Vec<IpAddr>,
     /// What was told of its messages.
@@ -304,6 +307,7 @@ impl Agent {
             Why::SessionExpired => self.session_expired(id),
             Why::OfferUndecided => self.refuse_offer(id),
             Why::OfferAgain => self.offer_again(id),
+            Why::ReferralUndecided => self.referral_undecided(id),
             Why::HandoverUntold => self.handover_untold(id),
             Why::LeftWithoutWord => self.finish(id),
             // The rest belongs to transactions, registrations, guests and strangers.
@@ -402,6 +406,7 @@ impl Agent {
         self.stop_session(id);
         self.forget_phones(id);
         self.drop_referrals(id);
+        self.drop_wanted(id);
         let Some(leg) = self.legs.remove(&id) else { return };
         self.give_back(&leg);
         self.timers.clear(leg.clock);

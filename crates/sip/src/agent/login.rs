@@ -121,7 +121,7 @@ impl Agent {
         let stage = client.leg.and_then(|id| self.legs.get(&id)).map(|leg| &leg.stage);
         match client.kind {
             Kind::Call => client.cancel == Cancel::Unwanted && matches!(stage, Some(Stage::Calling { .. })),
-            Kind::Offer | Kind::Update | Kind::Refer => matches!(stage, Some(Stage::Up)),
+            Kind::Offer | Kind::Update | Kind::Refer | Kind::Notify => matches!(stage, Some(Stage::Up)),
             Kind::Bye => matches!(stage, Some(Stage::Leaving { .. })),
             Kind::Prack => matches!(stage, Some(Stage::Calling { .. })),
             Kind::Cancel => false,

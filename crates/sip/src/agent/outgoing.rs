@@ -83,6 +83,8 @@ impl Agent {
             Stage::Up if leg.unacked.as_ref().is_some_and(|unacked| unacked.first) => {
                 leg.hang_up = Some(reason);
             }
+            // So does one whose far end is being told what came of its wish.
+            Stage::Up if leg.is_telling() => leg.hang_up = Some(reason),
             Stage::Up => self.say_bye(id, &reason, Some(EndedBy::Us)),
             Stage::Leaving { .. } | Stage::TurnedAway => {}
         }
@@ -156,6 +158,7 @@ impl Agent {
             Kind::Register => self.registered(&key, Some(message), denied),
             Kind::Update => self.update_replied(&key, Some(message)),
             Kind::Refer => self.refer_replied(&key, Some(message)),
+            Kind::Notify => self.notify_replied(&key),
         }
     }
 
@@ -273,7 +276,8 @@ impl Agent {
             | Kind::Register
             | Kind::Update
             | Kind::Prack
-            | Kind::Refer => None,
+            | Kind::Refer
+            | Kind::Notify => None,
         };
         let dialog = dialog.unwrap_or_else(|| answered_dialog(client, message));
         let (cseq, proved_to) = (client.sent.cseq, client.sent.path);
@@ -323,6 +327,7 @@ impl Agent {
             Kind::Register => self.registered(key, None, None),
             Kind::Update => self.update_replied(key, None),
             Kind::Refer => self.refer_replied(key, None),
+            Kind::Notify => self.notify_replied(key),
             Kind::Call => {
                 let (leg, given_up, status) = (client.leg, client.cancel != Cancel::Unwanted, client.silence);
                 self.bury_client(key);

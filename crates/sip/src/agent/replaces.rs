@@ -11,7 +11,7 @@ use crate::message::Message;
 use crate::vet::Rebuff;
 
 /// What a Replaces header names, seen from us.
-struct Replaced<'a> {
+pub(super) struct Replaced<'a> {
     call_id: &'a str,
     local_tag: &'a str,
     remote_tag: &'a str,
@@ -40,7 +40,7 @@ impl Agent {
 }
 
 impl<'a> Replaced<'a> {
-    fn parse(value: &'a str) -> Option<Replaced<'a>> {
+    pub(super) fn parse(value: &'a str) -> Option<Replaced<'a>> {
         let (call_id, rest) = value.split_once(';')?;
         let find = |wanted: &str| {
             let mut all = params(rest).filter(|(name, _)| name.eq_ignore_ascii_case(wanted));

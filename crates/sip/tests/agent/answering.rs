@@ -544,7 +544,10 @@ fn options_are_answered_as_long_as_we_live_and_cost_nothing() {
     let sent = desk.sent();
     assert!(sent.iter().all(|reply| reply == &sent[0]));
     assert!(sent[0].starts_with("SIP/2.0 200 OK\r\n") && !tag(&sent[0], "To").is_empty());
-    assert_eq!(header(&sent[0], "Allow"), "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, NOTIFY");
+    assert_eq!(
+        header(&sent[0], "Allow"),
+        "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, NOTIFY, REFER"
+    );
     assert_eq!(desk.agent.counts(), Default::default());
 }
 

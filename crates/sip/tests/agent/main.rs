@@ -15,6 +15,7 @@ mod numbers;
 mod offers;
 mod placing;
 mod proofs;
+mod referred;
 mod referring;
 mod reliable;
 mod sessions;

@@ -102,7 +102,7 @@ fn broken() -> Vec<Odd> {
         odd("a call within no call", "481", calls.replace("203.0.113.5>\r\n", "203.0.113.5>;tag=gone\r\n")),
         odd("an end of no call", "481", options().replace("OPTIONS", "BYE")),
         odd("a CANCEL of nothing", "481", options().replace("OPTIONS", "CANCEL")),
-        odd("a call to be transferred", "405", options().replace("OPTIONS", "REFER")),
+        odd("a call to be transferred", "403", options().replace("OPTIONS", "REFER")),
         odd("an extension we lack", "420", with("Require: nothingSupportsThis")),
         odd(
             "a method with an odd name",
@@ -172,7 +172,7 @@ fn what_is_refused_says_what_would_be_right() {
     let calls = invite("odd", OFFER);
     for (text, status, name, value) in [
         (with("Require: a, 100rel, b"), "420", "Unsupported", "a, b"),
-        (options().replace("OPTIONS", "REFER"), "405", "Allow", sent_allow()),
+        (options().replace("OPTIONS", "SUBSCRIBE"), "405", "Allow", sent_allow()),
         (options().replace("OPTIONS", "NEWMETHOD"), "501", "Allow", sent_allow()),
         (calls.replace("application/sdp", "text/plain"), "415", "Accept", "application/sdp"),
         (
@@ -190,7 +190,7 @@ fn what_is_refused_says_what_would_be_right() {
 }
 
 fn sent_allow() -> &'static str {
-    "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, NOTIFY"
+    "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, NOTIFY, REFER"
 }
 
 #[test]

@@ -211,9 +211,26 @@ pub const CLAUSES: &[Clause] = &[
         &[here("moved::nobody_takes_a_callers_place")],
     ),
     clause(
-        "REFER is not served: 405 to a trunk, nothing to a stranger",
+        "REFER outside a call is refused (403), to a stranger there is nothing; inside one it is declined (603) unless it is decided \
+         upon",
         "RFC 3515 section 2.4.2",
-        &[here("moved::nobody_makes_us_call_someone")],
+        &[
+            here("moved::nobody_makes_us_call_someone"),
+            here("referred::what_is_no_wish_that_can_be_read_is_refused"),
+        ],
+    ),
+    clause(
+        "A REFER that is taken gets 202, and NOTIFYs with what comes of it, the last of them final; our BYE waits for it",
+        "RFC 3515 section 2.4.4 and 2.4.5, RFC 3420",
+        &[
+            here("referred::a_phone_that_wants_somebody_else_called_is_told_what_comes_of_it"),
+            here("referred::a_wish_that_is_refused_changes_nothing"),
+        ],
+    ),
+    clause(
+        "Replaces in Refer-To is passed on as it was written, and stands in the INVITE that follows it",
+        "RFC 5589 section 7.3",
+        &[here("referred::a_call_that_is_to_be_replaced_there_is_named_in_ours")],
     ),
     clause(
         "REFER of ours: Refer-To and Referred-By, proved where a password is asked for; what comes of it is told once, and a refusal \
