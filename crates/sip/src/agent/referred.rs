@@ -205,7 +205,7 @@ fn reason(status: u16) -> &'static str {
         487 => "Request Terminated",
         503 => "Service Unavailable",
         603 => "Decline",
-        ..200 => "Progress",
-        200.. => "Not Taken",
+        _ if status < 200 => "Progress",
+        _ => "Not Taken",
     }
 }
