@@ -47,8 +47,18 @@ impl Cascade {
 
     /// Opens the assistant's step once more: a caller is back from a person.
     pub fn back_to_assistant(&mut self, now: Moment) {
+        self.begin(&Step::Assistant, now);
+    }
+
+    /// Begins a step that is not in the plan.
+    pub fn begin(&mut self, step: &Step, now: Moment) {
         self.end(StepResult::NobodyTook, now);
-        self.open(&Step::Assistant, now);
+        self.open(step, now);
+    }
+
+    /// What came last of ringing somebody in the open step.
+    pub fn came_last(&self) -> Option<Tried> {
+        self.open.as_ref()?.step.tried.last().map(|(_, tried)| *tried)
     }
 
     /// Puts a step in front of those to come, so that who was cut off reaches the person again: twice at most.

@@ -272,3 +272,96 @@ fn two_who_talk_may_be_joined_by_the_trunk_and_the_record_knows_who_took_the_cal
     assert_eq!((record.outcome, record.ended_by), (Outcome::Answered, EndedBy::Desk));
     assert_eq!(Rush::tried(&record), [("Dana", Tried::Answered)]);
 }
+
+/// Dana talks to the caller, and her phone puts them through to Lee.
+fn put_through(attended: bool, lee: Accept) -> Rush {
+    let phones = Phones { dana: ("main", Accept::PickUp), lee: ("main", lee) };
+    let mut rush = Rush::new(false, &phones, RingOrder::InTurn);
+    rush.tell(Event::PersonAnswered { leg: 1 });
+    rush.tell(Event::PutThrough { leg: 1, person: "Lee".into(), way: 0, attended });
+    rush
+}
+
+fn told(leg: u16, came: Tried) -> Action {
+    Action::TellPerson { leg, came }
+}
+
+#[test]
+fn a_person_puts_the_caller_through_to_another_who_takes_the_call() {
+    let mut rush = put_through(false, Accept::PickUp);
+    assert!(rush.has(&Action::Part { leg: 1 }));
+    assert!(rush.has(&Action::Tone { to: Leg::Caller, tone: Tone::Ringback }));
+    assert!(!rush.has(&Action::HangUp { leg: Leg::Person(1) }), "Dana stays until Lee has the call");
+    rush.tell(Event::PersonAnswered { leg: 2 });
+    assert!(rush.has(&Action::Connect { leg: 2 }));
+    assert!(rush.has(&told(1, Tried::Answered)) && rush.has(&Action::HangUp { leg: Leg::Person(1) }));
+    rush.tell(Event::PersonGone { leg: 1 });
+    assert!(!rush.has(&Action::HangUp { leg: Leg::Caller }), "that Dana has gone changes nothing");
+    rush.tell(Event::CallerGone);
+    let record = rush.close();
+    assert_eq!(Rush::tried(&record), [("Dana", Tried::Answered), ("Lee", Tried::Answered)]);
+    assert_eq!(record.steps[1].step, "ring Lee");
+    assert!(rush.has(&Action::HangUp { leg: Leg::Person(2) }));
+}
+
+#[test]
+fn a_person_whose_colleague_does_not_take_the_call_has_the_caller_back() {
+    for came in [Tried::Busy, Tried::Declined, Tried::Unreachable, Tried::ChannelsFull] {
+        let mut rush = put_through(false, Accept::PickUp);
+        rush.tell(Event::PersonFailed { leg: 2, tried: came });
+        assert!(rush.has(&told(1, came)));
+        let again = rush.orders.iter().filter(|order| **order == Action::Connect { leg: 1 }).count();
+        assert_eq!(again, 2, "Dana and the caller talk again");
+        rush.tell(Event::PersonGone { leg: 1 });
+        assert_eq!(Rush::tried(&rush.close()), [("Dana", Tried::Answered), ("Lee", came)]);
+    }
+    let mut rush = put_through(false, Accept::PickUp);
+    assert_eq!(rush.nothing_happens(), (Why::PersonDidNotAnswer, Duration::from_secs(20)));
+    assert!(rush.has(&told(1, Tried::NoAnswer)) && rush.has(&Action::HangUp { leg: Leg::Person(2) }));
+}
+
+#[test]
+fn a_person_who_has_gone_leaves_a_caller_nobody_took_to_the_desk() {
+    let mut rush = put_through(false, Accept::PickUp);
+    rush.tell(Event::PersonGone { leg: 1 });
+    rush.tell(Event::PersonFailed { leg: 2, tried: Tried::Busy });
+    assert!(rush.said(sayings::NOBODY_FREE) && rush.said(sayings::LEAVE_MESSAGE));
+    assert!(!rush.has(&told(1, Tried::Busy)), "nobody is left to be told");
+    rush.tell(Event::CallerGone);
+    assert_eq!(Rush::tried(&rush.close()), [("Dana", Tried::Answered), ("Lee", Tried::Busy)]);
+}
+
+#[test]
+fn who_is_put_through_to_without_a_word_presses_one_and_after_a_word_does_not() {
+    let mut rush = put_through(false, Accept::PressOne);
+    rush.tell(Event::PersonAnswered { leg: 2 });
+    assert!(!rush.has(&Action::Connect { leg: 2 }) && rush.said(sayings::PRESS_ONE));
+    let at = rush.now.mono;
+    rush.tell(Event::Digit { leg: Leg::Person(2), digit: '1', at });
+    assert!(rush.has(&Action::Connect { leg: 2 }));
+    let mut rush = put_through(true, Accept::PressOne);
+    rush.tell(Event::PersonAnswered { leg: 2 });
+    assert!(rush.has(&Action::Connect { leg: 2 }), "they have talked already");
+}
+
+#[test]
+fn a_caller_who_leaves_while_being_put_through_leaves_nothing_behind() {
+    let mut rush = put_through(false, Accept::PickUp);
+    rush.tell(Event::CallerGone);
+    for leg in [1, 2] {
+        assert!(rush.has(&Action::HangUp { leg: Leg::Person(leg) }));
+    }
+    assert!(rush.has(&told(1, Tried::Stopped)));
+    assert_eq!(Rush::tried(&rush.close()), [("Dana", Tried::Answered), ("Lee", Tried::Stopped)]);
+}
+
+#[test]
+fn a_wish_that_comes_from_nobody_who_talks_is_answered_and_not_followed() {
+    let mut rush = put_through(false, Accept::PickUp);
+    rush.tell(Event::PutThrough { leg: 2, person: "Dana".into(), way: 0, attended: false });
+    assert!(rush.has(&told(2, Tried::Unreachable)));
+    rush.tell(Event::PersonAnswered { leg: 2 });
+    rush.tell(Event::PutThrough { leg: 2, person: "Nobody".into(), way: 0, attended: false });
+    let rung = rush.orders.iter().filter(|order| matches!(order, Action::RingPerson { .. })).count();
+    assert_eq!(rung, 2);
+}

@@ -315,6 +315,8 @@ pub enum SoundOrder {
         /// The other.
         with: SoundId,
     },
+    /// They hear each other no longer.
+    Unbridge,
     /// Close; answered by [`SoundEvent::Closed`].
     Close,
 }

@@ -29,6 +29,8 @@ pub(crate) struct Legs {
     pub bridged: Option<u16>,
     /// To whom the trunk is putting the caller through.
     pub handing_over: Option<HandingOver>,
+    /// The wish of a person's phone that is being carried out.
+    pub put_through: Option<PutThrough>,
     /// What is to be said to the caller and has not begun, for whoever watches.
     pub unspoken: BTreeMap<SayingId, String>,
 }
@@ -44,6 +46,19 @@ pub(crate) struct HandingOver {
     pub target: sip::Uri,
     /// The trunk was asked.
     pub asked: bool,
+}
+
+/// A caller whom a person puts through by the transfer key of their phone.
+#[derive(Debug)]
+pub(crate) struct PutThrough {
+    /// The leg of who does it.
+    pub by: u16,
+    /// What the user agent calls the wish.
+    pub name: u32,
+    /// The call between both persons, whose place the caller's takes, until that is said.
+    pub replaces: Option<String>,
+    /// They were told that it rings.
+    pub rings: bool,
 }
 
 /// The caller's leg.
@@ -123,6 +138,8 @@ pub(crate) struct PersonLeg {
     pub ring_until: Duration,
     /// Encrypted sound was refused, and may be done without.
     pub in_the_clear: bool,
+    /// The call of theirs that this one takes the place of.
+    pub replaces: Option<String>,
 }
 
 impl PersonLeg {

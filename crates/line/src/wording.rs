@@ -23,6 +23,22 @@ pub(crate) fn tried(why: Unanswered) -> Tried {
     }
 }
 
+/// What a phone is told that put a caller through, as the status of a call.
+pub(crate) fn told_to_person(came: Tried) -> u16 {
+    match came {
+        Tried::Answered | Tried::HandedOver => 200,
+        Tried::Busy => 486,
+        Tried::Declined => 603,
+        Tried::NoAnswer | Tried::Machine | Tried::HungUp => 480,
+        Tried::Stopped => 487,
+        Tried::Unreachable
+        | Tried::ChannelsFull
+        | Tried::WouldLoop
+        | Tried::HandoverRefused
+        | Tried::HandoverUntold => 503,
+    }
+}
+
 /// What some networks write instead of a number that is withheld: `anonymous`, `restricted`, `blocked`, `unknown` and
 /// `unavailable`, spelled on the keys of a telephone.
 const SPELLED: [&str; 5] = ["266696687", "7378742833", "2562533", "8656696", "86282452253"];

@@ -97,6 +97,18 @@ pub enum Event {
         /// The person's leg.
         leg: u16,
     },
+    /// The person whom the caller talks to wants them put through to another person of ours. Answered by
+    /// [`Action::TellPerson`].
+    PutThrough {
+        /// The leg of who wants it.
+        leg: u16,
+        /// To whom.
+        person: String,
+        /// By which of that person's phones, counted from 0.
+        way: usize,
+        /// The two persons have talked to each other, so that picking up is enough.
+        attended: bool,
+    },
     /// The first sound of something said went out.
     Spoke {
         /// What was said.
@@ -311,6 +323,18 @@ pub enum Action {
     },
     /// The caller waits no more.
     LeaveLine,
+    /// The caller and this person hear each other no longer; both stay.
+    Part {
+        /// The person's leg.
+        leg: u16,
+    },
+    /// Tell a person what came of putting the caller through.
+    TellPerson {
+        /// The person's leg.
+        leg: u16,
+        /// What it was.
+        came: Tried,
+    },
     /// Stop ringing, or hang up.
     HangUp {
         /// Which leg.

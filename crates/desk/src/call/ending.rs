@@ -7,7 +7,7 @@ use super::{
 };
 use super::{SayingId, Sound, Stage};
 use crate::machine::Moment;
-use crate::record::{CallbackReason, EndedBy, Outcome, Record, StepResult};
+use crate::record::{CallbackReason, EndedBy, Outcome, Record, StepResult, Tried};
 
 impl Call {
     pub(super) fn line_broke(&mut self, fault: LineFault, now: Moment) {
@@ -94,6 +94,7 @@ impl Call {
 
     pub(super) fn hang_up_everyone(&mut self) {
         self.stop_ringing();
+        self.release_who_put_through(Tried::Stopped);
         if let Stage::Connected { leg, .. } = self.stage {
             self.out.push(Action::HangUp { leg: Leg::Person(leg) });
         }

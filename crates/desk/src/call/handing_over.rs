@@ -45,6 +45,7 @@ impl Call {
         if let Some(person) = self.handed_to.remove(&leg) {
             self.cascade.note(&person, Tried::HandedOver);
         }
+        self.release_who_put_through(Tried::HandedOver);
         self.verdict.get_or_insert((Outcome::Transferred, EndedBy::Desk));
         self.out.push(Action::StopSaying { to: Leg::Caller });
         self.out.push(Action::HangUp { leg: Leg::Caller });

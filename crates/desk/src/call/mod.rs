@@ -15,6 +15,7 @@ mod message;
 mod messaging;
 mod minutes;
 mod people;
+mod putting_through;
 mod ringing;
 mod waiting;
 
@@ -36,6 +37,7 @@ use crate::sayings;
 use crate::talk::Talk;
 use messaging::Messaging;
 use minutes::Minutes;
+use putting_through::PutThrough;
 use ringing::Ringing;
 use waiting::Waiting;
 
@@ -73,6 +75,8 @@ pub struct Call {
     legs: u16,
     /// Whom the trunk was asked to put the caller through to, by leg: it may tell of it late.
     handed_to: BTreeMap<u16, String>,
+    /// A person is putting the caller through.
+    put_through: Option<PutThrough>,
     urgency: Urgency,
     unhelped: CallbackReason,
     slots: BTreeMap<String, String>,
@@ -132,6 +136,7 @@ impl Call {
             caller: Caller::Ringing,
             legs: 0,
             handed_to: BTreeMap::new(),
+            put_through: None,
             urgency: Urgency::Normal,
             unhelped: CallbackReason::CallerGaveUp,
             slots: BTreeMap::new(),
@@ -200,6 +205,9 @@ impl Call {
             Event::InLine { ahead } => self.in_line(ahead, now),
             Event::PersonFree { person } => self.person_free(&person, now),
             Event::HandedOver { leg } => self.handed_over(leg, now),
+            Event::PutThrough { leg, person, way, attended } => {
+                self.put_through(leg, &person, way, attended, now);
+            }
             Event::Spoke { saying, at, gap } => self.minutes.spoke(saying, at, gap),
             Event::Said { saying, at, whole: _ } => self.said(saying, at, now),
             Event::SayFailed { saying } => self.say_failed(saying, now),

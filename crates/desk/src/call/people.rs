@@ -129,6 +129,7 @@ impl Call {
         self.out.push(Action::StopSaying { to: Leg::Caller });
         self.out.push(Action::Tone { to: Leg::Caller, tone: Tone::Silence });
         self.out.push(Action::Connect { leg });
+        self.release_who_put_through(Tried::Answered);
         self.stage = Stage::Connected { leg, until: now.mono + CONNECTED_AT_MOST };
     }
 
@@ -147,6 +148,9 @@ impl Call {
     }
 
     pub(super) fn person_gone(&mut self, leg: u16, now: Moment) {
+        if self.who_put_through_left(leg) {
+            return;
+        }
         match &self.stage {
             Stage::Connected { leg: connected, .. } if *connected == leg => {
                 self.person_left(now);
@@ -157,7 +161,7 @@ impl Call {
     }
 
     /// The person has hung up and the caller has not: they are asked what they still need, if the plan has an assistant.
-    fn person_left(&mut self, now: Moment) {
+    pub(super) fn person_left(&mut self, now: Moment) {
         let talk = self.assisted.then(|| self.away.take().or_else(|| self.new_talk())).flatten();
         let Some(talk) = talk.filter(|_| !self.stopping) else {
             return self.finish(EndedBy::Person, now);
@@ -187,6 +191,9 @@ impl Call {
     }
 
     pub(super) fn nobody_took(&mut self, now: Moment) {
+        if let Some(put_through) = self.put_through.take() {
+            return self.comes_back(put_through, now);
+        }
         if self.waiting.is_some() {
             return self.wait_on(now);
         }

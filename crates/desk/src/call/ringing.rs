@@ -97,6 +97,13 @@ impl Ringing {
         Ringing { waiting, up: Vec::new(), set_aside: VecDeque::new(), ring_for, order }
     }
 
+    /// One phone of one person.
+    pub fn of_one(person: &str, reach: Reach, ring_for: Duration) -> Self {
+        let candidate = Candidate { person: person.to_string(), reach };
+        let (up, set_aside) = (Vec::new(), VecDeque::new());
+        Ringing { waiting: [candidate].into(), up, set_aside, ring_for, order: RingOrder::InTurn }
+    }
+
     /// Who is to be rung now; to be called until it gives `None`.
     pub fn next(&mut self) -> Option<Candidate> {
         match self.order {

@@ -381,6 +381,7 @@ impl Control {
                 self.sayings.forget_gap(sound);
                 self.order(sound, Order::Bridge { with: leg(with) });
             }
+            SoundOrder::Unbridge => self.order(sound, Order::Unbridge),
             SoundOrder::Close => {
                 self.sayings.forget(sound);
                 self.listens.remove(&sound);

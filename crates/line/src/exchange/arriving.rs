@@ -168,6 +168,7 @@ impl Exchange {
             codec: None,
             bridged: None,
             handing_over: None,
+            put_through: None,
             unspoken,
         };
         self.calls.insert(call, legs);

@@ -9,6 +9,7 @@ mod failover;
 mod handing_over;
 mod holding;
 mod orders;
+mod putting_through;
 mod queueing;
 mod reports;
 mod signalling;

@@ -49,6 +49,8 @@ impl Exchange {
             DeskAction::WaitInLine { whom } => self.wait_in_line(call, whom, now),
             DeskAction::LeaveLine => self.leave_line(call),
             DeskAction::HandOver { leg, reach } => self.hand_over(call, leg, reach, now),
+            DeskAction::Part { leg } => self.part(call, leg),
+            DeskAction::TellPerson { leg, came } => self.tell_person(call, leg, came),
             DeskAction::Connect { leg } => self.connect(call, leg, now),
             DeskAction::HangUp { leg: Leg::Caller } => self.hang_up_caller(call),
             DeskAction::HangUp { leg: Leg::Person(person) } => self.hang_up_person(call, person),
@@ -170,8 +172,11 @@ impl Exchange {
             paths,
             ring_until,
             in_the_clear: false,
+            replaces: None,
         };
         let Some(legs) = self.calls.get_mut(&call) else { return };
+        let replaces = legs.put_through.as_mut().and_then(|wish| wish.replaces.take());
+        let leg = PersonLeg { replaces, ..leg };
         let beside = legs.caller.sound;
         legs.people.insert(person, leg);
         if let Some(tried) = failed {
@@ -228,7 +233,8 @@ impl Exchange {
         leg.state = PersonState::Ringing;
         leg.offer = Some(offered);
         leg.address = Some(address);
-        let (from, extra) = self.setup.identity(&leg.reach.via, &from, &way);
+        let (from, mut extra) = self.setup.identity(&leg.reach.via, &from, &way);
+        extra.extend(leg.replaces.iter().map(|call| (sip::Extra::Replaces, call.clone())));
         let ring_for = leg.ring_until.saturating_sub(now.mono);
         let sip = leg.sip;
         let others = leg.paths.len() > 1;

@@ -38,7 +38,13 @@ impl Exchange {
             (Notice::Refused { status, why, retry_after, .. }, Leg::Person(person)) => {
                 self.person_refused(call, person, NotTaken { status, why, retry_after }, now);
             }
-            (Notice::Ringing { .. }, Leg::Person(person)) => self.target_serves(call, person),
+            (Notice::Ringing { .. }, Leg::Person(person)) => {
+                self.target_serves(call, person);
+                self.tell_ringing(call);
+            }
+            (Notice::ReferralWanted { leg, name, to, replaces }, side) => {
+                self.referral_wanted(call, side, (leg, name), (&to, replaces), now);
+            }
             (Notice::Ended { .. }, Leg::Person(person)) => self.person_left(call, person, now),
             (Notice::Confirmed { sdp, .. }, side @ Leg::Person(_)) => self.confirmed_anew(call, side, sdp),
             (Notice::Offered { leg, sdp }, side) => self.offered(call, side, leg, sdp),
@@ -153,6 +159,10 @@ impl Exchange {
         }
         leg.state = PersonState::Ended;
         let sound = leg.sound;
+        self.forget_wish(call, person);
+        let Some(leg) = self.calls.get_mut(&call).and_then(|legs| legs.people.get_mut(&person)) else {
+            return false;
+        };
         if let Some(channel) = leg.channel.take() {
             self.board.give_back(channel);
         }
