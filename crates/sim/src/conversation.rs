@@ -381,6 +381,7 @@ impl Conversation {
             SoundOrder::Connect { .. }
             | SoundOrder::Confirmed
             | SoundOrder::Change(_)
+            | SoundOrder::Unbridge
             | SoundOrder::Tone(_) => {}
         }
     }

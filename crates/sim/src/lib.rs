@@ -35,7 +35,7 @@ pub use faults::{Fault, Faults, Thrown};
 pub use report::{CallReport, DayReport, Report, Trouble};
 pub use sabotage::Sabotage;
 pub use shop::Shop;
-pub use transfers::{Fate, Misdeed, Refused, Side, State, Told, Transfers};
+pub use transfers::{Fate, Handing, Misdeed, Passing, Refused, Side, State, Told, Transfers};
 
 use phrasebook::Phrasebook;
 

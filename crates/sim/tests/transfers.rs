@@ -72,6 +72,9 @@ fn a_thousand_callers_are_put_through_and_none_is_lost() {
     }
     for fate in [
         Fate::HangUp(State::Left, Side::Caller),
+        Fate::HangUp(State::HandedOver, Side::Caller),
+        Fate::HangUp(State::PutThrough, Side::Caller),
+        Fate::HangUp(State::PutThrough, Side::Person),
         Fate::CallerCrossesPickUp,
         Fate::CancelCrossesAnswer,
         Fate::Machine,

@@ -20,6 +20,14 @@ pub enum Make {
     Linphone,
 }
 
+/// How its sound travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaks {
+    InTheClear,
+    /// By SRTP, or not at all; baresip only.
+    Encrypted,
+}
+
 /// One telephone. It is thrown away when dropped.
 pub struct Telephone {
     child: Child,
@@ -37,6 +45,19 @@ impl Telephone {
         make: Make,
         number: &str,
         exchange: &Exchange,
+        way: (Over, Family),
+        says: &Path,
+        beside: &Path,
+    ) -> Telephone {
+        Telephone::speaking(Speaks::InTheClear, make, number, exchange, way, says, beside)
+    }
+
+    /// The same, where sound is encrypted or not.
+    pub fn speaking(
+        speaks: Speaks,
+        make: Make,
+        number: &str,
+        exchange: &Exchange,
         (over, family): (Over, Family),
         says: &Path,
         beside: &Path,
@@ -46,7 +67,7 @@ impl Telephone {
         let authority = beside.join("authority.pem");
         let at = format!("{};transport={}", exchange.at(over, family), over.name());
         let mut program = match make {
-            Make::Baresip => baresip(number, &at, family, says, &authority, &folder),
+            Make::Baresip => baresip((number, speaks), &at, family, says, &authority, &folder),
             Make::Linphone => linphone(number, &at, over, family, &authority, &folder),
         };
         let out = File::create(folder.join("told")).unwrap();
@@ -76,6 +97,35 @@ impl Telephone {
         if self.make == Make::Linphone {
             self.is_told(&format!("record {}", self.kept_by_linphone().display()));
         }
+    }
+
+    /// Puts whoever it talks to through to a number, and does not wait.
+    pub fn transfers(&mut self, number: &str) {
+        match self.make {
+            Make::Baresip => self.is_told(&format!("/transfer sip:{number}@{}", self.exchange)),
+            Make::Linphone => self.is_told(&format!("transfer sip:{number}@example.com")),
+        }
+    }
+
+    /// Calls somebody beside the call that it has, which is held meanwhile. linphone only.
+    pub fn asks_beside(&mut self, number: &str) {
+        self.holds();
+        self.is_told(&format!("call sip:{number}@example.com"));
+    }
+
+    /// Joins its first call with its second. linphone only; baresip of this age has no such key.
+    pub fn joins_its_calls(&mut self) {
+        self.is_told("transfer 1 --to-call 2");
+    }
+
+    /// Holds its call.
+    pub fn holds(&mut self) {
+        self.is_told(if self.make == Make::Baresip { "/hold" } else { "pause" });
+    }
+
+    /// Takes it up again.
+    pub fn resumes(&mut self) {
+        self.is_told(if self.make == Make::Baresip { "/resume" } else { "resume 1" });
     }
 
     /// Puts the receiver down.
@@ -128,9 +178,16 @@ impl Drop for Telephone {
     }
 }
 
-fn baresip(number: &str, at: &str, family: Family, says: &Path, authority: &Path, folder: &Path) -> Command {
+fn baresip(
+    (number, speaks): (&str, Speaks),
+    at: &str,
+    family: Family,
+    says: &Path,
+    authority: &Path,
+    folder: &Path,
+) -> Command {
     // The codecs come before the account that names one of them.
-    let modules = ["stdio", "g711", "aufile", "sndfile", "menu", "account"];
+    let modules = ["stdio", "g711", "srtp", "aufile", "sndfile", "menu", "account"];
     let modules: String = modules.iter().map(|name| format!("module {name}.so\n")).collect();
     let config = format!(
         "sip_listen {here}:0\nsip_cafile {authority}\nsip_verify_server yes\naudio_source aufile,{says}\n\
@@ -142,8 +199,9 @@ fn baresip(number: &str, at: &str, family: Family, says: &Path, authority: &Path
         kept = folder.display(),
         from = peers::module_path().display()
     );
+    let encryption = if speaks == Speaks::Encrypted { ";mediaenc=srtp-mand" } else { "" };
     let account = format!(
-        "<sip:{number}@{at}>;auth_user={number};auth_pass={PASSWORD};answermode=auto;regint=60;audio_codecs=PCMU/8000/1\n"
+        "<sip:{number}@{at}>;auth_user={number};auth_pass={PASSWORD};answermode=auto;regint=60;audio_codecs=PCMU/8000/1{encryption}\n"
     );
     for (name, text) in [("config", config.as_str()), ("accounts", &account), ("contacts", "")] {
         fs::write(folder.join(name), text).unwrap();

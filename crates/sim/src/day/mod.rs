@@ -494,7 +494,16 @@ impl Day<'_> {
                 self.on_leg(sound, |leg, now| leg.tone(sounds, now));
             }
             SoundOrder::Bridge { with } => self.bridge(sound, with),
+            SoundOrder::Unbridge => self.unbridge(sound),
             SoundOrder::Close => self.close_sound(sound),
+        }
+    }
+
+    fn unbridge(&mut self, sound: SoundId) {
+        if let Some(other) = self.bridged.remove(&sound) {
+            self.bridged.remove(&other);
+            self.on_leg(sound, Leg::unbridge);
+            self.on_leg(other, Leg::unbridge);
         }
     }
 

@@ -11,8 +11,9 @@ use sip::sdp::{Agreed, Codec, Direction};
 use sip::{LegId, Notice, Order, Refusal, Uri};
 
 use super::describing::{CALLERS_PORT, PHONES_PORT, answer_to, both, capabilities};
-use super::fate::{Fate, Refused, Side, State};
+use super::fate::{Fate, Handing, Passing, Refused, Side, State};
 use super::office::{DANA, LINE, RINGS};
+use super::referrals::Wishes;
 use super::stage::{Stage, far_path};
 
 /// One thing that somebody out there does.
@@ -28,6 +29,11 @@ pub(super) enum Does {
     PersonPresses(char),
     Offers(Side, Direction, Codec),
     Vanishes(Side),
+    /// The trunk tells our side what came of its wish; 0: that nothing more will be told.
+    TellsOurs(LegId, u32, u16),
+    TrunkHangsUp,
+    /// A phone, or the caller, wants the caller put through.
+    WantsPutThrough(Passing),
     /// Who is left alone with the desk has waited long enough.
     LosesPatience,
 }
@@ -60,6 +66,8 @@ pub(super) struct FarEnd {
     /// The last words before a key is awaited.
     whispers: Vec<SayingId>,
     asked_on: bool,
+    /// Wishes to put the caller through.
+    pub wishes: Wishes,
 }
 
 #[derive(Debug, Default)]
@@ -114,6 +122,14 @@ impl FarEnd {
             }
             Fate::Refused(Refused::TimedOut) if from_far => Some(
                 text.replacen("SIP/2.0 480 Temporarily Unavailable", "SIP/2.0 408 Request Timeout", 1).into(),
+            ),
+            Fate::HandedOver(Handing::Ended) if from_far && text.contains("\r\n\r\nSIP/2.0 487 ") => Some(
+                text.replacen(
+                    "\r\n\r\nSIP/2.0 487 Request Terminated",
+                    "\r\n\r\nSIP/2.0 180 Ringing           ",
+                    1,
+                )
+                .into(),
             ),
             _ => Some(bytes),
         }
@@ -184,6 +200,9 @@ impl Stage {
             Does::PersonPresses(digit) => self.presses(self.phones.get(DANA).copied(), digit),
             Does::Offers(side, direction, codec) => self.offers(side, direction, codec),
             Does::Vanishes(side) => self.vanishes(side),
+            Does::TellsOurs(leg, name, status) => self.trunk_tells(leg, name, status),
+            Does::TrunkHangsUp => self.trunk_hangs_up(),
+            Does::WantsPutThrough(passing) => self.wants_put_through(passing),
             Does::LosesPatience => self.caller_hangs_up(),
         }
         self.drain();
@@ -216,6 +235,10 @@ impl Stage {
             Notice::Offered { leg, sdp } => self.is_offered(leg, sdp),
             Notice::OfferAnswered { leg, sdp } => self.end_agreed(leg, &sdp),
             Notice::OfferRefused { leg, status: 491 } => self.offers_again(leg),
+            Notice::ReferralWanted { leg, name, replaces, .. } => {
+                self.trunk_is_asked(leg, name, replaces.is_some());
+            }
+            Notice::Referred { .. } => self.phone_is_told(&notice),
             notice if notice.is_ending() => match notice.leg() {
                 Some(leg) if leg == caller => self.end.caller.over = true,
                 Some(leg) => {
@@ -235,7 +258,10 @@ impl Stage {
         self.end.rung += 1;
         self.end.phones.insert(leg, Phone { offer, up: false, left: false, over: false });
         if self.end.rung > 1 && self.fate != Fate::TwoPickUp {
-            return self.rings_on(leg);
+            if self.end.rung > 2 || !self.other_rings(leg) {
+                self.rings_on(leg);
+            }
+            return;
         }
         let rings_at = self.chance.millis(20, 300);
         self.plan_at(self.now.mono + rings_at, Does::Rings(leg));
@@ -275,7 +301,7 @@ impl Stage {
     }
 
     /// The fate comes to pass in this state, if it is one of hanging up.
-    fn strikes(&mut self, state: State, least: u64, most: u64) {
+    pub(super) fn strikes(&mut self, state: State, least: u64, most: u64) {
         if let Fate::HangUp(at, side) = self.fate
             && at == state
             && !self.end.struck
@@ -297,7 +323,7 @@ impl Stage {
 
     fn refuses(&mut self, leg: LegId) {
         let refusal = match self.fate {
-            Fate::Refused(Refused::Busy) => Refusal::Busy,
+            Fate::Refused(Refused::Busy) | Fate::PutThrough(_) => Refusal::Busy,
             Fate::Refused(Refused::Unavailable) => Refusal::Unavailable { retry_after: None },
             // What no order says is written on the wire.
             Fate::Refused(Refused::Absent | Refused::TimedOut) => Refusal::Absent,
@@ -436,12 +462,19 @@ impl Stage {
                 self.parts(28_000, 40_000);
             }
             Fate::Vanishes(side) => self.plan(500, 8_000, Does::Vanishes(side)),
+            Fate::PutThrough(passing) => self.plan(500, 6_000, Does::WantsPutThrough(passing)),
+            Fate::HangUp(State::PutThrough, _) => {
+                self.end.struck = false;
+                self.plan(500, 6_000, Does::WantsPutThrough(Passing::RangOut));
+            }
+            // The trunk is asked at once, and if it will not, they talk on.
+            Fate::Joined(_) => self.parts(20_000, 30_000),
             _ => self.parts(1_000, 30_000),
         }
     }
 
     /// They have talked: one of both hangs up.
-    fn parts(&mut self, least: u64, most: u64) {
+    pub(super) fn parts(&mut self, least: u64, most: u64) {
         let side = if self.chance.hits(0.5) { Side::Caller } else { Side::Person };
         self.plan(least, most, Does::HangsUp(side));
     }

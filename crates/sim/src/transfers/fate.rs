@@ -19,6 +19,107 @@ pub enum State {
     Held,
     /// The person has hung up and the caller has not.
     Left,
+    /// The trunk was asked to put the caller through, because no channel is free.
+    HandedOver,
+    /// The person has the caller put through to somebody else, whose phone rings.
+    PutThrough,
+}
+
+/// What a trunk makes of the wish to put a caller through by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Handing {
+    /// The person takes the call, and the trunk tells.
+    Taken,
+    /// The same, and the trunk hangs up with it.
+    TakenAndLeft,
+    /// The same, when nobody waits for it any longer.
+    TakenLate,
+    /// The person is busy.
+    Busy,
+    /// The person declines.
+    Declined,
+    /// Nobody picks up.
+    NoAnswer,
+    /// The trunk will not.
+    Refused,
+    /// The trunk says nothing more.
+    Untold,
+    /// The trunk says that nothing more will be told.
+    Ended,
+    /// The trunk hangs up without a word.
+    LeftWithoutWord,
+}
+
+impl Handing {
+    const ALL: [Handing; 10] = [
+        Handing::Taken,
+        Handing::TakenAndLeft,
+        Handing::TakenLate,
+        Handing::Busy,
+        Handing::Declined,
+        Handing::NoAnswer,
+        Handing::Refused,
+        Handing::Untold,
+        Handing::Ended,
+        Handing::LeftWithoutWord,
+    ];
+    /// Those that make sense of two who talk.
+    const JOINING: [Handing; 5] =
+        [Handing::Taken, Handing::TakenAndLeft, Handing::Declined, Handing::Refused, Handing::Untold];
+
+    fn tried(self) -> Tried {
+        match self {
+            Handing::Taken | Handing::TakenAndLeft => Tried::HandedOver,
+            Handing::Busy => Tried::Busy,
+            Handing::Declined => Tried::Declined,
+            Handing::NoAnswer => Tried::NoAnswer,
+            Handing::Refused => Tried::HandoverRefused,
+            Handing::TakenLate | Handing::Untold | Handing::Ended | Handing::LeftWithoutWord => {
+                Tried::HandoverUntold
+            }
+        }
+    }
+}
+
+/// What comes of a caller whom a person puts through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Passing {
+    /// The other person takes the call.
+    Taken,
+    /// The other person is busy.
+    Busy,
+    /// Nobody picks up.
+    RangOut,
+    /// The first person hangs up at once, and the other takes the call.
+    LeftAndTaken,
+    /// The first person hangs up at once, and nobody takes the call.
+    LeftAndBusy,
+    /// Whoever was named is nobody of ours.
+    ToNobody,
+    /// The caller is the one who asks, which callers may not.
+    ByCaller,
+}
+
+impl Passing {
+    const ALL: [Passing; 7] = [
+        Passing::Taken,
+        Passing::Busy,
+        Passing::RangOut,
+        Passing::LeftAndTaken,
+        Passing::LeftAndBusy,
+        Passing::ToNobody,
+        Passing::ByCaller,
+    ];
+
+    /// What came of the other phone, if it was rung.
+    pub(super) fn other(self) -> Option<Tried> {
+        match self {
+            Passing::Taken | Passing::LeftAndTaken => Some(Tried::Answered),
+            Passing::Busy | Passing::LeftAndBusy => Some(Tried::Busy),
+            Passing::RangOut => Some(Tried::NoAnswer),
+            Passing::ToNobody | Passing::ByCaller => None,
+        }
+    }
 }
 
 /// Who does it.
@@ -101,6 +202,12 @@ pub enum Fate {
     Vanishes(Side),
     /// Every channel of the trunk is taken.
     NoChannel,
+    /// The same, and the trunk is asked to put the caller through by itself.
+    HandedOver(Handing),
+    /// Two talk, and the trunk, which is short of channels, is asked to join them by itself.
+    Joined(Handing),
+    /// The person's phone wants the caller put through to somebody else.
+    PutThrough(Passing),
 }
 
 impl Fate {
@@ -121,6 +228,10 @@ impl Fate {
         let crossings = [
             // Who has hung up cannot hang up: after the person only the caller is left.
             Fate::HangUp(State::Left, Caller),
+            // There is no leg to a person whom the trunk rings.
+            Fate::HangUp(State::HandedOver, Caller),
+            Fate::HangUp(State::PutThrough, Caller),
+            Fate::HangUp(State::PutThrough, Person),
             Fate::CallerCrossesPickUp,
             Fate::CancelCrossesAnswer,
             Fate::Machine,
@@ -136,6 +247,9 @@ impl Fate {
             .chain(both(Fate::HoldAndResume))
             .chain(both(Fate::OtherFormat))
             .chain(both(Fate::Vanishes))
+            .chain(Handing::ALL.map(Fate::HandedOver))
+            .chain(Handing::JOINING.map(Fate::Joined))
+            .chain(Passing::ALL.map(Fate::PutThrough))
             .collect()
     }
 
@@ -162,7 +276,20 @@ impl Fate {
                 | Fate::HoldAndResume(_)
                 | Fate::OtherFormat(_)
                 | Fate::Vanishes(_)
+                | Fate::HandedOver(_)
+                | Fate::Joined(_)
+                | Fate::PutThrough(_)
         )
+    }
+
+    /// True where no channel is free for a person.
+    pub(super) fn lacks_a_channel(self) -> bool {
+        matches!(self, Fate::NoChannel | Fate::HandedOver(_) | Fate::HangUp(State::HandedOver, _))
+    }
+
+    /// True where the trunk puts callers through by itself.
+    pub(super) fn is_left_to_the_trunk(self) -> bool {
+        matches!(self, Fate::HandedOver(_) | Fate::HangUp(State::HandedOver, _) | Fate::Joined(_))
     }
 
     /// What the record must say of the phone that was rung first, where that is not up to chance.
@@ -172,13 +299,17 @@ impl Fate {
             Fate::Machine => Some(Tried::Machine),
             Fate::DeclinedByKey => Some(Tried::Declined),
             Fate::NoChannel => Some(Tried::ChannelsFull),
+            Fate::HandedOver(handing) => Some(handing.tried()),
+            Fate::HangUp(State::HandedOver, _) => Some(Tried::HandoverUntold),
             Fate::HangUp(State::Ringing | State::EarlyMedia, Side::Person) => Some(Tried::Declined),
             Fate::HangUp(State::Whispered | State::Undecided, Side::Person) => Some(Tried::HungUp),
             Fate::HangUp(
                 State::Ringing | State::EarlyMedia | State::Whispered | State::Undecided,
                 Side::Caller,
             ) => Some(Tried::Stopped),
-            Fate::HangUp(State::Bridged | State::Held | State::Left, _)
+            Fate::HangUp(State::Bridged | State::Held | State::Left | State::PutThrough, _)
+            | Fate::Joined(_)
+            | Fate::PutThrough(_)
             | Fate::Glare
             | Fate::HoldAndResume(_)
             | Fate::OtherFormat(_)
@@ -196,6 +327,9 @@ impl Fate {
                 Some(true)
             }
             Fate::CancelCrossesAnswer | Fate::TwoPickUp => Some(false),
+            // Nobody could ask whoever the trunk rings.
+            Fate::HandedOver(_) | Fate::HangUp(State::HandedOver, _) => Some(false),
+            Fate::PutThrough(_) => Some(false),
             _ => None,
         }
     }

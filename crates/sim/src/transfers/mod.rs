@@ -10,13 +10,14 @@ mod describing;
 mod far_end;
 mod fate;
 mod office;
+mod referrals;
 mod stage;
 mod verdict;
 
 use line::Exchange;
 
 use crate::chance::Chance;
-pub use fate::{Fate, Refused, Side, State};
+pub use fate::{Fate, Handing, Passing, Refused, Side, State};
 use office::{Habit, Offices};
 pub use stage::Misdeed;
 use stage::Stage;

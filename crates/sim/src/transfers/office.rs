@@ -23,7 +23,7 @@ pub(super) const RINGS: Duration = Duration::from_secs(18);
 pub(super) const LINE: &str = "+13125550100";
 /// Whom the caller is put through to, and who is rung beside.
 pub(super) const DANA: &str = "+13125550143";
-const LEE: &str = "102";
+pub(super) const LEE: &str = "102";
 
 /// What every office shares.
 #[derive(Clone, Debug)]
@@ -109,10 +109,19 @@ impl Offices {
             callers: [].into(),
             plans: [("only".to_string(), Plan { rules: vec![rule] })].into(),
             assistants: [("Robin".to_string(), assistant)].into(),
-            channels: [("main".to_string(), if fate == Fate::NoChannel { 1 } else { 3 })].into(),
-            hand_over: [].into(),
+            channels: [("main".to_string(), channels(fate))].into(),
+            hand_over: fate.is_left_to_the_trunk().then(|| "main".to_string()).into_iter().collect(),
             keeping: Keeping { transcripts: Kept::Announced },
         }
+    }
+}
+
+/// Enough for the caller, the person and one more, where nothing else is wanted.
+fn channels(fate: Fate) -> u32 {
+    match fate {
+        _ if fate.lacks_a_channel() => 1,
+        Fate::Joined(_) => 2,
+        _ => 3,
     }
 }
 

@@ -388,6 +388,7 @@ impl Stage {
             SoundOrder::StopSaying => self.on(sound, Leg::stop_saying),
             SoundOrder::Tone(tone) => self.tone(sound, tone != desk::call::Tone::Silence),
             SoundOrder::Bridge { with } => self.bridge(sound, with),
+            SoundOrder::Unbridge => self.unbridge(sound),
             SoundOrder::Close => self.close(sound),
         }
     }
@@ -410,6 +411,14 @@ impl Stage {
         self.bridged.insert(sound, with);
         self.bridged.insert(with, sound);
         self.end_is_bridged();
+    }
+
+    fn unbridge(&mut self, sound: SoundId) {
+        if let Some(other) = self.bridged.remove(&sound) {
+            self.bridged.remove(&other);
+            self.on(sound, Leg::unbridge);
+            self.on(other, Leg::unbridge);
+        }
     }
 
     fn close(&mut self, sound: SoundId) {

@@ -7,8 +7,9 @@ use desk::record::{EndedBy, Outcome, Record, Tried};
 use jiff::tz::TimeZone;
 use sip::sdp::Codec;
 
-use super::fate::{Fate, Side, State};
+use super::fate::{Fate, Passing, Side, State};
 use super::office::DANA;
+use super::referrals::told_of;
 use super::stage::Stage;
 use crate::sound::Leg;
 
@@ -49,6 +50,7 @@ pub(super) fn judge(stage: &Stage) -> Result<Told, Vec<String>> {
     wrong.extend(caller_served(stage, record, silence));
     wrong.extend(explained(stage, record, &tried, &story));
     wrong.extend(held(stage));
+    wrong.extend(put_through(stage, &tried));
     if wrong.is_empty() {
         Ok(Told { outcome: record.outcome, tried, story, silence })
     } else {
@@ -91,6 +93,8 @@ fn caller_served(stage: &Stage, record: &Record, silence: Duration) -> Vec<Strin
     // Who is asked by the assistant after nobody took the call may have nothing to say.
     let mute = stage.habit.rings_first && record.outcome == Outcome::NoInput;
     let by_desk = matches!(record.ended_by, EndedBy::Desk | EndedBy::Person);
+    // Who is with the person by now needs no word of ours.
+    let elsewhere = stage.end.wishes.said_taken;
     let words = stage.last_words.is_some_and(|at| at + GOODBYE_BEFORE + DEAD_LINE >= stage.ended_at);
     [
         check(record.outcome != Outcome::Lost, "the caller is lost"),
@@ -100,7 +104,7 @@ fn caller_served(stage: &Stage, record: &Record, silence: Duration) -> Vec<Strin
             "the caller's call ended, and neither they nor the desk did it",
         ),
         check(!by_desk || !stage.end.caller_left, "the caller hung up, and the record says otherwise"),
-        check(!by_desk || words, "the caller was hung up on without a word"),
+        check(!by_desk || words || elsewhere, "the caller was hung up on without a word"),
         check(silence < DEAD_LINE, format!("the caller heard nothing for {silence:?}")),
     ]
     .into_iter()
@@ -110,7 +114,9 @@ fn caller_served(stage: &Stage, record: &Record, silence: Duration) -> Vec<Strin
 
 /// Every phone that was rung has its own result, and every step is told in a sentence.
 fn explained(stage: &Stage, record: &Record, tried: &[Tried], story: &[String]) -> Vec<String> {
-    let rung = stage.placed.max(usize::from(stage.fate == Fate::NoChannel));
+    let handed = if matches!(stage.fate, Fate::Joined(_)) { 0 } else { stage.end.wishes.asked };
+    let late = tried.ends_with(&[Tried::HandoverUntold, Tried::HandedOver]);
+    let rung = stage.placed.max(usize::from(stage.fate == Fate::NoChannel)) + handed + usize::from(late);
     let told = record
         .steps
         .iter()
@@ -158,4 +164,20 @@ fn held(stage: &Stage) -> Vec<String> {
         }
         _ => Vec::new(),
     }
+}
+
+/// Whoever wanted the caller put through was told what came of it, once, and the record knows both persons.
+fn put_through(stage: &Stage, tried: &[Tried]) -> Vec<String> {
+    let Fate::PutThrough(passing) = stage.fate else { return Vec::new() };
+    let told = &stage.end.wishes.told;
+    let left = matches!(passing, Passing::LeftAndTaken | Passing::LeftAndBusy);
+    let heard = told.len() == 1 && told_of(passing).is_some_and(|fits| fits(&told[0]));
+    let other = tried.get(1).copied();
+    [
+        check(left || heard, format!("the phone that wanted it was told {told:?}")),
+        check(other == passing.other(), format!("the other phone: {other:?}")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
