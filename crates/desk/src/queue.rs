@@ -140,6 +140,7 @@ mod tests {
                 targets: BTreeMap::new(),
                 assistants: BTreeMap::new(),
                 channels: BTreeMap::new(),
+                hand_over: Default::default(),
                 keeping: Keeping { transcripts: Kept::Never },
             };
             let now = Moment { mono: Duration::ZERO, wall: jiff::Timestamp::UNIX_EPOCH };

@@ -12,13 +12,16 @@ use media::{ClipId, Codec, Connect, DigitTypes, Direction, Interruptible, Leg, M
 
 use super::imagined_path::Came;
 
+/// Datagrams, each with the moment it came.
+type Kept = Vec<(Instant, Vec<u8>)>;
+
 /// A telephone's sound. It falls silent when dropped.
 pub struct Headset {
     /// Where it is heard.
     pub at: SocketAddr,
     codec: Codec,
     orders: Option<Sender<Order>>,
-    kept: Arc<Mutex<Vec<(Instant, Vec<u8>)>>>,
+    kept: Arc<Mutex<Kept>>,
     thread: Option<JoinHandle<()>>,
 }
 
