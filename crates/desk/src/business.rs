@@ -306,6 +306,10 @@ pub struct Assistant {
 pub struct Keeping {
     /// The words of both sides.
     pub transcripts: Kept,
+    /// The sound of the talk with the assistant.
+    pub calls: Kept,
+    /// The sound of a talk with a person.
+    pub bridged: Kept,
 }
 
 /// Whether something is kept.
@@ -313,8 +317,15 @@ pub struct Keeping {
 pub enum Kept {
     /// Nothing is stored.
     Never,
-    /// Stored, and callers are told in the greeting.
+    /// Stored, and whoever is concerned is told before.
     Announced,
+}
+
+impl Keeping {
+    /// Whether the sound of any call is kept.
+    pub fn records(self) -> bool {
+        self.calls == Kept::Announced || self.bridged == Kept::Announced
+    }
 }
 
 impl Business {

@@ -16,6 +16,7 @@ pub fn explain(record: &Record, zone: &TimeZone) -> Vec<String> {
     story.extend(record.troubles.iter().map(|trouble| format!("Trouble: {trouble}.")));
     story.push(ending(record));
     story.extend(left_behind(record));
+    story.extend(recording(record));
     story.push(how_it_sounded(record));
     story
 }
@@ -98,6 +99,25 @@ fn left_behind(record: &Record) -> Vec<String> {
     let message = record.message.as_ref().map(|id| format!("A message was left: {id}."));
     let callback = record.callback.as_ref().map(|id| format!("A callback task is stored: {id}."));
     [booking, message, callback].into_iter().flatten().collect()
+}
+
+fn recording(record: &Record) -> Option<String> {
+    let recording = record.recording.as_ref()?;
+    let why = recording.troubles.join("; ");
+    Some(match (recording.parts.as_slice(), &recording.place) {
+        ([], _) if why.is_empty() => "The recording is being finished.".to_string(),
+        ([], _) => format!("There is no recording: {why}."),
+        (parts, place) => {
+            let parts: Vec<String> = parts.iter().map(|part| within(part.from_ms, part.to_ms)).collect();
+            let place = place.as_deref().unwrap_or("nowhere yet");
+            let why = if why.is_empty() { String::new() } else { format!(" {}.", capital(&why)) };
+            format!("The call was recorded {}; the recording lies in {place}.{why}", parts.join(" and "))
+        }
+    })
+}
+
+fn within(from_ms: u64, to_ms: u64) -> String {
+    format!("from {:.1} to {:.1} s", from_ms as f64 / 1000.0, to_ms as f64 / 1000.0)
 }
 
 fn how_it_sounded(record: &Record) -> String {

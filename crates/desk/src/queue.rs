@@ -141,7 +141,7 @@ mod tests {
                 assistants: BTreeMap::new(),
                 channels: BTreeMap::new(),
                 hand_over: Default::default(),
-                keeping: Keeping { transcripts: Kept::Never },
+                keeping: Keeping { transcripts: Kept::Never, calls: Kept::Never, bridged: Kept::Never },
             };
             let now = Moment { mono: Duration::ZERO, wall: jiff::Timestamp::UNIX_EPOCH };
             Office { business, queues: Queues::default(), engaged: BTreeSet::new(), now }

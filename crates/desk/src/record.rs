@@ -216,6 +216,9 @@ pub struct Record {
     pub quality: Option<Quality>,
     /// What failed and was worked around, in sentences.
     pub troubles: Vec<String>,
+    /// The recording of its sound; nothing where no call is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<Recording>,
 }
 
 impl Record {
@@ -229,6 +232,46 @@ impl Record {
             self.troubles.push("the callback task was stored after all".to_string());
         }
         is_news
+    }
+}
+
+/// The recording of a call's sound: what is on it, and where it lies, or why there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recording {
+    /// What was recorded; on the recording, each part begins where the one before ends.
+    pub parts: Vec<Part>,
+    /// Where it lies: a path below the data directory, or `s3://BUCKET/KEY`. Nothing until it is finished.
+    pub place: Option<String>,
+    /// Why there is no recording, or not all of it, in sentences.
+    pub troubles: Vec<String>,
+}
+
+/// A part of a call, in milliseconds since it started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Where it begins.
+    pub from_ms: u64,
+    /// Where it ends.
+    pub to_ms: u64,
+}
+
+impl Recording {
+    /// Its length.
+    pub fn ms(&self) -> u64 {
+        self.parts.iter().map(|part| part.to_ms.saturating_sub(part.from_ms)).sum()
+    }
+
+    /// More is known of it: what is on it, where it lies now, or what went wrong besides.
+    pub fn put_right(&mut self, news: Recording) {
+        if !news.parts.is_empty() {
+            self.parts = news.parts;
+        }
+        self.place = news.place.or(self.place.take());
+        for trouble in news.troubles {
+            if !self.troubles.contains(&trouble) {
+                self.troubles.push(trouble);
+            }
+        }
     }
 }
 

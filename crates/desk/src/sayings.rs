@@ -19,8 +19,14 @@ pub const WILL_CALL_BACK: &str = "I have made a note, and the office will call y
 pub const COULD_NOT_KEEP: &str = "I am sorry. I could not store that. Please call again in a few minutes.";
 /// When an engine failed in the middle of a conversation.
 pub const TROUBLE: &str = "I am sorry. I have trouble hearing you.";
+/// When a caller does not want to be recorded.
+pub const NOT_RECORDED: &str = "All right. This call is not recorded.";
 /// When a person who took the call has hung up, and the caller has not.
 pub const PERSON_LEFT: &str = "They have hung up. If there is nothing else, you can hang up as well.";
+/// Before anything is recorded, to everybody who is heard on it.
+pub const RECORDED: &str = "This call is recorded.";
+/// To a person, after that.
+pub const STAR_PAUSES: &str = "Press star to pause the recording.";
 /// To a person who is rung and must press 1.
 pub const PRESS_ONE: &str = "You have a call for the office. Press 1 to take it.";
 /// To a caller who begins to wait in a queue.
@@ -30,8 +36,11 @@ pub const PRESS_ONE_FOR_CALLBACK: &str = "Press 1 at any time, and we will call 
 /// What a caller hears when everything else is silent.
 pub const FILLER: &str = "One moment, please.";
 
+/// What is said of recordings, where there are any.
+pub const OF_RECORDINGS: [&str; 2] = [RECORDED, STAR_PAUSES];
+
 /// What any call may hear.
-pub const ALL: [&str; 10] = [
+pub const ALL: [&str; 11] = [
     CONNECTING,
     NOBODY_FREE,
     LEAVE_MESSAGE,
@@ -39,6 +48,7 @@ pub const ALL: [&str; 10] = [
     WILL_CALL_BACK,
     COULD_NOT_KEEP,
     TROUBLE,
+    NOT_RECORDED,
     PERSON_LEFT,
     PRESS_ONE,
     FILLER,

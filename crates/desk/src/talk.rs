@@ -117,6 +117,11 @@ impl Talk {
         self.intake.subject()
     }
 
+    /// Whether the open question is one whose answer is never recorded.
+    pub fn asks_for_secret(&self) -> bool {
+        matches!(&self.phase, Phase::Asking(asking) if asking.question.secret)
+    }
+
     /// The last thing that was given to be said.
     pub fn last_saying(&self) -> Option<SayingId> {
         self.last_saying

@@ -149,7 +149,7 @@ fn office(takes_refer: bool, phones: &Phones, steps: Vec<Step>) -> Business {
         assistants: BTreeMap::from([("Robin".into(), robin)]),
         channels: BTreeMap::from([("main".into(), 1), ("pbx".into(), 1)]),
         hand_over: if takes_refer { BTreeSet::from(["main".into()]) } else { BTreeSet::new() },
-        keeping: Keeping { transcripts: Kept::Never },
+        keeping: Keeping { transcripts: Kept::Never, calls: Kept::Never, bridged: Kept::Never },
     }
 }
 

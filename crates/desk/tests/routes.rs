@@ -62,7 +62,7 @@ fn business(rules: &[When]) -> Business {
         assistants: BTreeMap::new(),
         channels: BTreeMap::new(),
         hand_over: [].into(),
-        keeping: Keeping { transcripts: Kept::Never },
+        keeping: Keeping { transcripts: Kept::Never, calls: Kept::Never, bridged: Kept::Never },
     }
 }
 

@@ -10,7 +10,9 @@ use desk::business::{
     Accept, Arrives, Assistant, Business, Keeping, Kept, Line, Office, Person, Plan, Reach, RingOrder, Rule,
     Step, When, Whom,
 };
-use desk::call::{Action, Arrival, Call, Event, Heard, Leg, LineFault, ListenId, SayingId, Sound, Why};
+use desk::call::{
+    Action, Arrival, Call, Event, Heard, Leg, LineFault, ListenId, SayingId, Sound, TapeOrder, Why,
+};
 use desk::hours::OfficeHours;
 use desk::intake::{Template, Words};
 use desk::machine::{Ask, Moment};
@@ -32,8 +34,24 @@ struct Evening {
 
 impl Evening {
     fn with(steps: Vec<Step>, accept: Accept, forwarded_by: Option<&str>) -> Evening {
+        Evening::of(plumber(steps, accept), forwarded_by)
+    }
+
+    /// At an office that records, and says so.
+    fn recorded(steps: Vec<Step>, calls: Kept, bridged: Kept) -> Evening {
+        let mut business = plumber(steps, Accept::PickUp);
+        business.keeping = Keeping { calls, bridged, ..business.keeping };
+        let robin = business.assistants.get_mut("Robin").unwrap();
+        if calls == Kept::Announced {
+            robin.greeting =
+                "Hello, this is the automated assistant. This call is recorded. How can I help?".into();
+        }
+        Evening::of(business, None)
+    }
+
+    fn of(business: Business, forwarded_by: Option<&str>) -> Evening {
         let now = Moment { mono: Duration::from_secs(100), wall: "2026-01-18T05:40:00Z".parse().unwrap() };
-        let business = Arc::new(plumber(steps, accept));
+        let business = Arc::new(business);
         let number = number("+13125550100");
         let line = business.lines[&number].clone();
         let arrival = Arrival {
@@ -167,6 +185,19 @@ impl Evening {
         })
     }
 
+    /// Everything the recording was told.
+    fn taped(&self) -> Vec<TapeOrder> {
+        let tape = |order: &Action| match order {
+            Action::Tape(order) => Some(*order),
+            _ => None,
+        };
+        self.orders.iter().filter_map(tape).collect()
+    }
+
+    fn key(&mut self, leg: Leg, digit: char) {
+        self.tell(Event::Digit { leg, digit, at: self.now.mono });
+    }
+
     fn hung_up(&self, leg: Leg) -> bool {
         self.orders.contains(&Action::HangUp { leg })
     }
@@ -237,7 +268,7 @@ fn plumber(steps: Vec<Step>, accept: Accept) -> Business {
         assistants: BTreeMap::from([("Robin".into(), robin)]),
         channels: BTreeMap::from([("main".into(), 4)]),
         hand_over: [].into(),
-        keeping: Keeping { transcripts: Kept::Announced },
+        keeping: Keeping { transcripts: Kept::Announced, calls: Kept::Never, bridged: Kept::Never },
     }
 }
 
@@ -560,4 +591,134 @@ fn zero_reaches_a_person_in_the_middle_of_any_sentence() {
     let at = night.now.mono;
     night.tell(Event::Digit { leg: Leg::Caller, digit: '0', at });
     assert_eq!(night.rung(), [1]);
+}
+
+#[test]
+fn nothing_is_recorded_where_nobody_switched_it_on() {
+    let mut night = Evening::new(vec![Step::Assistant, ring(), Step::Message]);
+    night.caller_says("a pipe burst");
+    night.tell(Event::PersonAnswered { leg: 1 });
+    night.finish_speaking();
+    assert_eq!(night.caller_hangs_up().recording, None);
+    assert_eq!(night.taped(), []);
+}
+
+#[test]
+fn a_recording_begins_when_the_caller_has_heard_that_it_does_and_not_before() {
+    let mut night = Evening::recorded(vec![Step::Assistant], Kept::Announced, Kept::Never);
+    let at = night.now.mono;
+    let notice = night.sayings()[0];
+    night.tell(Event::Spoke { saying: notice, at, gap: None });
+    night.pass(Duration::from_secs(5));
+    assert_eq!(night.taped(), [], "while it is being said");
+    night.tell(Event::Said { saying: notice, at: night.now.mono, whole: true });
+    let started = "2026-01-18T05:40:00Z".parse().unwrap();
+    assert_eq!(night.taped(), [TapeOrder::Begin { started, since_start: Duration::from_secs(5) }]);
+    let record = night.caller_hangs_up();
+    assert_eq!(night.taped()[1..], [TapeOrder::Pause { since: night.now.mono }, TapeOrder::End]);
+    assert_eq!(record.recording.map(|recording| recording.troubles), Some(Vec::new()));
+}
+
+#[test]
+fn a_caller_who_asks_for_a_person_over_the_notice_is_not_recorded() {
+    let mut night = Evening::recorded(vec![Step::Assistant, ring()], Kept::Announced, Kept::Never);
+    let (at, notice) = (night.now.mono, night.sayings()[0]);
+    night.key(Leg::Caller, '0');
+    night.tell(Event::Said { saying: notice, at, whole: false });
+    let record = night.caller_hangs_up();
+    assert_eq!(night.taped(), []);
+    let why = record.recording.unwrap().troubles;
+    assert!(why[0].contains("did not hear to its end"), "{why:?}");
+}
+
+#[test]
+fn what_is_said_with_a_person_is_left_out_and_what_follows_is_recorded_again() {
+    let mut night = Evening::recorded(vec![Step::Assistant, ring()], Kept::Announced, Kept::Never);
+    night.caller_says("a pipe burst");
+    night.tell(Event::PersonAnswered { leg: 1 });
+    let put_through = night.now.mono;
+    assert_eq!(night.taped().last(), Some(&TapeOrder::Pause { since: put_through }));
+    assert!(night.said_to_person().is_empty(), "there is nothing to tell the person");
+    night.pass(Duration::from_secs(60));
+    night.tell(Event::PersonGone { leg: 1 });
+    assert_eq!(night.taped().last(), Some(&TapeOrder::Resume));
+}
+
+#[test]
+fn a_talk_with_a_person_is_recorded_once_both_have_heard_so() {
+    let mut night = Evening::recorded(vec![ring()], Kept::Never, Kept::Announced);
+    night.tell(Event::PersonAnswered { leg: 1 });
+    assert_eq!(night.whispered(), sayings::OF_RECORDINGS);
+    assert!(night.said(sayings::RECORDED));
+    night.finish_speaking();
+    assert_eq!(night.taped(), [], "the person has not heard it yet");
+    let told = night.said_to_person()[0];
+    night.tell(Event::Said { saying: told, at: night.now.mono, whole: true });
+    assert_eq!(night.taped().len(), 1);
+    for expected in [TapeOrder::Pause { since: night.now.mono }, TapeOrder::Resume] {
+        night.key(Leg::Person(1), '*');
+        assert_eq!(night.taped().last(), Some(&expected), "by the person's star");
+    }
+    night.caller_hangs_up();
+}
+
+#[test]
+fn a_person_who_hung_up_into_the_notice_is_not_recorded() {
+    let mut night = Evening::recorded(vec![ring()], Kept::Never, Kept::Announced);
+    night.tell(Event::PersonAnswered { leg: 1 });
+    night.finish_speaking();
+    let told = night.said_to_person()[0];
+    night.tell(Event::Said { saying: told, at: night.now.mono, whole: false });
+    night.tell(Event::PersonGone { leg: 1 });
+    let record = night.close();
+    assert_eq!(night.taped(), []);
+    assert_eq!(record.recording.unwrap().troubles, ["nothing happened in this call that is recorded"]);
+}
+
+#[test]
+fn a_card_that_is_read_out_is_cut_from_its_first_word_and_recording_goes_on_after_it() {
+    let mut night = Evening::recorded(vec![Step::Assistant], Kept::Announced, Kept::Never);
+    night.finish_speaking();
+    let (began, listen) = (night.now.mono, night.listening());
+    night.tell(Event::SpeechStarted { at: began });
+    night.pass(Duration::from_secs(6));
+    night.tell(Event::SpeechEnded { at: night.now.mono });
+    let words = Words::typed("my card number is four one one one");
+    night.tell(Event::Heard { listen, heard: Heard::Words(words) });
+    assert_eq!(night.taped().last(), Some(&TapeOrder::Pause { since: began }));
+    night.caller_says("my kitchen drain is clogged");
+    assert_eq!(night.taped().last(), Some(&TapeOrder::Resume));
+}
+
+#[test]
+fn more_keys_than_a_telephone_number_has_are_cut_from_the_first_and_recording_goes_on_half_a_minute_later() {
+    let mut night = Evening::recorded(vec![ring()], Kept::Never, Kept::Announced);
+    night.tell(Event::PersonAnswered { leg: 1 });
+    for saying in [night.sayings(), night.said_to_person()].concat() {
+        night.tell(Event::Said { saying, at: night.now.mono, whole: true });
+    }
+    let first = night.now.mono;
+    for digit in "41111111111".chars() {
+        night.key(Leg::Caller, digit);
+        night.pass(Duration::from_secs(1));
+    }
+    assert_eq!(night.taped().len(), 1, "eleven keys may be a number to call back");
+    night.key(Leg::Caller, '1');
+    let since = first - Duration::from_millis(300);
+    assert_eq!(night.taped().last(), Some(&TapeOrder::Pause { since }));
+    assert_eq!(night.nothing_happens(), Why::CardWasTold);
+    assert_eq!(night.taped().last(), Some(&TapeOrder::Resume));
+    night.caller_hangs_up();
+}
+
+#[test]
+fn a_caller_who_does_not_want_to_be_recorded_is_told_so_and_nothing_is_kept() {
+    let mut night = Evening::recorded(vec![Step::Assistant], Kept::Announced, Kept::Never);
+    night.caller_says("please do not record this");
+    assert_eq!(night.taped().last(), Some(&TapeOrder::Destroy));
+    assert!(night.said(sayings::NOT_RECORDED));
+    night.caller_says("my kitchen drain is clogged");
+    let record = night.caller_hangs_up();
+    assert_eq!(night.taped().last(), Some(&TapeOrder::Destroy), "and never again in this call");
+    assert_eq!(record.recording.unwrap().troubles, ["the caller did not want to be recorded"]);
 }

@@ -9,7 +9,7 @@ use desk::record::Record;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::{Page, ReadError, Reader};
 
 use crate::cli::{Explain, Place, Stored};
@@ -157,17 +157,30 @@ fn show<T: Serialize>(
     };
     if json {
         for thing in &found {
-            shown!("{}", json!({ "type": kind, kind: thing }));
+            shown!("{}", json!({ "type": kind, kind: located(thing, &directory)? }));
         }
         shown!("{}", json!({ "type": "result", "count": found.len() }));
     } else if stored.id.is_some() {
         for thing in &found {
-            shown!("{}", serde_json::to_string_pretty(thing)?);
+            shown!("{}", serde_json::to_string_pretty(&located(thing, &directory)?)?);
         }
     } else {
         table(columns, found.iter().map(|thing| row(&zone, thing)).collect())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A call with the whole path of its recording, if that lies on this disk.
+fn located<T: Serialize>(thing: &T, directory: &Path) -> anyhow::Result<Value> {
+    let mut shown = serde_json::to_value(thing)?;
+    if let Some(recording) = shown.get_mut("recording").and_then(Value::as_object_mut)
+        && let Some(place) =
+            recording.get("place").and_then(Value::as_str).filter(|place| !place.contains("://"))
+    {
+        let path = directory.join(place).display().to_string();
+        recording.insert("path".to_string(), path.into());
+    }
+    Ok(shown)
 }
 
 fn not_found(error: &ReadError) -> anyhow::Result<ExitCode> {

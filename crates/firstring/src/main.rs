@@ -116,8 +116,11 @@ fn look_over(check: &cli::Check, json: bool) -> anyhow::Result<ExitCode> {
             true => config::unasked(config).into_iter().collect(),
             false => {
                 let waiting = progress::Carriers::shown(config::hosts(config).len());
-                let found = runtime.block_on(config::reach(config));
+                let mut found = runtime.block_on(config::reach(config));
                 waiting.end();
+                if let Some(bucket) = &config.recordings {
+                    found.push(runtime.block_on(config::reach_bucket(bucket)));
+                }
                 found
             }
         };

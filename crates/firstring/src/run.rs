@@ -27,11 +27,12 @@ use media::Filler;
 use mio::{Poll, Waker};
 use speech::local::{HearingSettings, LocalHearing, LocalSpeaker, NoHearing, WorkerCommand};
 use speech::{Answers, Grammar, GrammarError, GrammarSet, Hear, Line, Progress, Prompt, Prompts};
+use store::bucket::Bucket;
 use store::journal::Journals;
 use store::{Opened, Reader, Store};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{Notify, broadcast, oneshot};
 
 use crate::config::{self, Advertise, Config, Joining, Listen, TrunkSettings};
 use crate::media_thread::{self, MediaThreads};
@@ -40,6 +41,7 @@ use crate::shell::calendars;
 use crate::shell::clock::Clock;
 use crate::shell::connections::Connections;
 use crate::shell::control::{Control, WAKER};
+use crate::shell::finishing::{self, Finishing};
 use crate::shell::hearing::Ears;
 use crate::shell::inbox::{Inbox, Letter};
 use crate::shell::keeping::{Asked, Keeper, written};
@@ -48,6 +50,7 @@ use crate::shell::recording::Recordings;
 use crate::shell::registering;
 use crate::shell::saying::Sayings;
 use crate::shell::standing::{self, Board};
+use crate::shell::taping::{self, Tapes};
 use crate::shell::tls::Tls;
 use crate::web;
 use crate::web::metrics::Metrics;
@@ -107,6 +110,7 @@ impl Desk {
         sockets.know(connections.listening());
         let listener = bind_console(config.web.listen).await?;
         let console = listener.local_addr()?;
+        let bucket = config.recordings.as_ref().map(Bucket::open).transpose()?.map(Arc::new);
         let keeper = open_store(&config.data_directory, clock, &inbox)?;
         let exchange = exchange(config, clock)?;
         let (prompts, ears) = voices(config, &inbox, progress).await?;
@@ -117,7 +121,8 @@ impl Desk {
         let drills = web::Drills::new(move || changed.post(Letter::Drill));
         let (refusals, metrics) = (Arc::<Refusals>::default(), Arc::<Metrics>::default());
         calendars::watch(config, &inbox);
-        calendars::forget_old(config, clock, &inbox);
+        calendars::forget_old(config, clock, &inbox, bucket.clone());
+        let tapes = tapes(config, &inbox, board.taping(), bucket.clone())?;
         registering::watch(config, &inbox, &board.lost());
         let filler = filler(&config.business, &prompts)?;
         let control = Control {
@@ -130,6 +135,7 @@ impl Desk {
             sayings: Sayings::new(prompts, runtime.clone(), inbox.clone()),
             ears,
             recordings: Recordings::new(&config.data_directory, runtime, inbox.clone()),
+            tapes,
             keeper,
             live: live.clone(),
             refusals: Arc::clone(&refusals),
@@ -163,8 +169,8 @@ impl Desk {
         let (end_of_web, ended) = oneshot::channel();
         let standing = standing(config, clock, board, drills.clone());
         let directory = config.data_directory.clone();
-        let view =
-            web::View { directory, live: web::Feed::of(live.clone()), standing, drills, refusals, metrics };
+        let feed = web::Feed::of(live.clone());
+        let view = web::View { directory, bucket, live: feed, standing, drills, refusals, metrics };
         tokio::spawn(show_console(listener, view, access, ended));
         Ok(Desk { live, console, listening, inbox, control: Some(control), end_of_web })
     }
@@ -185,6 +191,22 @@ impl Desk {
     pub fn is_up(&self) -> bool {
         self.control.as_ref().is_some_and(|control| !control.is_finished())
     }
+}
+
+/// Recordings go on where a desk that went down left them. What keeps them from being written keeps nobody from calling.
+fn tapes(
+    config: &Config,
+    inbox: &Inbox,
+    health: Arc<taping::Health>,
+    bucket: Option<Arc<Bucket>>,
+) -> anyhow::Result<Tapes> {
+    let directory = config.data_directory.clone();
+    finishing::go_on(&directory, &health);
+    let ended = Arc::new(Notify::new());
+    let tapes = Tapes::start(&directory, inbox.clone(), Arc::clone(&ended), Arc::clone(&health))
+        .context("the thread that writes recordings could not be started")?;
+    tokio::spawn(Finishing { directory, bucket, ended, health, inbox: inbox.clone() }.run());
+    Ok(tapes)
 }
 
 /// Opens the store; where that is not possible for now, calls are answered all the same.
@@ -302,7 +324,8 @@ fn prompt_list(business: &Business) -> Vec<Prompt> {
     for assistant in business.assistants.values() {
         let greeting = greeting::phrases(&assistant.greeting).into_iter().map(|phrase| phrase.text);
         let in_line = business.has_queue().then(sayings::of_queues).into_iter().flatten();
-        let fixed = sayings::ALL.into_iter().chain(in_line).map(str::to_string);
+        let recordings = business.keeping.records().then_some(sayings::OF_RECORDINGS).into_iter().flatten();
+        let fixed = sayings::ALL.into_iter().chain(in_line).chain(recordings).map(str::to_string);
         let asked = assistant.intake.prompts(&business.name);
         lines.extend(greeting.chain(fixed).chain(asked).map(|text| Line::new(&assistant.voice, &text)));
     }

@@ -108,6 +108,30 @@ fn with_a_full_disk_callers_are_answered_and_nothing_is_promised() {
 }
 
 #[test]
+fn with_hardly_any_room_on_the_disk_calls_are_served_and_their_records_say_why_there_is_no_recording() {
+    let place = Place::new();
+    let Some(disk) = SmallDisk::mount(&place.data()) else { return };
+    place.says("[[calendar]]\n", "[compliance]\ncalls = \"announce\"\n[[calendar]]\n");
+    place.bring_prompts();
+    let desk = place.open();
+    for caller in [CALLER, ANOTHER].map(|caller| place.call(caller, BOOK_BY_KEYS)) {
+        is_served(&caller.result());
+    }
+    for caller in [CALLER, ANOTHER] {
+        let record = place.record(caller);
+        assert_eq!(record["outcome"], "booked", "the room that is left is for bookings: {record}");
+        let why = record["recording"]["troubles"].to_string();
+        assert!(why.contains("nothing was recorded: the disk has less than 100 MiB left"), "{record}");
+    }
+    assert_eq!(desk.logged().matches("Calls cannot be recorded").count(), 1, "told once: {}", desk.logged());
+    let health = desk.json("/api/v1/health");
+    assert!(health["troubles"].to_string().contains("calls are not recorded"), "{health}");
+    assert!(desk.get("/metrics").contains("firstring_recordings_failing 1"));
+    drop(desk);
+    drop(disk);
+}
+
+#[test]
 fn with_a_data_directory_that_cannot_be_written_callers_are_answered() {
     let place = Place::new();
     let Some(disk) = SmallDisk::mount(&place.data()) else { return };

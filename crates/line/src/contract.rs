@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use desk::booking::Booking;
-use desk::call::{Heard, ListenId, SayingId, Tone};
+use desk::call::{Heard, ListenId, SayingId, TapeOrder, Tone};
 use desk::intake::Question;
 use desk::machine::Ask;
 use desk::phrase::Phrase;
@@ -226,6 +226,15 @@ pub enum Action {
     EndMessage {
         /// The call.
         call: CallId,
+    },
+    /// Record the caller's leg, or stop. What became of it is put into the record that is kept.
+    Tape {
+        /// The call.
+        call: CallId,
+        /// The caller's leg: what it says and hears is all there is.
+        sound: SoundId,
+        /// What to do.
+        order: TapeOrder,
     },
     /// Keep something; answered by [`Event::Stored`] when there is an `ask`.
     Store {

@@ -158,7 +158,7 @@ fn business() -> Business {
         assistants: [("Robin".to_string(), assistant)].into(),
         channels: [("main".to_string(), 2)].into(),
         hand_over: [].into(),
-        keeping: Keeping { transcripts: Kept::Never },
+        keeping: Keeping { transcripts: Kept::Never, calls: Kept::Never, bridged: Kept::Never },
     }
 }
 

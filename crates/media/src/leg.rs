@@ -32,6 +32,7 @@ use crate::level::SILENCE_DBFS;
 use crate::playout::{ClipId, Done, Playout};
 use crate::quality::{FarEnd, Quality, mos_g711};
 use crate::reception::Reception;
+use crate::recording::Tape;
 use crate::relay::Mapping;
 use crate::rtcp::ReportBlock;
 use crate::smoothing::Smoother;
@@ -252,6 +253,7 @@ pub struct Leg {
     connected_at: Option<Duration>,
     acked_at: Option<Duration>,
     first_word: Option<Duration>,
+    tape: Tape,
 
     next_report: Duration,
     sent_at_report: u32,
@@ -346,6 +348,7 @@ impl Leg {
             connected_at: None,
             acked_at: None,
             first_word: None,
+            tape: Tape::default(),
             next_report: Duration::ZERO,
             sent_at_report: 0,
             report_to: None,

@@ -26,6 +26,7 @@ mod pitch;
 pub mod playout;
 pub mod quality;
 pub mod reception;
+pub mod recording;
 pub mod relay;
 pub mod reorder;
 pub mod resample;
@@ -33,6 +34,7 @@ pub mod rtcp;
 pub mod rtp;
 mod smoothing;
 pub mod srtp;
+pub mod timeline;
 pub mod tones;
 pub mod turn;
 pub mod voice;
@@ -52,7 +54,9 @@ pub use leg::{
 pub use listening::{BargeIn, SpeechEnd};
 pub use playout::{Clip, ClipId, Interruptible};
 pub use quality::{FarEnd, Quality};
+pub use recording::{Recorded, Recorder, Recording, Track};
 pub use relay::Relay;
+pub use timeline::Timeline;
 pub use tones::Tone;
 
 use std::time::Duration;

@@ -8,11 +8,13 @@ mod imagined;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use imagined::{MS, caller, connect, listen, play, voice};
 use media::rtp::Packet;
 use media::srtp::{Keys, MasterKey, Sealer, Suite};
-use media::{Codec, Connect, Law, Leg, LegId, MAX_DATAGRAM, Order, Tap};
+use media::{Codec, Connect, Law, Leg, LegId, MAX_DATAGRAM, Order, Recorded, Recorder, Recording, Tap};
 
 struct Counting;
 
@@ -56,13 +58,35 @@ impl Tap for Nowhere {
     }
 }
 
+/// Counts what a recording would keep.
+#[derive(Clone, Default)]
+struct Counted(Arc<AtomicU64>);
+
+impl Recorder for Counted {
+    fn take(&mut self, _: &Recorded<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Counted {
+    fn order(&self) -> Order {
+        Order::Record(Recording::To(Box::new(self.clone())))
+    }
+
+    fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 #[test]
-fn ten_minutes_of_talking_playing_listening_and_digits_allocate_nothing() {
+fn ten_minutes_of_talking_playing_listening_recording_and_digits_allocate_nothing() {
     let mut leg = Leg::new(1);
     let mut now = MS * 1_000;
     leg.handle(Order::Connect(Connect { greeting: Some(play(1, 600_000)), ..connect() }), now);
     leg.handle(Order::Acked, now);
     leg.handle(Order::Listen(media::Listen { tap: Some(Box::new(Nowhere(0))), ..listen(300) }), now);
+    let recorded = Counted::default();
+    leg.handle(recorded.order(), now);
     let speech = voice(4_000);
     let (mut wire, mut out) = ([0; 600], [0; MAX_DATAGRAM]);
     let mut before = 0;
@@ -103,6 +127,7 @@ fn ten_minutes_of_talking_playing_listening_and_digits_allocate_nothing() {
         sent >= 30_000 && told > 100,
         "{sent} packets, {told} events: the call was not lively enough to prove anything"
     );
+    assert!(recorded.count() > 58_000, "{} packets recorded", recorded.count());
     assert_eq!(allocations() - before, 0);
 }
 
@@ -142,6 +167,9 @@ fn bridge(with: Connect) {
     person_leg.handle(Order::Connect(Connect { codec: Codec::Pcma, payload_type: 8, ..with }), now);
     caller_leg.handle(Order::Bridge { with: LegId(2) }, now);
     person_leg.handle(Order::Bridge { with: LegId(1) }, now);
+    let recorded = Counted::default();
+    caller_leg.handle(recorded.order(), now);
+    person_leg.handle(recorded.order(), now);
     let (mut wire, mut out) = ([0; 600], [0; MAX_DATAGRAM]);
     let mut before = 0;
     let (mut relayed, mut written) = (0, 0);
@@ -182,5 +210,6 @@ fn bridge(with: Connect) {
     // What is translated goes out with our own packets; what is lost on the way is made up among them.
     let lively = if with_type >= 9 { written >= 9_400 } else { relayed == 5_000 };
     assert!(lively, "{relayed} relayed, {written} written");
+    assert!(recorded.count() >= 10_000, "came and went: {}", recorded.count());
     assert_eq!(allocations() - before, 0);
 }

@@ -3,13 +3,14 @@
 mod imagined;
 
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use imagined::{Call, MS, caller, clip, connect, filler, listen, play, voice};
 use media::rtcp::{self, Part};
 use media::{
     AddressRange, BargeIn, ClipId, Codec, Connect, Digit, Direction, Event, Interruptible, Law, LegId,
-    Listen, Order, Play, SpeechEnd, Tap, Tone,
+    Listen, Order, Play, Recorded, Recorder, Recording, SpeechEnd, Tap, Tone, Track,
 };
 
 fn greeted() -> Connect {
@@ -778,4 +779,57 @@ fn a_key_goes_on_as_sound_to_a_far_end_that_knows_no_events_and_once() {
         tones.hear(&samples[..length], &mut |digit| heard.push(digit.as_char()));
     }
     assert_eq!(heard, "77#");
+}
+
+// ---- recordings ----
+
+/// Keeps what it is given: which way, when, and the first byte.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<(Track, Duration, u8)>>>);
+
+impl Recorder for Kept {
+    fn take(&mut self, packet: &Recorded<'_>) {
+        self.0.lock().unwrap().push((packet.track, packet.at, packet.payload[0]));
+    }
+}
+
+impl Kept {
+    fn count(&self, track: Track) -> usize {
+        self.0.lock().unwrap().iter().filter(|(kept, _, _)| *kept == track).count()
+    }
+}
+
+#[test]
+fn a_recording_has_both_ways_from_its_beginning_to_its_end_and_no_pause() {
+    let mut call = Call::new();
+    call.order(Order::Connect(connect())).sends = true;
+    call.run_ms(1_000);
+    let kept = Kept::default();
+    call.order(Order::Record(Recording::To(Box::new(kept.clone()))));
+    let began = call.now;
+    call.run_ms(1_000).order(Order::Record(Recording::Pause));
+    let both = || (kept.count(Track::Came), kept.count(Track::Went));
+    assert_eq!(both(), (50, 50));
+    call.run_ms(1_000).order(Order::Record(Recording::Resume)).run_ms(200);
+    assert_eq!(both(), (60, 60));
+    call.order(Order::Record(Recording::End)).run_ms(1_000);
+    assert_eq!(both(), (60, 60));
+    assert!(kept.0.lock().unwrap().iter().all(|(_, at, _)| *at >= began));
+}
+
+#[test]
+fn keys_and_what_is_not_from_the_caller_never_reach_a_recording() {
+    let mut call = Call::answered(connect());
+    let kept = Kept::default();
+    call.run_ms(100).order(Order::Record(Recording::To(Box::new(kept.clone()))));
+    call.sends = false;
+    for end in [0, 0, 0x80] {
+        call.packet(101, &[4, end, 0, 160]);
+    }
+    call.from = "198.51.100.9:9".parse().unwrap();
+    call.packet(0, &[0x11; 160]);
+    call.order(Order::SendDigit(Digit::from_event(4).unwrap())).run_ms(1_000);
+    assert_eq!(kept.count(Track::Came), 0);
+    assert!(kept.0.lock().unwrap().iter().all(|(_, _, first)| *first == 0xff), "silence went out, and a key");
+    assert!(call.heard.iter().any(|heard| heard.payload_type == 101), "the key went out");
 }

@@ -334,6 +334,7 @@ impl Conversation {
             // Here a trunk has one target.
             Action::Journal { .. }
             | Action::Signalled { .. }
+            | Action::Tape { .. }
             | Action::TargetFailed { .. }
             | Action::TargetServes { .. } => {}
         }

@@ -1,6 +1,6 @@
 //! Mischief of the driver, one for each promise, so that every checker is known to fail when it must.
 
-use desk::call::ListenId;
+use desk::call::{ListenId, TapeOrder};
 use desk::record::Outcome;
 use line::{Action, Keep, SoundOrder};
 
@@ -33,6 +33,8 @@ pub enum Sabotage {
     GivesASlotTwice,
     /// Plays no filler, and renders slowly.
     PlaysNoFiller,
+    /// Records what was to be left out.
+    RecordsOn,
 }
 
 impl Sabotage {
@@ -41,7 +43,8 @@ impl Sabotage {
         match (self, action) {
             (Sabotage::LosesRecords, Action::Store { keep: Keep::Record(_), .. })
             | (Sabotage::LosesCallbacks, Action::Store { keep: Keep::Callback(_), .. })
-            | (Sabotage::LeavesSocketsOpen, Action::Sound { order: SoundOrder::Close, .. }) => None,
+            | (Sabotage::LeavesSocketsOpen, Action::Sound { order: SoundOrder::Close, .. })
+            | (Sabotage::RecordsOn, Action::Tape { order: TapeOrder::Pause { .. }, .. }) => None,
             (Sabotage::KeepsPeopleOnTheLine, Action::Sip(sip::Order::HangUp { leg, .. }))
                 if leg.is_placed() =>
             {

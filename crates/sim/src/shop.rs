@@ -109,7 +109,7 @@ impl Shop {
             assistants: [("Robin".to_string(), assistant())].into(),
             channels: [("main".to_string(), 6), ("pbx".to_string(), 3)].into(),
             hand_over: [].into(),
-            keeping: Keeping { transcripts: Kept::Announced },
+            keeping: Keeping { transcripts: Kept::Announced, calls: Kept::Never, bridged: Kept::Never },
         };
         let outbound = vec!["main".to_string(), "pbx".to_string()];
         Shop { business: Arc::new(business), country: Country::US, calendars: vec![rules], outbound }

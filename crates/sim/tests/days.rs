@@ -9,9 +9,12 @@
 )]
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use desk::business::{Keeping, Kept};
 use desk::record::Outcome;
+use desk::sayings;
 use sim::{Alone, Fault, Faults, Report, Sabotage, Shop, World};
 
 fn number(variable: &str, otherwise: u64) -> u64 {
@@ -119,6 +122,34 @@ fn the_same_seed_gives_the_same_day_to_the_last_journal_line_and_another_seed_an
         hashes.insert(day.hash);
     }
     assert_eq!(hashes.len(), 3);
+}
+
+/// The plumber, who records everything and says so.
+fn recorded(calls: Kept, bridged: Kept) -> World {
+    let shop = Shop::plumber();
+    let mut business = (*shop.business).clone();
+    business.keeping = Keeping { calls, bridged, ..business.keeping };
+    if let Some(robin) = business.assistants.get_mut("Robin").filter(|_| calls == Kept::Announced) {
+        robin.greeting = robin.greeting.replace("How can", &format!("{} How can", sayings::RECORDED));
+    }
+    World::new(Shop { business: Arc::new(business), ..shop })
+}
+
+#[test]
+fn nobody_is_recorded_unaware_on_days_when_everything_breaks() {
+    use Kept::{Announced, Never};
+    for (calls, bridged) in [(Announced, Never), (Never, Announced), (Announced, Announced)] {
+        let world = recorded(calls, bridged);
+        for seed in 1..=10 {
+            if let Err(trouble) = world.day(seed, &Faults::everything()) {
+                panic!("{calls:?} {bridged:?}: {trouble}");
+            }
+        }
+    }
+    let world = recorded(Announced, Never);
+    let found =
+        (1..=5).find_map(|seed| world.sabotaged_day(seed, &Faults::none(), Sabotage::RecordsOn).err());
+    assert_eq!(found.map(|found| found.promise), Some("RecordedOnlyWhenTold"), "the checker can fail");
 }
 
 #[test]

@@ -85,6 +85,7 @@ fn end(db: &Connection, call: CallStarted, now: Timestamp) -> Result<Interrupted
         codec: None,
         quality: None,
         troubles: vec!["the desk went down during this call; its end is the next start".to_string()],
+        recording: None,
     };
     rows::finish(db, &record)?;
     Ok(Interrupted { record, callback })

@@ -5,15 +5,17 @@
 //! event, [`Written`]. What is stored and what is promised on it is decided in `desk`; how long things are kept
 //! is decided by configuration and carried out in [`retention`].
 //!
-//! In the data directory: `firstring.db`, `journals/YYYY-MM-DD/CALL.jsonl`, `messages/ID.wav`, and `lock`, held
-//! by the one desk that writes.
+//! In the data directory: `firstring.db`, `journals/YYYY-MM-DD/CALL.jsonl`, `messages/ID.wav`,
+//! `recordings/YYYY-MM-DD/CALL.wav`, and `lock`, held by the one desk that writes.
 //!
 //! Invariant: what was answered with `Ok` is there after a crash or a power cut, and a call that had started
 //! when the desk went down has a record and a callback after the next start.
 
+pub mod bucket;
 mod crash;
 pub mod journal;
 mod reader;
+pub mod recording;
 pub mod retention;
 mod rows;
 mod schema;

@@ -12,7 +12,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::journal;
-use crate::sound;
+use crate::{recording, sound};
 
 /// What a sweep deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,15 +20,22 @@ pub struct Swept {
     /// Days of journals.
     pub journal_days: usize,
     /// Recordings of messages.
-    pub recordings: usize,
+    pub messages: usize,
+    /// Recordings of calls, and what was to become one.
+    pub calls: usize,
+}
+
+/// The oldest day that is kept: a day is the office's, so one that may still be younger somewhere on earth stays a day
+/// longer.
+pub fn oldest_day(before: Timestamp) -> Date {
+    before.to_zoned(TimeZone::UTC).date().yesterday().unwrap_or(Date::MIN)
 }
 
 /// Deletes journals of days before `before` and recordings last written before it. Waits for the disk.
 ///
-/// What is not ours in these folders stays. A journal's day is the office's, so one that may still be younger
-/// somewhere on earth stays a day longer.
+/// What is not ours in these folders stays.
 pub fn sweep(directory: &Path, before: Timestamp) -> io::Result<Swept> {
-    let oldest = before.to_zoned(TimeZone::UTC).date().yesterday().unwrap_or(Date::MIN);
+    let oldest = oldest_day(before);
     let mut swept = Swept::default();
     for entry in entries(&journal::journals(directory))? {
         let day = entry.file_name().to_str().and_then(|name| name.parse::<Date>().ok());
@@ -42,13 +49,14 @@ pub fn sweep(directory: &Path, before: Timestamp) -> io::Result<Swept> {
         let is_sound = entry.path().extension().is_some_and(|extension| extension == "wav");
         if is_sound && entry.metadata()?.modified()? < before {
             std::fs::remove_file(entry.path())?;
-            swept.recordings += 1;
+            swept.messages += 1;
         }
     }
+    swept.calls = recording::sweep(directory, oldest)?;
     Ok(swept)
 }
 
-fn entries(folder: &Path) -> io::Result<Vec<std::fs::DirEntry>> {
+pub(crate) fn entries(folder: &Path) -> io::Result<Vec<std::fs::DirEntry>> {
     match std::fs::read_dir(folder) {
         Ok(entries) => entries.collect(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -82,7 +90,7 @@ mod tests {
             file.set_modified(written.parse::<Timestamp>().unwrap().into()).unwrap();
         }
         let swept = sweep(home.path(), "2026-08-23T12:00:00Z".parse().unwrap()).unwrap();
-        assert_eq!(swept, Swept { journal_days: 1, recordings: 1 });
+        assert_eq!(swept, Swept { journal_days: 1, messages: 1, calls: 0 });
         for stays in [
             "journals/2026-08-22",
             "journals/2026-08-23",

@@ -3,7 +3,7 @@
 //! Invariant: each function leaves the tables as they were when it fails; the writer wraps it in a savepoint.
 
 use desk::booking::{Booking, Status};
-use desk::record::{Callback, Message, Record, Urgency};
+use desk::record::{CallId, Callback, Message, Record, Recording, Urgency};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -51,6 +51,9 @@ pub(crate) fn apply(db: &Connection, write: &Write) -> Result<Stored, Failed> {
         Write::Booking(visit) => book(db, visit),
         Write::Callback(task) => keep_callback(db, task).map(|()| Stored::Done),
         Write::Message(message) => keep_message(db, message).map(|()| Stored::Done),
+        Write::Recording { call, started, recording } => {
+            keep_recording(db, call, *started, recording).map(|()| Stored::Done)
+        }
         Write::Forget { before } => forget(db, *before),
     }
 }
@@ -73,7 +76,8 @@ fn start(db: &Connection, call: &CallStarted) -> Result<(), Failed> {
     Ok(())
 }
 
-/// A record that knows of no callback task finds the one that had to wait for room on the disk.
+/// A record that knows of no callback task finds the one that had to wait for room on the disk, and the recording that was
+/// finished before it.
 fn file(db: &Connection, record: &Record) -> Result<(), Failed> {
     let mut select = db.prepare_cached("SELECT id FROM callbacks WHERE call = ?1")?;
     let task: Option<String> = select.query_row([&record.id.0], |row| row.get(0)).optional()?;
@@ -81,6 +85,40 @@ fn file(db: &Connection, record: &Record) -> Result<(), Failed> {
     if let Some(task) = task {
         record.put_right(&task);
     }
+    if let Some(kept) = recording_of(db, &record.id)? {
+        record.recording.get_or_insert_default().put_right(kept);
+    }
+    finish(db, &record)
+}
+
+fn recording_of(db: &Connection, call: &CallId) -> Result<Option<Recording>, Failed> {
+    let mut select = db.prepare_cached("SELECT recording FROM recordings WHERE call = ?1")?;
+    let json: Option<String> = select.query_row([&call.0], |row| row.get(0)).optional()?;
+    Ok(json.map(|json| serde_json::from_str(&json)).transpose()?)
+}
+
+fn record_of(db: &Connection, call: &CallId) -> Result<Option<Record>, Failed> {
+    let mut select = db.prepare_cached("SELECT record FROM calls WHERE id = ?1 AND record IS NOT NULL")?;
+    let json: Option<String> = select.query_row([&call.0], |row| row.get(0)).optional()?;
+    Ok(json.map(|json| serde_json::from_str(&json)).transpose()?)
+}
+
+/// What becomes of a recording later on, as when it has been brought to its bucket, is added to what was known.
+fn keep_recording(
+    db: &Connection,
+    call: &CallId,
+    started: Timestamp,
+    recording: &Recording,
+) -> Result<(), Failed> {
+    let mut upsert = db.prepare_cached(
+        "INSERT INTO recordings (call, started_us, recording) VALUES (?1, ?2, ?3)
+         ON CONFLICT (call) DO UPDATE SET recording = excluded.recording",
+    )?;
+    let mut known = recording_of(db, call)?.unwrap_or_default();
+    known.put_right(recording.clone());
+    upsert.execute(params![call.0, micros(started), serde_json::to_string(&known)?])?;
+    let Some(mut record) = record_of(db, call)? else { return Ok(()) };
+    record.recording.get_or_insert_default().put_right(known);
     finish(db, &record)
 }
 
@@ -169,10 +207,7 @@ fn urgency(urgency: Urgency) -> &'static str {
 /// A callback task that had to wait for room on the disk is known to the record that came before it.
 fn keep_callback(db: &Connection, task: &Callback) -> Result<(), Failed> {
     call_back(db, task)?;
-    let mut select = db.prepare_cached("SELECT record FROM calls WHERE id = ?1 AND record IS NOT NULL")?;
-    let json: Option<String> = select.query_row([&task.call.0], |row| row.get(0)).optional()?;
-    let Some(json) = json else { return Ok(()) };
-    let mut record: Record = serde_json::from_str(&json)?;
+    let Some(mut record) = record_of(db, &task.call)? else { return Ok(()) };
     match record.put_right(&task.id) {
         true => finish(db, &record),
         false => Ok(()),
@@ -205,6 +240,7 @@ fn forget(db: &Connection, before: Timestamp) -> Result<Stored, Failed> {
     let mut gone = 0;
     for old in [
         "DELETE FROM calls WHERE record IS NOT NULL AND ended_us < ?1",
+        "DELETE FROM recordings WHERE started_us < ?1",
         "DELETE FROM messages WHERE created_us < ?1",
         "DELETE FROM callbacks WHERE created_us < ?1",
         "DELETE FROM bookings WHERE end_us < ?1",

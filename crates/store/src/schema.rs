@@ -8,7 +8,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// One step each, from number n to n + 1.
-const MIGRATIONS: [&str; 2] = [FIRST, UNFINISHED];
+const MIGRATIONS: [&str; 3] = [FIRST, UNFINISHED, RECORDINGS];
 
 /// The number of today's tables.
 pub(crate) const NEWEST: u32 = MIGRATIONS.len() as u32;
@@ -73,6 +73,16 @@ CREATE INDEX messages_by_call ON messages (call);
 
 /// Calls that were under way are looked for at every start, among all that ever were.
 const UNFINISHED: &str = "CREATE INDEX calls_under_way ON calls (started_us) WHERE record IS NULL;";
+
+/// What became of a call's recording, which may be known before its record and after it.
+const RECORDINGS: &str = "
+CREATE TABLE recordings (
+    call        TEXT PRIMARY KEY,
+    started_us  INTEGER NOT NULL,
+    recording   TEXT NOT NULL
+) STRICT;
+CREATE INDEX recordings_by_time ON recordings (started_us);
+";
 
 /// Why the tables could not be made today's.
 #[derive(Debug, thiserror::Error)]

@@ -6,7 +6,7 @@ use desk::booking::Booking;
 use desk::business::When;
 use desk::number::E164;
 use desk::private::Private;
-use desk::record::{CallId, Callback, Diverted, Message, Record, Verification};
+use desk::record::{CallId, Callback, Diverted, Message, Record, Recording, Verification};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +56,15 @@ pub enum Write {
     Callback(Box<Callback>),
     /// A caller left a message; its sound lies beside the database.
     Message(Box<Message>),
+    /// What became of the recording of a call; put into its record, whichever is stored first.
+    Recording {
+        /// The call.
+        call: CallId,
+        /// When it started.
+        started: Timestamp,
+        /// What is on it and where it lies, or why there is none.
+        recording: Recording,
+    },
     /// Personal things older than this are deleted: calls, messages and callbacks made before, visits that
     /// ended before. What is under way stays.
     Forget {
@@ -69,7 +78,11 @@ impl Write {
     /// is not: the caller has been told otherwise by then.
     pub fn is_kept(&self) -> bool {
         match self {
-            Write::CallStarted(_) | Write::Record(_) | Write::Callback(_) | Write::Message(_) => true,
+            Write::CallStarted(_)
+            | Write::Record(_)
+            | Write::Callback(_)
+            | Write::Message(_)
+            | Write::Recording { .. } => true,
             Write::Booking(_) | Write::Forget { .. } => false,
         }
     }

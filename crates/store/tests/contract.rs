@@ -8,7 +8,7 @@
 mod nouns;
 
 use desk::booking::{Booking, Status};
-use desk::record::{Callback, Message, Outcome, Record, Urgency};
+use desk::record::{CallId, Callback, Message, Outcome, Part, Record, Recording, Urgency};
 use jiff::Timestamp;
 use nouns::{Asking, at, book, booking, callback, file, message, record, start};
 use store::{NotStored, Page, ReadError, Reader, Stored, Write};
@@ -112,6 +112,7 @@ every_rule!(Sqlite:
     an_interrupted_call_that_had_left_a_callback_keeps_that_one
     a_second_callback_of_a_call_counts_only_if_it_is_more_urgent
     a_callback_that_had_to_wait_puts_right_a_call_that_was_given_up
+    a_record_knows_its_recording_whichever_was_stored_first
     a_caller_who_was_left_in_silence_stays_lost
     lists_are_newest_first_and_pages_neither_repeat_nor_skip
     a_call_is_found_by_the_beginning_of_its_id
@@ -248,6 +249,28 @@ fn a_callback_that_had_to_wait_puts_right_a_call_that_was_given_up(mut memory: i
         assert_eq!(call.outcome, Outcome::Callback, "{id}");
         assert_eq!(call.callback, Some(format!("cb-of-{id}")));
         assert_eq!(call.troubles, ["the callback task was stored after all"]);
+    }
+}
+
+fn a_record_knows_its_recording_whichever_was_stored_first(mut memory: impl Memory) {
+    let parts = vec![Part { from_ms: 4_000, to_ms: 9_000 }];
+    let place = |place: &str| Some(format!("{place}/c-1.wav"));
+    let told = |id: &str, recording: &Recording| Write::Recording {
+        call: CallId(id.to_string()),
+        started: at(0),
+        recording: recording.clone(),
+    };
+    let finished = Recording { parts, place: place("here"), troubles: vec!["it breaks off".to_string()] };
+    let brought = Recording { place: place("there"), ..Recording::default() };
+    let of_the_call = Recording { troubles: vec!["known before".to_string()], ..Recording::default() };
+    let filed = |id: &str| file(Record { recording: Some(of_the_call.clone()), ..record(id, 0) });
+    memory.write_all(vec![told("c-1", &finished), filed("c-1"), told("c-1", &brought)]);
+    memory.write_all(vec![filed("c-2"), told("c-2", &finished), told("c-2", &brought)]);
+    memory.write_all(vec![told("c-3", &finished), told("c-3", &brought), filed("c-3")]);
+    for id in ["c-1", "c-2", "c-3"] {
+        let recording = memory.call(id).unwrap().recording.unwrap();
+        assert_eq!((recording.place, recording.parts), (place("there"), finished.parts.clone()), "{id}");
+        assert_eq!(recording.troubles, ["known before", "it breaks off"], "{id}");
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::booking::{Slot, Wish};
@@ -392,8 +393,34 @@ pub enum Action {
         /// The message.
         message: Message,
     },
+    /// Record what the caller says and hears, or stop.
+    Tape(TapeOrder),
     /// The call is over: keep its record.
     File(Box<Record>),
+}
+
+/// What the recording of a call is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TapeOrder {
+    /// Begin.
+    Begin {
+        /// When the call started, by the wall clock: under that day its recording lies.
+        started: Timestamp,
+        /// How long the call has lasted.
+        since_start: Duration,
+    },
+    /// Leave out what comes, and cut out what was recorded since.
+    Pause {
+        /// From when on, on the monotonic clock.
+        since: Duration,
+    },
+    /// Go on.
+    Resume,
+    /// Come to an end.
+    End,
+    /// Come to an end, and keep nothing.
+    Destroy,
 }
 
 /// What a leg hears while nothing is said to it.
@@ -442,6 +469,8 @@ pub enum Why {
     GoodbyeTookTooLong,
     /// The closed line has not told how it sounded.
     NoFinalReport,
+    /// A recording that was paused for a card goes on.
+    CardWasTold,
 }
 
 /// Orders on their way out, and the names given so far.

@@ -8,7 +8,9 @@ use crate::business::Assistant;
 use crate::greeting;
 use crate::intake::{Ending, Guest, Intake, WhyMessage, WhyPerson};
 use crate::machine::Moment;
+use crate::phrase::Phrase;
 use crate::record::{CallbackReason, EndedBy, Outcome, StepResult, Tried, Urgency};
+use crate::sayings;
 use crate::talk::{Talk, TalkEnd};
 
 impl Call {
@@ -24,8 +26,18 @@ impl Call {
             Talk::begin(intake, greeting::phrases(&assistant.greeting), calendar, now, &mut self.out);
         self.stage = Stage::Talking(talk);
         self.note_sayings(first);
+        self.note_notice(first);
         if let Some(end) = end {
             self.talk_ended(end, now);
+        }
+    }
+
+    /// The greeting says that the call is recorded.
+    fn note_notice(&mut self, first: usize) {
+        let tells = |phrases: &[Phrase]| phrases.iter().any(|phrase| phrase.text == sayings::RECORDED);
+        let telling = self.out.sayings_since(first).find(|(_, phrases)| tells(phrases));
+        if let Some((saying, _)) = telling.filter(|_| self.tape.takes_calls()) {
+            self.tape.will_tell(Leg::Caller, saying);
         }
     }
 

@@ -159,6 +159,7 @@ impl Call {
             codec: None,
             quality: sound.quality,
             troubles: std::mem::take(&mut self.minutes.troubles),
+            recording: self.tape.filed(),
         };
         self.out.push(Action::File(Box::new(record)));
         self.stage = Stage::Over;

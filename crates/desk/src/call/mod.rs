@@ -17,6 +17,7 @@ mod minutes;
 mod people;
 mod putting_through;
 mod ringing;
+mod tape;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -24,7 +25,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use contract::{
-    Action, Arrival, Closing, Event, Heard, Leg, LineFault, ListenId, Out, SayingId, Sound, Tone, Why,
+    Action, Arrival, Closing, Event, Heard, Leg, LineFault, ListenId, Out, SayingId, Sound, TapeOrder, Tone,
+    Why,
 };
 
 use crate::business::{Business, Line, Step, When};
@@ -39,6 +41,7 @@ use messaging::Messaging;
 use minutes::Minutes;
 use putting_through::PutThrough;
 use ringing::Ringing;
+use tape::{Scene, Tape};
 use waiting::Waiting;
 
 /// A connected call longer than this is a phone left off the hook.
@@ -71,6 +74,7 @@ pub struct Call {
     stage: Stage,
     out: Out,
     minutes: Minutes,
+    tape: Tape,
     caller: Caller,
     legs: u16,
     /// Whom the trunk was asked to put the caller through to, by leg: it may tell of it late.
@@ -117,7 +121,7 @@ impl Call {
     /// A call to `line` that has just come in; give it [`Event::Arrived`] next.
     pub fn new(business: Arc<Business>, line: Line, arrival: Arrival, now: Moment) -> Self {
         let routed = route(&business, &line, &arrival, now.wall);
-        let kept = business.keeping.transcripts;
+        let keeping = business.keeping;
         Call {
             business,
             line,
@@ -132,7 +136,8 @@ impl Call {
             stopping: false,
             stage: Stage::Begun,
             out: Out::default(),
-            minutes: Minutes::new(arrival, now, kept),
+            minutes: Minutes::new(arrival, now, keeping.transcripts),
+            tape: Tape::new(keeping),
             caller: Caller::Ringing,
             legs: 0,
             handed_to: BTreeMap::new(),
@@ -179,6 +184,11 @@ impl Call {
 
     /// When this call must be woken, and why.
     pub fn poll_deadline(&self) -> Option<Deadline<Why>> {
+        let tape = self.tape.deadline().map(|at| Deadline { at, why: Why::CardWasTold });
+        self.stage_deadline().into_iter().chain(tape).min_by_key(|deadline| deadline.at)
+    }
+
+    fn stage_deadline(&self) -> Option<Deadline<Why>> {
         match &self.stage {
             Stage::Begun | Stage::Over => None,
             Stage::Ringing(ringing) => ringing.deadline(),
@@ -194,6 +204,12 @@ impl Call {
 
     /// Takes one change; drain [`Call::poll_action`] afterwards.
     pub fn handle(&mut self, event: Event, now: Moment) {
+        self.tape.watch(&event, self.scene(), now);
+        self.happened(event, now);
+        self.settle_tape(now);
+    }
+
+    fn happened(&mut self, event: Event, now: Moment) {
         match event {
             Event::Arrived => self.advance(now),
             Event::CallerReady => {}
@@ -231,9 +247,13 @@ impl Call {
 
     /// Something did not happen in time.
     pub fn handle_deadline(&mut self, now: Moment) {
-        if self.poll_deadline().is_none_or(|deadline| deadline.at > now.mono) {
-            return;
+        if self.stage_deadline().is_some_and(|deadline| deadline.at <= now.mono) {
+            self.overdue(now);
         }
+        self.settle_tape(now);
+    }
+
+    fn overdue(&mut self, now: Moment) {
         match &mut self.stage {
             Stage::Begun | Stage::Over => {}
             Stage::Ringing(_) => self.nobody_picked_up(now),
@@ -253,6 +273,21 @@ impl Call {
             Stage::Closing { .. } => self.finish(EndedBy::Desk, now),
             Stage::Filing { .. } => self.file(now),
         }
+    }
+
+    /// Who is heard at this moment.
+    fn scene(&self) -> Scene {
+        match (&self.stage, self.caller) {
+            (_, Caller::Gone) | (Stage::Filing { .. } | Stage::Over, _) => Scene::Over,
+            (Stage::Connected { leg, .. }, _) => Scene::With(*leg),
+            (Stage::Talking(talk), _) if talk.asks_for_secret() => Scene::AskedForSecret,
+            _ => Scene::AtTheDesk,
+        }
+    }
+
+    fn settle_tape(&mut self, now: Moment) {
+        let (scene, started) = (self.scene(), self.minutes.started);
+        self.tape.settle(scene, started, now, &mut self.out);
     }
 
     /// Begins the next step that can be begun; when there is none, the caller is promised a call back.

@@ -131,6 +131,20 @@ impl Call {
         self.out.push(Action::Connect { leg });
         self.release_who_put_through(Tried::Answered);
         self.stage = Stage::Connected { leg, until: now.mono + CONNECTED_AT_MOST };
+        self.tell_of_recording(leg);
+    }
+
+    /// Both hear at the same time that what they say is recorded; only then it is.
+    fn tell_of_recording(&mut self, leg: u16) {
+        if !self.tape.takes_people() {
+            return;
+        }
+        let caller = self.say(&[sayings::RECORDED]);
+        self.tape.will_tell(Leg::Caller, caller);
+        let person = Leg::Person(leg);
+        let notice = sayings::OF_RECORDINGS.map(sayings::prepared).to_vec();
+        let told = self.out.say(person, notice);
+        self.tape.will_tell(person, told);
     }
 
     pub(super) fn person_failed(&mut self, leg: u16, tried: Tried, now: Moment) {

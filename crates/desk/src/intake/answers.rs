@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::{Ending, Errand, Filled, How, Intake, Move, Open, WhyMessage, WhyPerson, Wish, Words};
 use crate::booking::Slot;
 use crate::number::E164;
+use crate::sayings;
 use crate::understand::pattern::Pattern;
 use crate::understand::{Answer, Danger, Heard, Pick, Request, safety, understand};
 
@@ -85,6 +86,10 @@ impl Intake {
             Request::WrongNumber => self.finish(vec![self.say(&say.no_problem)], Ending::WrongNumber),
             Request::Goodbye => self.finish(vec![self.say(&say.nothing_booked)], Ending::Informed),
             Request::Robot => self.once_more(vec![self.say(&say.robot)], now),
+            // That it ends is the recording's own matter.
+            Request::Unrecorded => {
+                self.once_more(vec![Move::Say(sayings::prepared(sayings::NOT_RECORDED))], now)
+            }
             Request::Repeat => self.once_more(Vec::new(), now),
             Request::Wait => self.take_time(),
         })

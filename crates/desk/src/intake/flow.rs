@@ -69,6 +69,7 @@ impl Intake {
             keypad: self.keypad(),
             hang,
             no_input_after: NO_INPUT,
+            secret: asked.text.secret,
         };
         Move::Ask(question)
     }

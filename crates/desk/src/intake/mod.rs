@@ -113,6 +113,8 @@ pub struct Question {
     pub hang: Duration,
     /// Silence from the beginning that means nobody speaks.
     pub no_input_after: Duration,
+    /// Its answer is never recorded.
+    pub secret: bool,
 }
 
 /// Why a person is wanted.

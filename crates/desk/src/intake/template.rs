@@ -60,6 +60,9 @@ pub(super) struct AskedText {
     pub hang_ms: u64,
     /// Least confidence of the recogniser, by its own scale.
     pub threshold: f32,
+    /// Its answer is never recorded, as that to a question for a card.
+    #[serde(default)]
+    pub secret: bool,
     /// What is listened for.
     pub words: Vec<String>,
 }

@@ -7,6 +7,7 @@
 
 mod answers;
 mod calendar;
+pub(crate) mod cards;
 mod clock;
 mod numbers;
 pub mod pattern;

@@ -121,6 +121,8 @@ pub enum Request {
     WrongNumber,
     /// "Are you a robot?"
     Robot,
+    /// Not to be recorded.
+    Unrecorded,
     /// To leave a message.
     Message,
     /// Once more, please.
@@ -133,10 +135,11 @@ pub enum Request {
 
 impl Request {
     /// In the order they are looked for.
-    pub const ALL: [Request; 8] = [
+    pub const ALL: [Request; 9] = [
         Request::OptOut,
         Request::WrongNumber,
         Request::Robot,
+        Request::Unrecorded,
         Request::Message,
         Request::Person,
         Request::Repeat,
@@ -162,6 +165,7 @@ impl Request {
                 "are you a (robot | machine | computer | real person)",
                 "is this a (robot | machine | computer | recording)",
             ],
+            Request::Unrecorded => &["do not record [me | this]", "stop recording"],
             Request::Message => &["[i want to] leave a message", "take a message"],
             Request::Repeat => &["repeat that", "say that again", "please repeat"],
             Request::Wait => &["hold on", "one moment", "just a (moment | second)"],
@@ -206,6 +210,14 @@ impl Request {
                 "are you (real | human | a bot | an ai | ai | artificial | automated | a human | a person | a recording)",
                 "am i (talking | speaking) (to | with) a (robot | machine | computer | bot | person | human | real person)",
                 "is this (ai | an ai | a bot | automated | a real person | a person)",
+            ],
+            Request::Unrecorded => &[
+                "not [want to] be recorded",
+                "not [want] to be recorded",
+                "stop the recording",
+                "(turn | switch) off the recording",
+                "(turn | switch) the recording off",
+                "without [a | being] (recording | recorded)",
             ],
             Request::Message => {
                 &["voicemail", "voice mail", "have (someone | somebody | them) call me", "call me back"]

@@ -12,6 +12,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::recordings::BucketForm;
+
 /// One business's desk: its trunks, offices, people, lines and what its assistant asks.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -200,7 +202,6 @@ impl Default for WebForm {
 #[serde(deny_unknown_fields)]
 #[schemars(extend("x-later" = {
     "database": "a database server is not available yet; everything is kept in `directory`",
-    "recordings": "recordings elsewhere are not available yet; everything is kept in `directory`",
 }))]
 pub struct DataForm {
     /// A directory for calls, bookings, messages and prompts; a relative one lies beside this file. When it cannot be
@@ -208,11 +209,16 @@ pub struct DataForm {
     #[serde(default = "data_directory")]
     #[schemars(example = &"data")]
     pub directory: String,
+    /// The bucket that recordings of calls are brought to, like `s3://bucket/prefix`. Without it they lie in `recordings`
+    /// below the data directory.
+    pub recordings: Option<String>,
+    /// How the bucket is entered.
+    pub s3: Option<BucketForm>,
 }
 
 impl Default for DataForm {
     fn default() -> Self {
-        DataForm { directory: data_directory() }
+        DataForm { directory: data_directory(), recordings: None, s3: None }
     }
 }
 
@@ -839,10 +845,16 @@ pub enum CalendarKind {
     "text_back": "texts are not available yet; a message is taken instead",
 }))]
 pub struct ComplianceForm {
-    /// Whether the sound of the talk with the assistant is kept. A message is kept because the caller leaves it.
+    /// Whether the sound of the talk with the assistant is kept. `announce` adds a sentence to the greeting that says so;
+    /// nothing is recorded before it was heard to its end. A message is kept because the caller leaves it.
     #[serde(default)]
     #[schemars(example = &"never")]
-    pub calls: CallsKept,
+    pub calls: SoundKept,
+    /// Whether the sound of a talk with a person is kept. `announce` tells both at its beginning, and the person may
+    /// pause the recording with the star key.
+    #[serde(default)]
+    #[schemars(example = &"never")]
+    pub bridged: SoundKept,
     /// Whether the words of the talk are kept. `announce` adds a sentence to the greeting that says so.
     #[serde(default)]
     #[schemars(example = &"announce")]
@@ -856,7 +868,8 @@ pub struct ComplianceForm {
 impl Default for ComplianceForm {
     fn default() -> Self {
         ComplianceForm {
-            calls: CallsKept::Never,
+            calls: SoundKept::Never,
+            bridged: SoundKept::Never,
             transcripts: TranscriptsKept::Announce,
             keep: ninety_days(),
         }
@@ -866,11 +879,12 @@ impl Default for ComplianceForm {
 /// Whether the sound of a talk is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[schemars(extend("x-later" = ["announce"]))]
-pub enum CallsKept {
+pub enum SoundKept {
     /// Nothing is kept.
     #[default]
     Never,
+    /// It is kept, and whoever is heard is told before.
+    Announce,
 }
 
 /// Whether the words of a talk are kept.

@@ -1,7 +1,10 @@
 //! The first words: who speaks, and what is kept, said before anything is asked.
 //!
-//! Invariant: a greeting that leaves here says that an automated assistant speaks, and, if what is said is written
-//! down, says that too. Law and courtesy both want it in the first words (Utah SB 149, California PUC 2874).
+//! Invariant: a greeting that leaves here says that an automated assistant speaks, and, if what is said is recorded or
+//! written down, says that too. Law and courtesy both want it in the first words (Utah SB 149, California PUC 2874).
+
+use desk::business::{Keeping, Kept};
+use desk::sayings::RECORDED;
 
 /// Said when the owner's own words do not.
 pub(super) const DISCLOSURE: &str = "You are speaking with an automated assistant.";
@@ -14,7 +17,7 @@ pub(super) fn usual(business: &str, assistant: &str) -> String {
 }
 
 /// The owner's words with what must be said added: before a closing question, else at the end.
-pub(super) fn complete(greeting: &str, transcribed: bool) -> String {
+pub(super) fn complete(greeting: &str, keeping: Keeping) -> String {
     let mut sentences = sentences(greeting);
     let closing_question = sentences.last().is_some_and(|last| last.ends_with('?'));
     let mut place = if closing_question { sentences.len() - 1 } else { sentences.len() };
@@ -22,8 +25,11 @@ pub(super) fn complete(greeting: &str, transcribed: bool) -> String {
         sentences.insert(place, DISCLOSURE.to_string());
         place += 1;
     }
-    if transcribed && !sentences.iter().any(|sentence| sentence == TRANSCRIPT_NOTICE) {
-        sentences.insert(place, TRANSCRIPT_NOTICE.to_string());
+    for (kept, notice) in [(keeping.calls, RECORDED), (keeping.transcripts, TRANSCRIPT_NOTICE)] {
+        if kept == Kept::Announced && !sentences.iter().any(|sentence| sentence == notice) {
+            sentences.insert(place, notice.to_string());
+            place += 1;
+        }
     }
     sentences.join(" ")
 }
@@ -83,11 +89,26 @@ const TITLES: [&str; 8] = ["Mr.", "Mrs.", "Ms.", "Dr.", "St.", "Co.", "Inc.", "B
 mod tests {
     use super::*;
 
+    fn kept(transcribed: bool) -> Keeping {
+        let transcripts = if transcribed { Kept::Announced } else { Kept::Never };
+        Keeping { transcripts, calls: Kept::Never, bridged: Kept::Never }
+    }
+
+    #[test]
+    fn a_recorded_call_says_so_in_a_sentence_of_its_own_that_is_heard_to_its_end() {
+        let keeping = Keeping { calls: Kept::Announced, ..kept(true) };
+        let greeting = complete("Hello. How can I help?", keeping);
+        let phrases = desk::greeting::phrases(&greeting);
+        let notice = phrases.iter().find(|phrase| phrase.text == RECORDED);
+        assert!(notice.is_some_and(|phrase| phrase.guarded), "{greeting}");
+        assert!(phrases.last().is_some_and(|phrase| !phrase.guarded), "the question may be talked over");
+    }
+
     #[test]
     fn a_greeting_that_says_what_it_is_stays_as_written() {
         let own =
             "Thanks for calling Rivera Plumbing. This is Robin, the automated assistant. How can I help?";
-        assert_eq!(complete(own, false), own);
+        assert_eq!(complete(own, kept(false)), own);
         assert_eq!(usual("Rivera Plumbing", "Robin"), own);
     }
 
@@ -122,13 +143,14 @@ mod tests {
                 "Looking for an automated assistant? We have people. You are speaking with an automated assistant.",
             ),
         ] {
-            assert_eq!(complete(own, transcribed), said);
+            assert_eq!(complete(own, kept(transcribed)), said);
         }
     }
 
     #[test]
     fn completing_twice_adds_nothing() {
-        let once = complete("Hello. How can I help?", true);
-        assert_eq!(complete(&once, true), once);
+        let keeping = Keeping { calls: Kept::Announced, ..kept(true) };
+        let once = complete("Hello. How can I help?", keeping);
+        assert_eq!(complete(&once, keeping), once);
     }
 }

@@ -80,6 +80,7 @@ pub fn look(config: &Config) -> Vec<Finding> {
     found.extend(plans(config));
     found.extend(visits(config));
     found.extend(greetings(config));
+    found.extend(super::recordings::look(config));
     found
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use connectors::LocalCalendar;
 use desk::booking::DiaryRules;
-use desk::business::{Arrives, Assistant, Business, Keeping, Kept, Line, Office};
+use desk::business::{Arrives, Assistant, Business, Line, Office};
 use desk::hours::OfficeHours;
 use desk::intake::Template;
 use desk::number::{Country, E164};
@@ -19,14 +19,13 @@ use jiff::tz::TimeZone;
 
 use super::document::{At, Document};
 use super::file::{
-    ArrivesForm, AssistantForm, CalendarForm, CalendarKind, CallsKept, File, LineForm, OfficeForm, Trade,
-    TranscriptsKept, TrunkForm,
+    ArrivesForm, AssistantForm, CalendarForm, CalendarKind, File, LineForm, OfficeForm, Trade, TrunkForm,
 };
 use super::refusal::{Refusal, instead, nearest};
 use super::values::{self, Sources, Surroundings};
 use super::{
     CalendarSettings, Config, SipSettings, TrunkSettings, WebSettings, callers, carrier, encryption,
-    greeting, joining, people, plans,
+    greeting, joining, people, plans, recordings,
 };
 use crate::shell::asking::MOST_SERVERS;
 
@@ -66,6 +65,7 @@ impl Reading<'_> {
         let callers = callers::callers(self, country.unwrap_or(Country::US));
         let assistants = self.assistants(country.unwrap_or(Country::US));
         let calendars = self.calendars(&offices);
+        let recordings = recordings::bucket(self);
         let keep = self.within(
             &self.file.compliance.keep,
             ("1d", "3650d"),
@@ -87,7 +87,7 @@ impl Reading<'_> {
             assistants,
             channels: trunks.iter().map(|trunk| (trunk.name.clone(), trunk.channels)).collect(),
             hand_over: carrier::handing_over(&trunks),
-            keeping: Keeping { transcripts: self.transcripts() },
+            keeping: recordings::keeping(&self.file.compliance),
         };
         Some(Config {
             business: Arc::new(business),
@@ -98,15 +98,8 @@ impl Reading<'_> {
             trunks,
             calendars,
             keep,
+            recordings,
         })
-    }
-
-    fn transcripts(&self) -> Kept {
-        let CallsKept::Never = self.file.compliance.calls;
-        match self.file.compliance.transcripts {
-            TranscriptsKept::Never => Kept::Never,
-            TranscriptsKept::Announce => Kept::Announced,
-        }
     }
 
     fn country(&mut self) -> Option<Country> {
@@ -421,7 +414,7 @@ impl Reading<'_> {
     }
 
     fn assistant(&mut self, form: &AssistantForm, country: Country, at: &At) -> Option<Assistant> {
-        let transcribed = self.transcripts() == Kept::Announced;
+        let keeping = recordings::keeping(&self.file.compliance);
         let own =
             form.greeting.clone().unwrap_or_else(|| greeting::usual(&self.file.business.name, &form.name));
         if own.trim().is_empty() {
@@ -445,7 +438,7 @@ impl Reading<'_> {
             intake = intake.with_price(words);
         }
         Some(Assistant {
-            greeting: greeting::complete(&own, transcribed),
+            greeting: greeting::complete(&own, keeping),
             voice: form.voice.name().to_string(),
             intake: Arc::new(intake),
         })

@@ -26,6 +26,7 @@ mod people;
 mod plans;
 mod presets;
 mod reach;
+mod recordings;
 mod reference;
 mod refusal;
 mod shape;
@@ -54,6 +55,7 @@ pub use hidden::{hidden, warning};
 pub use joining::{Guard, Joining, Login};
 pub use look::{Finding, Weight, look};
 pub use reach::{hosts, reach, unasked};
+pub use recordings::reach_bucket;
 pub use reference::{example, reference, schema};
 pub use refusal::{Refusal, Refusals};
 use values::Secrets;
@@ -80,6 +82,8 @@ pub struct Config {
     pub calendars: Vec<CalendarSettings>,
     /// How long calls, messages and what was said are kept.
     pub keep: Duration,
+    /// The bucket that recordings are brought to, if they do not stay here.
+    pub recordings: Option<store::bucket::Settings>,
 }
 
 /// Where calls arrive on this machine.

@@ -217,7 +217,8 @@ impl<F: Fn(LegId, Event)> Worker<F> {
             | Order::StopListening
             | Order::Tone(_)
             | Order::Direct(_)
-            | Order::SendDigit(_) => {}
+            | Order::SendDigit(_)
+            | Order::Record(_) => {}
         }
         self.tell_leg(index, order);
     }

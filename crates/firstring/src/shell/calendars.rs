@@ -1,10 +1,13 @@
 //! Slow things on a clock: the busy file of each calendar read anew, and what is old forgotten.
 
 use std::fs;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use connectors::{BusySource, LocalCalendar, Range};
 use jiff::{SignedDuration, Timestamp};
+use store::bucket::Bucket;
+use store::retention::oldest_day;
 
 use crate::config::{CalendarSettings, Config};
 use crate::shell::clock::Clock;
@@ -70,7 +73,7 @@ async fn watch_one(calendar: CalendarSettings, inbox: Inbox) {
 }
 
 /// Forgets what was kept longer than the owner wants, at start and every hour.
-pub fn forget_old(config: &Config, clock: Clock, inbox: &Inbox) {
+pub fn forget_old(config: &Config, clock: Clock, inbox: &Inbox, bucket: Option<Arc<Bucket>>) {
     let (directory, keep, inbox) = (config.data_directory.clone(), config.keep, inbox.clone());
     tokio::spawn(async move {
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
@@ -85,6 +88,11 @@ pub fn forget_old(config: &Config, clock: Clock, inbox: &Inbox) {
                 tokio::task::spawn_blocking(move || store::retention::sweep(&directory, before)).await;
             if let Ok(Err(error)) = swept {
                 tracing::warn!(%error, "Old journals and recordings could not be deleted");
+            }
+            if let Some(bucket) = &bucket
+                && let Err(error) = bucket.sweep(oldest_day(before)).await
+            {
+                tracing::warn!(%error, "Old recordings could not be deleted in their bucket, it is tried again in an hour");
             }
         }
     });

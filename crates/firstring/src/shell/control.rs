@@ -10,11 +10,14 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use desk::call::Closing;
+use desk::call::{Closing, TapeOrder};
 use desk::record::CallId;
 use line::{Action, Event, Exchange, Live, Opening, SoundEvent, SoundId, SoundOrder};
-use media::{AddressRange, BargeIn, Connect, Filler, LegId, Listen, Order, OursFrom, Play, SpeechEnd};
+use media::{
+    AddressRange, BargeIn, Connect, Filler, LegId, Listen, Order, OursFrom, Play, Recording, SpeechEnd,
+};
 use mio::{Events, Poll, Token};
+use store::recording::Begun;
 use tokio::sync::broadcast;
 
 use crate::config::Joining;
@@ -33,6 +36,7 @@ use crate::shell::registering::Reaching;
 use crate::shell::saying::Sayings;
 use crate::shell::signalling::connection;
 use crate::shell::standing::Board;
+use crate::shell::taping::Tapes;
 use crate::shell::telling::{self, Name};
 use crate::web::Drills;
 use crate::web::metrics::Metrics;
@@ -79,8 +83,10 @@ pub struct Control {
     pub sayings: Sayings,
     /// What is being listened to.
     pub ears: Ears,
-    /// What is being recorded.
+    /// Messages that are being left.
     pub recordings: Recordings,
+    /// Calls that are being recorded.
+    pub tapes: Tapes,
     /// What is kept.
     pub keeper: Keeper,
     /// Who watches.
@@ -207,6 +213,9 @@ impl Control {
                     self.callers_found(trunk, host, &addresses)
                 }
                 Letter::StunFound { targets } => self.stun_found(&targets),
+                Letter::Recorded { call, started, recording } => {
+                    self.keeper.recorded(call, started, recording);
+                }
                 Letter::Forget { before } => self.keeper.forget(before),
                 Letter::Busy { calendar, busy } => {
                     if let Some(diary) = self.exchange.board_mut().diary(&calendar) {
@@ -297,6 +306,7 @@ impl Control {
             }
             Action::TakeMessage { call, sound, id, hang } => self.take_message(call, sound, id, hang),
             Action::EndMessage { call } => self.recordings.end(&call),
+            Action::Tape { call, sound, order } => self.tape(call, sound, order),
             Action::Store { call, ask, keep } => {
                 if let line::Keep::Record(record) = &keep {
                     self.ears.forget(&record.id);
@@ -422,6 +432,23 @@ impl Control {
         self.recordings.begin(call, id, heard);
         let message = Listen { ours_from: OursFrom::EndOfPause, ..turn(hang, LONGEST_MESSAGE, tap) };
         self.listen(sound, message);
+    }
+
+    /// The leg hands out its packets, and the thread that writes them is told what counts.
+    fn tape(&mut self, call: CallId, sound: SoundId, order: TapeOrder) {
+        let now = self.clock.now();
+        let (told, recording) = match order {
+            TapeOrder::Begin { started, since_start } => {
+                let begun = Begun { started, since_start, at: now.mono };
+                let recorder = self.tapes.begin(call, begun);
+                (recorder.is_some(), recorder.map_or(Recording::End, Recording::To))
+            }
+            TapeOrder::Pause { since } => (self.tapes.pause(call, since), Recording::Pause),
+            TapeOrder::Resume => (self.tapes.resume(call, now.mono), Recording::Resume),
+            TapeOrder::End => (self.tapes.end(call, now.mono), Recording::End),
+            TapeOrder::Destroy => (self.tapes.destroy(call), Recording::End),
+        };
+        self.order(sound, Order::Record(if told { recording } else { Recording::End }));
     }
 
     /// Hands over what is rendered. The first words of a leg go with its connection: they wait for the path.

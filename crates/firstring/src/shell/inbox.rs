@@ -65,6 +65,15 @@ pub enum Letter {
         /// Not empty.
         targets: sip::Targets<std::net::SocketAddr>,
     },
+    /// What became of the recording of a call.
+    Recorded {
+        /// The call.
+        call: desk::record::CallId,
+        /// When it started, or at least the day.
+        started: jiff::Timestamp,
+        /// What is known of it.
+        recording: desk::record::Recording,
+    },
     /// What was kept longer than the owner wants is to be deleted.
     Forget {
         /// The oldest moment that is kept.

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use desk::call::Arrival;
 use desk::machine::{Ask, Moment};
-use desk::record::CallId;
+use desk::record::{CallId, Recording};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use line::{Begun, Event, Keep, Signal};
@@ -110,6 +110,14 @@ impl Keeper {
         let (wall, arrival) = (begun.started, &begun.arrival);
         if let Ok(line) = serde_json::to_string(&Beginning { wall, event: "came_in", arrival }) {
             self.journals.try_note(&arrival.id, wall.to_zoned(TimeZone::UTC).date(), line);
+        }
+    }
+
+    /// Puts what became of a recording into the record of its call.
+    pub fn recorded(&self, call: CallId, started: Timestamp, recording: Recording) {
+        let asked = Asked { call: Some(call.clone()), ask: None, at: Instant::now() };
+        if self.store.try_write(asked, Write::Recording { call, started, recording }).is_err() {
+            tracing::warn!("The store is too busy; a record does not say where its recording lies");
         }
     }
 

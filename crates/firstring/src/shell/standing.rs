@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::shell::clock::Clock;
 use crate::shell::keeping::Keeper;
 use crate::shell::resolving::Lost;
+use crate::shell::taping;
 use crate::web::{Drills, Line, OpenNow, Registration, Standing, StoreHealth, Trunk};
 
 /// So long without a turn of its work, and the control thread hangs: it wakes every second of itself.
@@ -32,6 +33,7 @@ pub struct Board {
     sound_is_late: AtomicBool,
     registrations: Mutex<BTreeMap<String, Registration>>,
     lost: Arc<Lost>,
+    taping: Arc<taping::Health>,
     store: Mutex<StoreHealth>,
 }
 
@@ -47,6 +49,11 @@ impl Board {
     /// Where hosts that cannot be found are told.
     pub fn lost(&self) -> Arc<Lost> {
         Arc::clone(&self.lost)
+    }
+
+    /// Where it is told how recording goes.
+    pub fn taping(&self) -> Arc<taping::Health> {
+        Arc::clone(&self.taping)
     }
 
     /// A registration stands otherwise than before, or a try has failed.
@@ -137,6 +144,7 @@ pub fn standing(
         );
     }
     troubles.extend(board.lost.troubles());
+    troubles.extend(board.taping.troubles());
     let registrations = board.registrations.lock().unwrap_or_else(PoisonError::into_inner).clone();
     for (trunk, registration) in &registrations {
         if registration.state == "interrupted" || registration.state == "refused" {
@@ -161,6 +169,7 @@ pub fn standing(
         trunks: trunks(config, board, &registrations),
         troubles,
         store,
+        recordings: board.taping.standing(),
         strange_packets: board.strange_packets.load(Ordering::Relaxed),
         unreadable_packets: board.unreadable_packets.load(Ordering::Relaxed),
         journal_lines_dropped: board.journal_lines_dropped.load(Ordering::Relaxed),

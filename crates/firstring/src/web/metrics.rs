@@ -156,7 +156,7 @@ fn standing_page(page: &mut Page, standing: &Standing) {
     for trunk in &standing.trunks {
         page.line("firstring_trunk_channels_up", &[("trunk", &trunk.name)], trunk.channels_up);
     }
-    let store = &standing.store;
+    let (store, recordings) = (&standing.store, standing.recordings);
     for (name, kind, help, value) in [
         (
             "firstring_store_failing",
@@ -178,6 +178,25 @@ fn standing_page(page: &mut Page, standing: &Standing) {
             "counter",
             "Lines missing in journals.",
             standing.journal_lines_dropped,
+        ),
+        (
+            "firstring_recordings_failing",
+            "gauge",
+            "1 while calls cannot be recorded.",
+            u64::from(recordings.failing),
+        ),
+        (
+            "firstring_recordings_waiting",
+            "gauge",
+            "Recordings that wait here for their bucket.",
+            recordings.waiting as u64,
+        ),
+        ("firstring_recordings_total", "counter", "Recordings that were finished.", recordings.finished),
+        (
+            "firstring_recordings_failed_total",
+            "counter",
+            "Recordings of which nothing or not everything could be kept.",
+            recordings.failed,
         ),
         (
             "firstring_troubles",

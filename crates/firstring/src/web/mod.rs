@@ -12,6 +12,7 @@ mod live;
 pub mod metrics;
 mod now;
 mod problem;
+mod recordings;
 pub mod refusals;
 mod shown;
 mod stored;
@@ -37,7 +38,7 @@ use utoipa_axum::routes;
 pub use access::Access;
 pub use drill::{Drill, Drills, Gone, Wanted};
 pub use live::Feed;
-pub use now::{Line, OpenNow, Registration, Standing, StoreHealth, Trunk};
+pub use now::{Line, OpenNow, RecordingHealth, Registration, Standing, StoreHealth, Trunk};
 
 use metrics::Metrics;
 use refusals::Refusals;
@@ -59,6 +60,8 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 pub struct View {
     /// The data directory: database and recordings.
     pub directory: PathBuf,
+    /// Where recordings lie that are not there.
+    pub bucket: Option<Arc<store::bucket::Bucket>>,
     /// What happens in calls, as it happens.
     pub live: Feed,
     /// How the desk stands at this moment; asked for each request, so it must be quick.
@@ -148,6 +151,7 @@ fn api() -> (Router<Desk>, utoipa::openapi::OpenApi) {
     let v1 = OpenApiRouter::new()
         .routes(routes!(stored::calls))
         .routes(routes!(stored::call))
+        .routes(routes!(recordings::recording))
         .routes(routes!(stored::bookings))
         .routes(routes!(stored::messages))
         .routes(routes!(stored::sound))

@@ -32,12 +32,27 @@ pub struct Standing {
     pub troubles: Vec<String>,
     /// The database.
     pub store: StoreHealth,
+    /// Recordings of calls.
+    pub recordings: RecordingHealth,
     /// SIP packets of nobody we know, which got no answer, since the start.
     pub strange_packets: u64,
     /// Packets of trunks that were no SIP, or too broken to be answered, since the start.
     pub unreadable_packets: u64,
     /// Lines missing in journals, since the start.
     pub journal_lines_dropped: u64,
+}
+
+/// How recording calls goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecordingHealth {
+    /// Calls cannot be recorded at this moment.
+    pub failing: bool,
+    /// Recordings that wait for their bucket.
+    pub waiting: usize,
+    /// Recordings that were finished, since the start.
+    pub finished: u64,
+    /// Recordings of which nothing or not everything could be kept, since the start.
+    pub failed: u64,
 }
 
 /// How storing goes.

@@ -17,6 +17,8 @@ use serde::Serialize;
 use store::CallStarted;
 use utoipa::ToSchema;
 
+use super::recordings::ShownRecording;
+
 /// A finished call.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Call)]
@@ -73,10 +75,13 @@ pub(super) struct ShownCall {
     quality: Option<ShownQuality>,
     /// What failed and was worked around, in sentences.
     troubles: Vec<String>,
+    /// The recording of its sound; none where calls are not recorded.
+    recording: Option<ShownRecording>,
 }
 
 impl From<Record> for ShownCall {
     fn from(call: Record) -> Self {
+        let recording = call.recording.map(|recording| ShownRecording::of(&call.id.0, recording));
         ShownCall {
             id: call.id.0,
             line: call.line,
@@ -105,6 +110,7 @@ impl From<Record> for ShownCall {
             codec: call.codec,
             quality: call.quality.map(ShownQuality::from),
             troubles: call.troubles,
+            recording,
         }
     }
 }

@@ -250,7 +250,7 @@ fn read_sound(path: PathBuf, asked: Option<&str>) -> Result<Sound, Problem> {
 }
 
 /// One part of a whole (RFC 9110 14.2). Several at once, or another unit, is answered with the whole: `None`.
-fn part_of(asked: &str, whole: u64) -> Result<Option<RangeInclusive<u64>>, Problem> {
+pub(super) fn part_of(asked: &str, whole: u64) -> Result<Option<RangeInclusive<u64>>, Problem> {
     let Some((first, last)) = asked.strip_prefix("bytes=").and_then(|part| part.trim().split_once('-'))
     else {
         return Ok(None);
@@ -277,7 +277,7 @@ fn with_next<T>(items: Vec<T>, page: &Page, id: impl Fn(&T) -> &String) -> (Vec<
 
 impl Desk {
     /// Reads on a thread that may wait for the disk.
-    async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         look: impl FnOnce(&Reader) -> Result<T, ReadError> + Send + 'static,
     ) -> Result<T, Problem> {

@@ -6,7 +6,9 @@ use desk::booking::{Booking, Slot, Status};
 use desk::business::When;
 use desk::number::E164;
 use desk::private::Private;
-use desk::record::{CallId, Callback, CallbackReason, EndedBy, Message, Outcome, Record, Urgency};
+use desk::record::{
+    CallId, Callback, CallbackReason, EndedBy, Message, Outcome, Part, Record, Recording, Urgency,
+};
 use http_body_util::BodyExt as _;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -70,7 +72,13 @@ fn record(id: &str, minute: i64) -> Record {
         codec: Some("PCMU".to_string()),
         quality: None,
         troubles: Vec::new(),
+        recording: None,
     }
+}
+
+fn recorded() -> Recording {
+    let parts = vec![Part { from_ms: 4_000, to_ms: 16_500 }];
+    Recording { parts, place: Some("recordings/2026-11-20/c-1.wav".to_string()), troubles: Vec::new() }
 }
 
 fn booking() -> Booking {
@@ -142,6 +150,7 @@ fn standing() -> Standing {
         }],
         troubles: Vec::new(),
         store: StoreHealth::default(),
+        recordings: RecordingHealth { failing: true, waiting: 2, finished: 3, failed: 1 },
         strange_packets: 12,
         unreadable_packets: 1,
         journal_lines_dropped: 0,
@@ -171,6 +180,7 @@ impl House {
         writes.push(Write::Booking(Box::new(booking())));
         writes.push(Write::Callback(Box::new(callback())));
         writes.push(Write::Message(Box::new(message())));
+        writes.push(Write::Recording { call: CallId("c-1".into()), started: at(0), recording: recorded() });
         for write in writes {
             store.try_write((), write).unwrap();
             answers.recv().unwrap().unwrap();
@@ -178,6 +188,9 @@ impl House {
         let mut sound = store::sound::MessageWriter::create(home.path(), "m-1").unwrap();
         sound.append(&[7; 80]).unwrap();
         sound.close().unwrap();
+        let call = CallId("c-1".into());
+        let recording = store::recording::WaveWriter::create(home.path(), at(0), &call, false).unwrap();
+        recording.close(100_000).unwrap();
         let refusals = Arc::new(Refusals::default());
         House {
             home,
@@ -193,6 +206,7 @@ impl House {
         let standing = self.standing.clone();
         View {
             directory: self.home.path().to_path_buf(),
+            bucket: None,
             live: Feed::of(self.live.clone()),
             standing: Arc::new(move || standing.clone()),
             drills: Drills::new(|| {}),
@@ -277,6 +291,35 @@ async fn visits_messages_and_callbacks_are_shown() {
         (&callbacks["items"][0]["reason"], &callbacks["items"][0]["urgency"]),
         (&json!("emergency"), &json!("alert"))
     );
+}
+
+#[tokio::test]
+async fn a_recording_can_be_heard_whole_and_from_the_middle() {
+    let house = House::new();
+    let (_, call) = house.get("/api/v1/calls/c-1").await;
+    assert_eq!(call["recording"]["sound"], "/api/v1/calls/c-1/recording", "{call}");
+    assert_eq!(
+        (&call["recording"]["ms"], &call["recording"]["parts"][0]["from_ms"]),
+        (&json!(12_500), &json!(4_000))
+    );
+    let sound = "/api/v1/calls/c-1/recording";
+    let (status, headers, whole) = house.ask(request(sound).body(Body::empty()).unwrap()).await;
+    assert_eq!((status, whole.len()), (StatusCode::OK, 200_058));
+    assert_eq!(
+        (&headers[header::CONTENT_TYPE], &headers[header::CONTENT_LENGTH]),
+        (&"audio/wav".parse().unwrap(), &200_058.into())
+    );
+    let asked = request(sound).header(header::RANGE, "bytes=100000-").body(Body::empty()).unwrap();
+    let (status, headers, rest) = house.ask(asked).await;
+    assert_eq!((status, rest.len()), (StatusCode::PARTIAL_CONTENT, 100_058));
+    assert_eq!(headers[header::CONTENT_RANGE], "bytes 100000-200057/200058");
+    let asked = request(sound).header(header::RANGE, "bytes=200058-").body(Body::empty()).unwrap();
+    assert_eq!(house.ask(asked).await.0, StatusCode::RANGE_NOT_SATISFIABLE);
+    let (status, problem) = house.get("/api/v1/calls/c-2/recording").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert!(problem["detail"].as_str().unwrap().contains("was not recorded"), "{problem}");
+    std::fs::remove_dir_all(house.home.path().join("recordings")).unwrap();
+    assert_eq!(house.get(sound).await.0, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
@@ -520,6 +563,7 @@ async fn the_description_names_every_page_and_every_page_answers() {
             "/api/v1/callbacks",
             "/api/v1/calls",
             "/api/v1/calls/{id}",
+            "/api/v1/calls/{id}/recording",
             "/api/v1/drill",
             "/api/v1/events",
             "/api/v1/health",

@@ -69,6 +69,11 @@ impl Exchange {
                     self.out.push_back(Action::EndMessage { call: id });
                 }
             }
+            DeskAction::Tape(order) => {
+                if let Some((id, sound)) = self.place(call, Leg::Caller) {
+                    self.out.push_back(Action::Tape { call: id, sound, order });
+                }
+            }
             DeskAction::File(record) => self.file(call, record, now),
         }
     }

@@ -242,7 +242,7 @@ pub fn business(lines: &[&str], dana: &str, channels: u32) -> Business {
         assistants: [("Robin".to_string(), assistant)].into(),
         channels: [("main".to_string(), channels)].into(),
         hand_over: [].into(),
-        keeping: Keeping { transcripts: Kept::Never },
+        keeping: Keeping { transcripts: Kept::Never, calls: Kept::Never, bridged: Kept::Never },
     }
 }
 

@@ -11,6 +11,7 @@ use crate::hearing::Around;
 use crate::latch::Stamp;
 use crate::listening::BargeIn;
 use crate::reception::{Arrival, Reception, round_trip};
+use crate::recording::{Recorded, Track};
 use crate::relay::{Content, Relay};
 use crate::rtcp::{self, Part};
 use crate::rtp::{Packet, is_rtcp};
@@ -70,6 +71,10 @@ impl Leg {
         let content = match kind {
             Kind::Sound(codec) => {
                 let arrival = self.count(stamp, now);
+                if self.hears() {
+                    let (track, payload) = (Track::Came, packet.payload);
+                    self.tape.take(&Recorded { track, at: now, stamp, codec, payload });
+                }
                 self.listen_for_keys(arrival, codec, packet.payload, now);
                 if !self.bridged {
                     self.listen_to(arrival, stamp, codec, packet.payload, now);

@@ -9,6 +9,7 @@ use crate::hearing::{Hearing, Tap};
 use crate::latch::{AddressRange, Latch};
 use crate::listening::{BargeIn, Listening, SpeechEnd};
 use crate::playout::{Clip, ClipId, Interruptible};
+use crate::recording::Recording;
 use crate::srtp::{Guard, Keys};
 use crate::tones::{Player, Tone};
 use crate::turn::{Patience, Whose};
@@ -42,6 +43,8 @@ pub enum Order {
     Direct(Direction),
     /// Press a key toward the far end.
     SendDigit(Digit),
+    /// Hand out what comes and goes, for a recording.
+    Record(Recording),
     /// Say goodbye.
     Close,
 }
@@ -195,6 +198,7 @@ impl Leg {
             Order::SendDigit(digit) => {
                 self.pen.push(digit);
             }
+            Order::Record(recording) => self.tape.obey(recording),
             Order::Close => self.close(now),
         }
     }
@@ -324,6 +328,7 @@ impl Leg {
             self.tell(played(done, now));
         }
         self.turn.theirs(now);
+        self.tape.obey(Recording::End);
         self.goodbye = if self.line.is_some() { Goodbye::Due } else { Goodbye::Said };
         self.over = true;
         let quality = self.quality(now);
@@ -406,6 +411,7 @@ impl std::fmt::Debug for Order {
             Order::Unbridge => "Unbridge",
             Order::Direct(_) => "Direct",
             Order::SendDigit(_) => "SendDigit",
+            Order::Record(_) => "Record",
             Order::Close => "Close",
         })
     }

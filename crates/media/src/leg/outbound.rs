@@ -7,10 +7,11 @@ use crate::codec::Codec;
 use crate::concealment::Noise;
 use crate::digits::{Digit, PRESS_MS, Written};
 use crate::keytones;
-use crate::latch::is_sendable;
+use crate::latch::{Stamp, is_sendable};
 use crate::level::{SILENCE_DBFS, dbfs, is_audible};
 use crate::playout::{ClipId, Filled, Interruptible};
 use crate::reception::{Reception, ntp};
+use crate::recording::{Recorded, Track};
 use crate::relay::{Content, Relay};
 use crate::rtcp::{Report, SenderInfo};
 use crate::rtp::{HEADER_LEN, Packet, is_rtcp};
@@ -89,7 +90,18 @@ impl Leg {
         }
         self.sequence = self.sequence.wrapping_add(1);
         self.count_sent(length);
+        self.record_sent(&out[..length], now);
         Some(Outgoing { length, to: target, from: Port::Rtp })
+    }
+
+    /// For the recording, in the clear. A key is no sound.
+    fn record_sent(&mut self, datagram: &[u8], now: Duration) {
+        let Some(line) = self.line.as_ref().filter(|_| self.tape.runs()) else { return };
+        let sound = Packet::parse(datagram).ok().filter(|packet| packet.payload_type == line.payload_type);
+        if let Some(Packet { ssrc, sequence, timestamp, payload, .. }) = sound {
+            let stamp = Stamp { ssrc, sequence, timestamp, clock_hz: line.codec.clock_hz() };
+            self.tape.take(&Recorded { track: Track::Went, at: now, stamp, codec: line.codec, payload });
+        }
     }
 
     /// Moves to the next packet time; gives the stamp of this one.
@@ -349,6 +361,7 @@ impl Leg {
             self.last_stamp = place.timestamp.wrapping_add(codec.ticks_in(&out[HEADER_LEN..length]));
         }
         self.count_sent(length);
+        self.record_sent(&out[..length], now);
         self.sealed(Outgoing { length, to, from: Port::Rtp }, out)
     }
 

@@ -446,8 +446,8 @@ impl Day<'_> {
             Action::Refused(_) => self.turned_away += 1,
             // A trunk here has one target, and what became of its calls is on record.
             Action::TargetFailed { .. } | Action::TargetServes { .. } => {}
-            // No messages travel here: the line is told what they would mean.
-            Action::Signalled { .. } => {}
+            // No messages travel here: the line is told what they would mean. What is recorded is looked at by a promise.
+            Action::Signalled { .. } | Action::Tape { .. } => {}
         }
     }
 

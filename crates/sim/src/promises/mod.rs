@@ -6,6 +6,7 @@
 
 mod ends;
 mod legs;
+mod tapes;
 mod words;
 
 use std::time::Duration;
@@ -71,6 +72,7 @@ pub(crate) fn all(booked: String, strict: bool) -> Vec<Box<dyn Promise>> {
         Box::new(legs::ChannelsComeBack),
         Box::new(legs::LatePersonReleased::default()),
         Box::new(legs::AskedAnsweredOnce::new(strict)),
+        Box::new(tapes::RecordedOnlyWhenTold::default()),
         Box::new(words::SlotGivenOnce::default()),
         Box::new(words::BookedOnlyWhenStored::new(booked)),
         Box::new(words::NeverSilent),

@@ -111,7 +111,7 @@ impl Offices {
             assistants: [("Robin".to_string(), assistant)].into(),
             channels: [("main".to_string(), channels(fate))].into(),
             hand_over: fate.is_left_to_the_trunk().then(|| "main".to_string()).into_iter().collect(),
-            keeping: Keeping { transcripts: Kept::Announced },
+            keeping: Keeping { transcripts: Kept::Announced, calls: Kept::Never, bridged: Kept::Never },
         }
     }
 }

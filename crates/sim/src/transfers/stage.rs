@@ -340,6 +340,7 @@ impl Stage {
             | Action::Refused(_)
             | Action::TargetFailed { .. }
             | Action::Signalled { .. }
+            | Action::Tape { .. }
             | Action::TargetServes { .. } => {}
         }
     }

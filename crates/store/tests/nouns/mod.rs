@@ -69,6 +69,7 @@ pub fn record(id: &str, minute: i64) -> Record {
         codec: Some("PCMU".to_string()),
         quality: None,
         troubles: Vec::new(),
+        recording: None,
     }
 }
 
