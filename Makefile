@@ -10,6 +10,8 @@ ARGS ?=
 SEEDS ?= 1..20
 MUTATIONS ?= 200000
 FUZZ_SECONDS ?= 60
+# Days of each example and seed in `make soak`: twenty seeds of one office and of four are a million office-days.
+DAYS ?= 10000
 
 help:
 	@echo "make demo     install what is missing, build, and place one spoken call to an example business"
@@ -59,6 +61,7 @@ check: deps-test
 	stage docs     env RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps; \
 	stage examples cargo test --locked --workspace --doc --quiet; \
 	stage build    cargo test --locked --workspace --tests --no-run --quiet; \
+	stage sabotage cargo test --locked --package sim --features sabotage --test sabotages; \
 	echo "== tests"; \
 	cargo test --locked --workspace --tests --no-fail-fast
 
@@ -72,6 +75,16 @@ soak: deps-test
 		FIRSTRING_SEED=$$seed FIRSTRING_SOAK_SEED=$$seed FIRSTRING_TRANSFER_SEED=$$((seed * 1000)) FIRSTRING_SOAK_MUTATIONS=$(MUTATIONS) \
 			cargo test --locked --quiet --tests -p desk -p sip -p media -p line -p sim \
 			|| { echo "Failed at seed $$seed; go on with SEEDS=$$((seed + 1))..$$last" >&2; exit 1; }; \
+		seed=$$((seed + 1)); \
+	done
+	@echo "== $(DAYS) imagined days of each example for every seed"
+	@cargo build --locked --release --package firstring --bin firstring
+	@set -eu; seeds=$(SEEDS); seed=$${seeds%%..*}; last=$${seeds##*..}; \
+	while [ "$$seed" -le "$$last" ]; do \
+		for example in plumber law-firm; do \
+			target/release/firstring rehearse -c examples/$$example.toml --days $(DAYS) --seed $$((seed * 1000000)) --json \
+				| tail -n 1 || exit 1; \
+		done; \
 		seed=$$((seed + 1)); \
 	done
 	@$(MAKE) torture

@@ -12,8 +12,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::hours::OfficeHours;
-use crate::intake::Template;
+use crate::intake::{Directory, Template};
 use crate::number::E164;
+use crate::record::Urgency;
 
 /// Everything the desk knows about the business it answers for.
 #[derive(Clone, Debug)]
@@ -146,6 +147,25 @@ pub enum Arrives {
     Forwarded,
 }
 
+/// Where a caller is received who is an office's own, or asked for it on another office's line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Front {
+    /// Whose hours, people and calendar count.
+    pub office: String,
+    /// What happens to a call there, by name.
+    pub plan: String,
+    /// Whose voice answers there.
+    pub assistant: String,
+}
+
+impl Front {
+    /// A line as it would be if it were this office's own.
+    pub fn in_place_of(&self, line: &Line) -> Line {
+        let Front { office, plan, assistant } = self.clone();
+        Line { office, plan, assistant, ..line.clone() }
+    }
+}
+
 /// What the owner has told of a caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KnownCaller {
@@ -154,6 +174,8 @@ pub enum KnownCaller {
         /// Wins over the line's.
         plan: Option<String>,
     },
+    /// One office's own client: received there, whichever line they call.
+    Client(Front),
     /// Not to be put through.
     Blocked,
 }
@@ -163,6 +185,7 @@ impl KnownCaller {
     pub fn plan(&self) -> Option<&str> {
         match self {
             KnownCaller::Known { plan } => plan.as_deref(),
+            KnownCaller::Client(front) => Some(&front.plan),
             KnownCaller::Blocked => None,
         }
     }
@@ -241,12 +264,35 @@ pub enum Step {
         /// How long at most. At most [`LONGEST_WAIT`].
         wait: Duration,
     },
+    /// Only for callers whose matter cannot wait; others go on to the next step.
+    Urgent(Box<Step>),
+    /// Our own voice asks which office is wanted, and the call goes on there, by that office's plan.
+    Offices(Arc<Directory>),
     /// Our own voice talks to the caller.
     Assistant,
     /// The caller leaves a message.
     Message,
     /// The call is turned away.
     Refuse,
+}
+
+impl Step {
+    /// What is done for a caller whose matter is as urgent as that; `None`: nothing.
+    pub fn for_urgency(&self, urgency: Urgency) -> Option<&Step> {
+        match (self, urgency) {
+            (Step::Urgent(step), Urgency::Alert) => Some(step),
+            (Step::Urgent(_), Urgency::Normal) => None,
+            (step, _) => Some(step),
+        }
+    }
+
+    /// What is done, whoever it is done for.
+    pub fn done(&self) -> &Step {
+        match self {
+            Step::Urgent(step) => step,
+            step => step,
+        }
+    }
 }
 
 /// In which order several people are rung.
@@ -358,6 +404,14 @@ impl Business {
     pub fn has_queue(&self) -> bool {
         let mut steps = self.plans.values().flat_map(|plan| &plan.rules).flat_map(|rule| &rule.steps);
         steps.any(|step| matches!(step, Step::Queue { .. }))
+    }
+
+    /// The offices that callers are asked to choose from, if a plan asks.
+    pub fn directory(&self) -> Option<&Arc<Directory>> {
+        let steps = self.plans.values().flat_map(|plan| &plan.rules).flat_map(|rule| &rule.steps);
+        steps
+            .filter_map(|step| if let Step::Offices(directory) = step { Some(directory) } else { None })
+            .next()
     }
 
     /// Everybody of an office.

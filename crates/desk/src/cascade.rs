@@ -10,7 +10,8 @@ use std::collections::VecDeque;
 
 use crate::business::{Step, Whom};
 use crate::machine::Moment;
-use crate::record::{StepResult, StepTaken, Tried};
+use crate::record::{StepResult, StepTaken, Tried, Urgency};
+use crate::sabotage::{Sabotage, is};
 
 /// The walk through one plan's steps.
 #[derive(Debug)]
@@ -37,12 +38,25 @@ impl Cascade {
         Cascade { ahead: steps.into(), open: None, again: 0, taken: Vec::new() }
     }
 
-    /// Begins the next step, or `None` when all were tried.
-    pub fn begin_next(&mut self, now: Moment) -> Option<Step> {
+    /// Begins the next step for a caller whose matter is as urgent as that, or gives `None` when all were tried.
+    pub fn begin_next(&mut self, urgency: Urgency, now: Moment) -> Option<Step> {
         self.end(StepResult::NobodyTook, now);
-        let step = self.ahead.pop_front()?;
-        self.open(&step, now);
-        Some(step)
+        if is(Sabotage::SkipsAStep) && !self.taken.is_empty() {
+            self.ahead.pop_front();
+        }
+        loop {
+            let step = self.ahead.pop_front()?;
+            self.open(step.done(), now);
+            match step.for_urgency(urgency) {
+                Some(step) => return Some(step.clone()),
+                None => self.end(StepResult::NotUrgent, now),
+            }
+        }
+    }
+
+    /// The call goes on at another office: its steps take the place of those that were to come.
+    pub fn go_on_with(&mut self, steps: Vec<Step>) {
+        self.ahead = steps.into();
     }
 
     /// Opens the assistant's step once more: a caller is back from a person.
@@ -96,9 +110,9 @@ impl Cascade {
         }
     }
 
-    /// Leaves out what stands before the next ringing of people, if people are still to be rung.
-    pub fn skip_to_person(&mut self) {
-        self.skip_to(|step| matches!(step, Step::Ring { .. } | Step::Queue { .. }));
+    /// Leaves out what stands before the next ringing of people; false if for this caller nobody is to be rung any more.
+    pub fn skip_to_person(&mut self, urgency: Urgency) -> bool {
+        self.skip_to(|step| matches!(step.for_urgency(urgency), Some(Step::Ring { .. } | Step::Queue { .. })))
     }
 
     /// Leaves out what stands before the next message, if a message is still to come.
@@ -106,10 +120,12 @@ impl Cascade {
         self.skip_to(|step| matches!(step, Step::Message));
     }
 
-    fn skip_to(&mut self, wanted: impl Fn(&Step) -> bool) {
-        if let Some(position) = self.ahead.iter().position(wanted) {
+    fn skip_to(&mut self, wanted: impl Fn(&Step) -> bool) -> bool {
+        let position = self.ahead.iter().position(wanted);
+        if let Some(position) = position {
             self.ahead.drain(..position);
         }
+        position.is_some()
     }
 
     /// Everything tried so far, for the record.
@@ -123,6 +139,8 @@ fn title(step: &Step) -> String {
         Step::Ring { whom: Whom::Target(name), .. } => format!("forward {name}"),
         Step::Ring { whom, .. } => format!("ring {}", whom.name()),
         Step::Queue { whom, .. } => format!("queue {}", whom.name()),
+        Step::Urgent(step) => title(step),
+        Step::Offices(_) => "offices".to_string(),
         Step::Assistant => "assistant".to_string(),
         Step::Message => "message".to_string(),
         Step::Refuse => "refuse".to_string(),

@@ -23,6 +23,7 @@ pub mod private;
 pub mod queue;
 pub mod record;
 pub mod routing;
+pub mod sabotage;
 pub mod sayings;
 pub mod switchboard;
 pub mod talk;

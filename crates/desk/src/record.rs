@@ -406,6 +406,10 @@ pub enum StepResult {
     WaitedLongEnough,
     /// The caller would rather be called back than wait.
     AskedForCallback,
+    /// The call went on at the office the caller asked for.
+    OfficeFound,
+    /// Left out: it is only for callers whose matter cannot wait.
+    NotUrgent,
     /// A message was left.
     MessageTaken,
     /// No message was left.
@@ -436,6 +440,8 @@ impl StepResult {
             StepResult::NoInput => "nobody spoke",
             StepResult::WaitedLongEnough => "the caller waited long enough, and nobody was free",
             StepResult::AskedForCallback => "the caller would rather be called back than wait",
+            StepResult::OfficeFound => "the call went on at the office the caller asked for",
+            StepResult::NotUrgent => "it was left out, as it is for urgent callers only",
             StepResult::MessageTaken => "a message was left",
             StepResult::NoMessage => "no message was left",
             StepResult::Refused => "the call was turned away",

@@ -10,6 +10,7 @@ use crate::business::{Business, KnownCaller, Line, Rule, Step, When};
 use crate::call::Arrival;
 use crate::hours::Openness;
 use crate::record::Verification;
+use crate::sabotage::{Sabotage, is};
 
 /// What was decided for one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,21 +25,54 @@ pub struct Routed {
     pub because: Vec<String>,
 }
 
+/// Where a call is received, and which rule of the plan there holds for it.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// The line called, or what would be the line of the caller's own office.
+    pub line: Line,
+    /// What was decided there.
+    pub routed: Routed,
+}
+
+/// Decides where a call that arrives at `at` is received: at the line's office or, a client of another office, there.
+pub fn receive(business: &Business, line: &Line, arrival: &Arrival, at: Timestamp) -> Received {
+    let known = arrival.from.as_ref().and_then(|from| business.callers.get(from.reveal()));
+    let Some(KnownCaller::Client(front)) = known else {
+        return Received { line: line.clone(), routed: route(business, line, arrival, at) };
+    };
+    let line = front.in_place_of(line);
+    let mut routed = route(business, &line, arrival, at);
+    routed.because.insert(0, format!("the caller is a client of office `{}`", line.office));
+    Received { line, routed }
+}
+
 /// Decides which rule of the line's plan, or of the caller's own, holds for a call that arrives at `at`.
 pub fn route(business: &Business, line: &Line, arrival: &Arrival, at: Timestamp) -> Routed {
     let known = arrival.from.as_ref().and_then(|from| business.callers.get(from.reveal()));
     let plan = known.and_then(KnownCaller::plan).unwrap_or(&line.plan);
-    let rules = business.plans.get(plan).map(|plan| plan.rules.as_slice()).unwrap_or_default();
     let mut routed = match known {
-        Some(KnownCaller::Blocked) => for_blocked(rules, plan),
-        Some(KnownCaller::Known { .. }) | None => {
-            first_that_holds(rules, plan, &Met::of(business, line, arrival, at))
+        Some(KnownCaller::Blocked) => for_blocked(rules_of(business, plan), plan),
+        Some(KnownCaller::Known { .. } | KnownCaller::Client(_)) | None => {
+            first_that_holds(rules_of(business, plan), plan, &Met::of(business, line, arrival, at))
         }
     };
     if plan != line.plan {
         routed.because.insert(0, format!("the caller has a plan of their own, `{plan}`"));
     }
     routed
+}
+
+/// Decides which rule holds for a caller who asked for another office than the one whose line they called.
+pub fn route_on(business: &Business, line: &Line, arrival: &Arrival, at: Timestamp) -> Routed {
+    let met = Met::of(business, line, arrival, at);
+    let mut routed = first_that_holds(rules_of(business, &line.plan), &line.plan, &met);
+    let asked = format!("the caller asked for office `{}`, whose plan is `{}`", line.office, line.plan);
+    routed.because.insert(0, asked);
+    routed
+}
+
+fn rules_of<'b>(business: &'b Business, plan: &str) -> &'b [Rule] {
+    business.plans.get(plan).map(|plan| plan.rules.as_slice()).unwrap_or_default()
 }
 
 fn for_blocked(rules: &[Rule], plan: &str) -> Routed {
@@ -50,6 +84,7 @@ fn for_blocked(rules: &[Rule], plan: &str) -> Routed {
 
 fn first_that_holds(rules: &[Rule], plan: &str, met: &Met<'_>) -> Routed {
     let mut because = Vec::new();
+    let rules = if is(Sabotage::TakesTheLastRule) { &rules[rules.len().saturating_sub(1)..] } else { rules };
     for rule in rules {
         let (holds, reason) = met.judge(rule.when);
         because.push(reason);
@@ -77,7 +112,7 @@ impl Met<'_> {
         Met {
             office: &line.office,
             openness,
-            team_busy: arrival.team_busy,
+            team_busy: arrival.busy_offices.contains(&line.office),
             is_known: from.is_some_and(|from| business.callers.contains_key(from.reveal())),
             is_suspect: arrival.verification == Some(Verification::Failed),
         }

@@ -101,6 +101,11 @@ impl Switchboard {
         &mut self.queues
     }
 
+    /// Whether any time is held for a call.
+    pub fn holds_for(&self, call: &str) -> bool {
+        self.diaries.values().any(|diary| diary.holds_for(call))
+    }
+
     /// The diary of a calendar.
     pub fn diary(&mut self, calendar: &str) -> Option<&mut Diary> {
         self.diaries.get_mut(calendar)

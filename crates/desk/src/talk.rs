@@ -10,10 +10,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::booking::Slot;
+use crate::business::Front;
 use crate::call::{Action, Heard, Leg, ListenId, Out, SayingId, Why};
 use crate::intake::{Draft, Ending, Intake, Move, Question, Returned, WhyMessage, WhyPerson};
 use crate::machine::{Ask, Deadline, Moment};
 use crate::phrase::Phrase;
+use crate::sabotage::{Sabotage, is};
 
 /// A sentence that has not ended by then will not: something of ours is broken.
 const SAYING_TAKES_AT_MOST: Duration = Duration::from_secs(45);
@@ -67,11 +69,22 @@ enum Errand {
     Booking,
 }
 
+/// How a talk begins.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Opening {
+    /// With these first words, whose last usually ask how to help.
+    Greeting(Vec<Phrase>),
+    /// With the first question: the caller was greeted before.
+    Question,
+}
+
 /// Why a talk ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TalkEnd {
     /// The caller is to speak with a person.
     Person(WhyPerson),
+    /// The caller has asked for an office.
+    Office(Front),
     /// The caller is to leave a message.
     Message(WhyMessage),
     /// The intake is done; what was said last is still being spoken.
@@ -81,17 +94,22 @@ pub enum TalkEnd {
 }
 
 impl Talk {
-    /// Greets and opens the first question. `calendar` is where visits are booked, if anywhere.
+    /// Opens the first question. `calendar` is where visits are booked, if anywhere.
     pub fn begin(
         intake: Intake,
-        greeting: Vec<Phrase>,
+        opening: Opening,
         calendar: Option<String>,
         now: Moment,
         out: &mut Out,
     ) -> (Self, Option<TalkEnd>) {
         let mut talk = Talk { intake, calendar, phase: Phase::Over, last_saying: None };
-        let mut moves: Vec<Move> = greeting.into_iter().map(Move::Say).collect();
-        moves.extend(talk.intake.open(now.wall));
+        let moves = match opening {
+            Opening::Greeting(greeting) => {
+                let greeting = greeting.into_iter().map(Move::Say);
+                greeting.chain(talk.intake.open(now.wall)).collect()
+            }
+            Opening::Question => talk.intake.open_asking(now.wall),
+        };
         let end = talk.follow(moves, now, out);
         (talk, end)
     }
@@ -150,6 +168,9 @@ impl Talk {
 
     /// A sentence could not be spoken at all.
     pub fn say_failed(&mut self, saying: SayingId) -> Option<TalkEnd> {
+        if is(Sabotage::IgnoresAVoiceFailure) {
+            return None;
+        }
         let must_be_heard = matches!(&self.phase, Phase::Asking(asking) if asking.guarded == Some(saying));
         (must_be_heard || self.last_saying == Some(saying)).then_some(TalkEnd::VoiceFailed)
     }
@@ -379,6 +400,7 @@ impl Talk {
                     continue;
                 }
                 Move::HandOver(why) => TalkEnd::Person(why),
+                Move::GoToOffice(front) => TalkEnd::Office(front),
                 Move::TakeMessage(why) => TalkEnd::Message(why),
                 Move::Finish(ending) => TalkEnd::Done(ending),
             };

@@ -49,7 +49,7 @@ impl Rush {
             diverted_by: None,
             diverted_because: None,
             verification: None,
-            team_busy: false,
+            busy_offices: Default::default(),
         };
         let call = Call::new(Arc::new(business.clone()), business.lines[&line].clone(), arrival, now);
         let mut rush = Rush { call, now, orders: Vec::new(), record: None };

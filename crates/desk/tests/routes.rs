@@ -89,7 +89,7 @@ impl Comes {
             diverted_by: None,
             diverted_because: None,
             verification: self.verification,
-            team_busy: self.team_busy,
+            busy_offices: self.team_busy.then(|| "main".to_string()).into_iter().collect(),
         };
         route(&business, &business.lines[&line], &arrival, self.at.parse::<Timestamp>().unwrap())
     }

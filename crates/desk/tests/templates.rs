@@ -25,12 +25,38 @@ fn the_template_that_comes_with_the_desk_is_right() {
 }
 
 #[test]
+fn an_assistant_may_take_on_some_services_of_an_intake_only() {
+    let only = |services: &[&str]| {
+        let services: Vec<String> = services.iter().map(|id| (*id).to_string()).collect();
+        Template::law().only(&services)
+    };
+    let two = only(&["family", "estate"]).unwrap();
+    assert_eq!(two.name, "law_15");
+    let menu = "For a family matter, press 1. A will or an estate, press 5. For a person, press 0.";
+    assert!(two.prompts("").contains(&menu.to_string()), "{:?}", two.prompts(""));
+    assert!(!two.prompts("").iter().any(|prompt| prompt.contains("immigration")));
+    assert_eq!(
+        only(&["famly"]).unwrap_err().to_string(),
+        "there is no service \"famly\"; known are family, criminal, injury, immigration, estate, housing, \
+         employment, other"
+    );
+    assert!(only(&[]).unwrap_err().to_string().starts_with("name at least one; known are family"));
+    let fixed = Template::parse(&with("For {services} For a person", "For a drain, press 1. For a person"));
+    let refused = fixed.unwrap().only(&["drain".to_string()]).unwrap_err().to_string();
+    assert!(refused.contains("write {services} where they are named"), "{refused}");
+}
+
+#[test]
 fn mistakes_are_refused_with_place_and_remedy() {
     for (text, error) in [
-        (with("name = \"plumbing\"", "nam = \"plumbing\""), "line 7: unknown field `nam`, expected one of"),
+        (with("name = \"plumbing\"", "nam = \"plumbing\""), "line 8: unknown field `nam`, expected one of"),
+        (
+            with("name = \"plumbing\"", "name = \"My Plumbing\""),
+            "name: \"My Plumbing\" is no name for an intake; write a word in small letters, digits and _",
+        ),
         (
             with("hang_ms = 700\n", "hang_ms = \"long\"\n"),
-            "line 21: invalid type: string \"long\", expected u64",
+            "line 22: invalid type: string \"long\", expected u64",
         ),
         (with("gone = \"", "gon = \""), ": unknown field `gon`, expected one of"),
         (

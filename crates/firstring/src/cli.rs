@@ -211,6 +211,13 @@ pub struct Rehearse {
     /// How many days are lived through at once; without it, as many as the machine has cores. Changes nothing else.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
+    /// Lets only these callers call, counted from 1 in the order the day was planned: with `--days 1`, what a broken promise
+    /// was made small to.
+    #[arg(long, value_name = "CALLERS", value_delimiter = ',')]
+    pub only: Vec<u64>,
+    /// Instead of imagined days, lives through this call once more, from its journal, and compares it with its record.
+    #[arg(long, value_name = "CALL", conflicts_with_all = ["days", "seed", "calls", "faults", "threads", "only"])]
+    pub replay: Option<String>,
 }
 
 /// What goes wrong on imagined days.

@@ -29,6 +29,9 @@ use crate::cli::{Cli, Command};
 use crate::config::Config;
 use crate::shell::clock::Clock;
 
+/// What answers callers holds no mischief: a build with the feature `sabotage` of `desk` ends here.
+const _: () = assert!(!desk::sabotage::COMPILED_IN, "build firstring without the feature `sabotage`");
+
 /// It ran, and the answer is no.
 const NO: u8 = 1;
 /// Wrong usage or configuration.

@@ -327,7 +327,10 @@ fn prompt_list(business: &Business) -> Vec<Prompt> {
         let recordings = business.keeping.records().then_some(sayings::OF_RECORDINGS).into_iter().flatten();
         let fixed = sayings::ALL.into_iter().chain(in_line).chain(recordings).map(str::to_string);
         let asked = assistant.intake.prompts(&business.name);
-        lines.extend(greeting.chain(fixed).chain(asked).map(|text| Line::new(&assistant.voice, &text)));
+        let offices = business.directory().map(|directory| directory.prompts()).unwrap_or_default();
+        lines.extend(
+            greeting.chain(fixed).chain(asked).chain(offices).map(|text| Line::new(&assistant.voice, &text)),
+        );
     }
     lines.into_iter().map(|line| Prompt { line, recording: None }).collect()
 }
@@ -351,10 +354,11 @@ async fn hearing(config: &Config, command: WorkerCommand) -> anyhow::Result<Arc<
 pub fn grammars(business: &Business) -> GrammarSet {
     let mut set = GrammarSet::default();
     for assistant in business.assistants.values() {
-        for grammar in assistant.intake.grammars() {
-            if set.grammars.iter().all(|known| known.name != grammar.name) {
+        let offices = business.directory().map(|directory| assistant.intake.directory_grammar(directory));
+        for grammar in assistant.intake.grammars().into_iter().chain(offices) {
+            if set.grammars.iter().all(|known| known.name != grammar.id) {
                 let answers = Answers::Jsgf(grammar.jsgf);
-                set.grammars.push(Grammar { name: grammar.name, answers, threshold: grammar.threshold });
+                set.grammars.push(Grammar { name: grammar.id, answers, threshold: grammar.threshold });
             }
         }
         set.pronunciations.extend(assistant.intake.pronunciations().clone());

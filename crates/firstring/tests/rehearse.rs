@@ -8,7 +8,11 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 fn rehearse(more: &[&str]) -> Output {
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/plumber.toml");
+    rehearse_example("plumber", more)
+}
+
+fn rehearse_example(name: &str, more: &[&str]) -> Output {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../examples/{name}.toml"));
     let mut command = Command::new(env!("CARGO_BIN_EXE_firstring"));
     command.args(["rehearse", "-c"]).arg(example).args(more).output().unwrap()
 }
@@ -33,6 +37,37 @@ fn the_example_loses_nobody_and_any_number_of_threads_lives_the_same_days() {
     assert_eq!(ended, result["calls"], "every call ended somewhere");
     assert_eq!(of(&one, "hour").count(), 24);
     assert_ne!(result["hash"], other.last().unwrap()["hash"]);
+}
+
+/// SHA-256 over every journal line of three days of each example. A change here is a change of what callers meet: look at
+/// what it is before the new words are written down.
+const THREE_DAYS: [(&str, &str); 2] = [("plumber", "PLUMBER"), ("law-firm", "LAWFIRM")];
+
+#[test]
+fn three_days_of_each_example_are_the_same_to_the_last_journal_line_everywhere() {
+    for (example, hash) in THREE_DAYS {
+        let days = objects(&rehearse_example(example, &["--days", "3", "--seed", "7", "--json"]));
+        let result = days.last().unwrap();
+        assert_eq!(result["lost"], 0, "{example}: {result}");
+        assert_eq!(result["hash"], hash, "{example}: {result}");
+    }
+}
+
+#[test]
+fn a_law_firm_with_four_offices_gives_nearly_everybody_what_they_called_for() {
+    let law = |more: &[&str]| objects(&rehearse_example("law-firm", more));
+    let perfect = law(&["--days", "3", "--seed", "7", "--faults", "none", "--json"]);
+    let result = perfect.last().unwrap();
+    assert!(result["calls"].as_u64().unwrap() + result["turned_away"].as_u64().unwrap() >= 600, "{result}");
+    assert!(result["satisfied"].as_f64().unwrap() >= 0.95, "{result}");
+    assert!(result["longest_silence_ms"].as_u64().unwrap() < 4_000, "{result}");
+    let outcomes: Vec<&str> = of(&perfect, "outcome").filter_map(|one| one["outcome"].as_str()).collect();
+    for outcome in ["booked", "transferred", "answered", "message"] {
+        assert!(outcomes.contains(&outcome), "{outcomes:?}");
+    }
+    for person in ["Front desk downtown", "Front desk denver", "Dana", "Ines"] {
+        assert!(result["rung"][person].as_u64() > Some(0), "{person}: {result}");
+    }
 }
 
 fn of<'a>(objects: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a Value> {

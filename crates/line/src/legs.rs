@@ -21,7 +21,6 @@ pub(crate) struct Legs {
     pub id: CallId,
     pub desk: desk::call::Call,
     pub started: Moment,
-    pub voice: String,
     pub caller: CallerLeg,
     pub people: BTreeMap<u16, PersonLeg>,
     pub codec: Option<String>,

@@ -408,7 +408,10 @@ fn while_everybody_of_the_office_talks_the_plan_knows() {
     room.tell(Event::Sip(Notice::Answered { leg: dana, sdp }));
     room.call(|_| {});
     assert_eq!(rule(&room), When::TeamBusy);
-    assert!(room.begun.last().unwrap().arrival.team_busy, "it is on record for whoever replays the call");
+    assert!(
+        room.begun.last().unwrap().arrival.busy_offices.contains("main"),
+        "it is on record for whoever replays the call"
+    );
 
     room.caller_hangs_up(first);
     room.call(|_| {});

@@ -77,9 +77,11 @@ impl Goal {
         !matches!(self, Goal::Silent | Goal::Mumbles | Goal::HangsUp)
     }
 
-    /// Whether a call that ended so gave this caller what they called for. A person who picks up gives everything.
-    pub fn is_reached(self, outcome: Outcome) -> bool {
+    /// Whether a call that ended so gave this caller what they called for. A person who picks up gives everything. Whoever
+    /// wants one at an hour when the plan lets nobody be rung but for what cannot wait has a message instead.
+    pub fn is_reached(self, outcome: Outcome, rings_for_an_agent: bool) -> bool {
         match self {
+            Goal::Agent if !rings_for_an_agent => matches!(outcome, Outcome::Message | Outcome::Answered),
             Goal::BookByVoice | Goal::BookByKeys | Goal::ChangeOfMind => {
                 matches!(outcome, Outcome::Booked | Outcome::Answered)
             }
@@ -178,6 +180,8 @@ impl Caller {
     fn wants(&mut self, question: &Question, book: &Phrasebook, what: Meaning, key: char) -> Reply {
         match question.id.as_str() {
             "returned" => self.says(question, book, &[Meaning::Message]),
+            // Most find their office first.
+            "office" if self.chance.hits(0.7) => self.says(question, book, &[Meaning::Onward]),
             _ if self.asked_again >= 1 && self.chance.hits(0.5) => Reply::Presses(key.to_string()),
             _ => self.says(question, book, &[what, Meaning::Agent]),
         }
@@ -185,6 +189,7 @@ impl Caller {
 
     fn books(&mut self, question: &Question, book: &Phrasebook) -> Reply {
         match question.id.as_str() {
+            "office" => self.says(question, book, &[Meaning::Onward]),
             "service" => self.says(question, book, &[Meaning::Times, Meaning::Onward]),
             "urgent" => self.says(question, book, &[Meaning::Times]),
             "slot" => self.says(question, book, &[Meaning::Pick]),
@@ -229,7 +234,7 @@ impl Caller {
                 let pound = if self.chance.hits(0.5) { "#" } else { "" };
                 format!("{}{pound}", self.number)
             }
-            "service" => {
+            "office" | "service" => {
                 let keys: Vec<char> = question.keypad.iter().map(|(key, _)| *key).collect();
                 self.chance.pick(&keys).copied().unwrap_or('0').to_string()
             }

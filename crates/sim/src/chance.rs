@@ -37,9 +37,11 @@ impl Chance {
         usize::try_from(wide >> 64).unwrap_or(0)
     }
 
-    /// True in this share of all throws, from 0 to 1.
+    /// True in this share of all throws, from 0 to 1. Thrown also where nothing can come of it, so that odds change nothing
+    /// else.
     pub fn hits(&mut self, odds: f64) -> bool {
-        odds > 0.0 && (self.word() >> 11) as f64 / (1_u64 << 53) as f64 <= odds
+        let thrown = (self.word() >> 11) as f64 / (1_u64 << 53) as f64;
+        odds > 0.0 && thrown <= odds
     }
 
     /// Milliseconds from `least` to `most`.

@@ -62,6 +62,20 @@ pub struct Faults {
     pub desk_stops: f64,
     /// Forty calls within a minute (thrown once a day).
     pub storm: f64,
+    /// The hearing engine succeeds with no words at all.
+    pub hearing_empty: f64,
+    /// Something is stored, and the answer that it is gets lost.
+    pub store_reply_lost: f64,
+    /// A trunk cuts off every call on it, once or several times in a row (thrown once a day).
+    pub trunk_drops: f64,
+    /// Nothing passes over a trunk for minutes (thrown once a day).
+    pub trunk_down: f64,
+    /// The process ends in mid-call without a word and is started anew (thrown once a day).
+    pub desk_dies: f64,
+    /// The clock is set by up to two hours, forward or back (thrown once a day).
+    pub clock_steps: f64,
+    /// The day is one on which the office's clocks change (thrown once a day).
+    pub dst_night: f64,
 }
 
 /// One kind of fault.
@@ -95,11 +109,18 @@ pub enum Fault {
     CallsAgain,
     DeskStops,
     Storm,
+    HearingEmpty,
+    StoreReplyLost,
+    TrunkDrops,
+    TrunkDown,
+    DeskDies,
+    ClockSteps,
+    DstNight,
 }
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Fault; 27] = [
+    pub const ALL: [Fault; 34] = [
         Fault::PersonBusy,
         Fault::PersonDeclines,
         Fault::PersonAbsent,
@@ -127,6 +148,13 @@ impl Fault {
         Fault::CallsAgain,
         Fault::DeskStops,
         Fault::Storm,
+        Fault::HearingEmpty,
+        Fault::StoreReplyLost,
+        Fault::TrunkDrops,
+        Fault::TrunkDown,
+        Fault::DeskDies,
+        Fault::ClockSteps,
+        Fault::DstNight,
     ];
 
     /// The word in reports.
@@ -159,6 +187,13 @@ impl Fault {
             Fault::CallsAgain => "calls_again",
             Fault::DeskStops => "desk_stops",
             Fault::Storm => "storm",
+            Fault::HearingEmpty => "hearing_empty",
+            Fault::StoreReplyLost => "store_reply_lost",
+            Fault::TrunkDrops => "trunk_drops",
+            Fault::TrunkDown => "trunk_down",
+            Fault::DeskDies => "desk_dies",
+            Fault::ClockSteps => "clock_steps",
+            Fault::DstNight => "dst_night",
         }
     }
 }
@@ -167,6 +202,57 @@ impl Fault {
 pub type Thrown = BTreeMap<Fault, u64>;
 
 impl Faults {
+    /// The same without one kind.
+    #[must_use]
+    pub fn without(mut self, fault: Fault) -> Faults {
+        *self.part(fault) = 0.0;
+        self
+    }
+
+    /// Every kind that can happen at all.
+    pub fn kinds(&self) -> impl Iterator<Item = Fault> {
+        Fault::ALL.into_iter().filter(|fault| self.odds(*fault) > 0.0)
+    }
+
+    fn part(&mut self, of: Fault) -> &mut f64 {
+        match of {
+            Fault::PersonBusy => &mut self.person_busy,
+            Fault::PersonDeclines => &mut self.person_declines,
+            Fault::PersonAbsent => &mut self.person_absent,
+            Fault::PersonLate => &mut self.person_late,
+            Fault::PersonMachine => &mut self.person_machine,
+            Fault::PersonUnreachable => &mut self.person_unreachable,
+            Fault::Misheard => &mut self.misheard,
+            Fault::Unheard => &mut self.unheard,
+            Fault::HearingFails => &mut self.hearing_fails,
+            Fault::HearingLate => &mut self.hearing_late,
+            Fault::HearingSilent => &mut self.hearing_silent,
+            Fault::HearingAgain => &mut self.hearing_again,
+            Fault::SpeakingFails => &mut self.speaking_fails,
+            Fault::SpeakingSlow => &mut self.speaking_slow,
+            Fault::StoreRefuses => &mut self.store_refuses,
+            Fault::StoreLate => &mut self.store_late,
+            Fault::StoreSilent => &mut self.store_silent,
+            Fault::RecordingFails => &mut self.recording_fails,
+            Fault::RecordingSilent => &mut self.recording_silent,
+            Fault::SocketRefused => &mut self.socket_refused,
+            Fault::AckLost => &mut self.ack_lost,
+            Fault::LineDies => &mut self.line_dies,
+            Fault::ReportLost => &mut self.report_lost,
+            Fault::CallerDrops => &mut self.caller_drops,
+            Fault::CallsAgain => &mut self.calls_again,
+            Fault::DeskStops => &mut self.desk_stops,
+            Fault::Storm => &mut self.storm,
+            Fault::HearingEmpty => &mut self.hearing_empty,
+            Fault::StoreReplyLost => &mut self.store_reply_lost,
+            Fault::TrunkDrops => &mut self.trunk_drops,
+            Fault::TrunkDown => &mut self.trunk_down,
+            Fault::DeskDies => &mut self.desk_dies,
+            Fault::ClockSteps => &mut self.clock_steps,
+            Fault::DstNight => &mut self.dst_night,
+        }
+    }
+
     /// How likely one kind is.
     pub fn odds(&self, of: Fault) -> f64 {
         match of {
@@ -197,6 +283,13 @@ impl Faults {
             Fault::CallsAgain => self.calls_again,
             Fault::DeskStops => self.desk_stops,
             Fault::Storm => self.storm,
+            Fault::HearingEmpty => self.hearing_empty,
+            Fault::StoreReplyLost => self.store_reply_lost,
+            Fault::TrunkDrops => self.trunk_drops,
+            Fault::TrunkDown => self.trunk_down,
+            Fault::DeskDies => self.desk_dies,
+            Fault::ClockSteps => self.clock_steps,
+            Fault::DstNight => self.dst_night,
         }
     }
 
@@ -241,8 +334,15 @@ impl Faults {
             socket_refused: rarely,
             ack_lost: rarely,
             line_dies: rarely,
+            hearing_empty: rarely,
+            store_reply_lost: rarely,
             desk_stops: 0.15,
             storm: 0.15,
+            trunk_drops: 0.15,
+            trunk_down: 0.15,
+            desk_dies: 0.15,
+            clock_steps: 0.15,
+            dst_night: 0.15,
             ..Faults::ordinary()
         }
     }
@@ -256,6 +356,7 @@ impl Faults {
             hearing_late: 0.1,
             hearing_silent: 0.1,
             hearing_again: 0.1,
+            hearing_empty: 0.05,
             speaking_fails: 0.05,
             speaking_slow: 0.3,
             ..Faults::ordinary()
@@ -268,6 +369,7 @@ impl Faults {
             store_refuses: 0.25,
             store_late: 0.2,
             store_silent: 0.2,
+            store_reply_lost: 0.1,
             recording_fails: 0.2,
             recording_silent: 0.1,
             ..Faults::ordinary()
@@ -287,6 +389,11 @@ impl Faults {
             caller_drops: 0.15,
             desk_stops: 0.3,
             storm: 0.3,
+            trunk_drops: 0.3,
+            trunk_down: 0.3,
+            desk_dies: 0.3,
+            clock_steps: 0.3,
+            dst_night: 0.3,
             ..Faults::ordinary()
         }
     }
@@ -301,11 +408,13 @@ impl Faults {
             hearing_late: engines.hearing_late,
             hearing_silent: engines.hearing_silent,
             hearing_again: engines.hearing_again,
+            hearing_empty: engines.hearing_empty,
             speaking_fails: engines.speaking_fails,
             speaking_slow: engines.speaking_slow,
             store_refuses: disk.store_refuses,
             store_late: disk.store_late,
             store_silent: disk.store_silent,
+            store_reply_lost: disk.store_reply_lost,
             recording_fails: disk.recording_fails,
             recording_silent: disk.recording_silent,
             ..Faults::bad_lines()

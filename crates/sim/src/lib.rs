@@ -16,25 +16,31 @@ mod day;
 mod faults;
 mod phrasebook;
 mod promises;
+mod replay;
 mod report;
 mod sabotage;
 mod shop;
+mod shrink;
 mod sound;
 mod transfers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use desk::number::E164;
+use desk::business::Step;
+use desk::intake::Question;
+use desk::record::Record;
 
 pub use alone::{Alone, TALK};
 pub use caller::Goal;
 pub use chance::Chance;
 pub use conversation::{CallerDoes, Conversation, NoSuchLine, People, Reply, Shown};
 pub use faults::{Fault, Faults, Thrown};
+pub use replay::{NotReplayed, differences, replay};
 pub use report::{CallReport, DayReport, Report, Trouble};
 pub use sabotage::Sabotage;
 pub use shop::Shop;
+pub use shrink::Script;
 pub use transfers::{Fate, Handing, Misdeed, Passing, Refused, Side, State, Told, Transfers};
 
 use phrasebook::Phrasebook;
@@ -43,10 +49,12 @@ use phrasebook::Phrasebook;
 #[derive(Clone, Debug)]
 pub struct World {
     shop: Shop,
-    /// By assistant.
+    /// By the name of the intake.
     books: BTreeMap<String, Phrasebook>,
     /// Fewest and most calls a day.
     calls: (usize, usize),
+    /// Numbers the owner has told of, as they are dialled nationally.
+    known: Vec<String>,
 }
 
 /// Channels where nobody is turned away.
@@ -59,14 +67,19 @@ const SHARED_CALLS: (usize, usize) = (50, 65);
 impl World {
     /// A world around one shop. Trying out every phrase takes a while: keep it for many days.
     pub fn new(shop: Shop) -> World {
-        let assistants = shop.business.assistants.iter();
-        let books =
-            assistants.map(|(name, assistant)| (name.clone(), Phrasebook::of(&assistant.intake))).collect();
+        let mut books: BTreeMap<String, Phrasebook> = BTreeMap::new();
+        for assistant in shop.business.assistants.values() {
+            let intake = &assistant.intake;
+            let book = || Phrasebook::of(intake, shop.business.directory());
+            books.entry(intake.name.clone()).or_insert_with(book);
+        }
         let calls = match shop.business.offices.len() {
             0 | 1 => CALLS,
             offices => (SHARED_CALLS.0 * offices, SHARED_CALLS.1 * offices),
         };
-        World { shop, books, calls }
+        let known = shop.business.callers.keys().filter_map(|number| number.digits().strip_prefix('1'));
+        let known = known.filter(|national| national.len() == 10).map(str::to_string).collect();
+        World { shop, books, calls, known }
     }
 
     /// The same world with about so many calls a day.
@@ -81,7 +94,7 @@ impl World {
             *channels = ROOM;
         }
         let shop = Shop { business: Arc::new(business), ..self.shop.clone() };
-        World { shop, books: self.books.clone(), calls: self.calls }
+        World { shop, books: self.books.clone(), calls: self.calls, known: self.known.clone() }
     }
 
     /// One day from its first call to the end of its last.
@@ -89,7 +102,7 @@ impl World {
     /// # Errors
     /// The first promise that was broken.
     pub fn day(&self, seed: u64, faults: &Faults) -> Result<DayReport, Box<Trouble>> {
-        day::run(self, seed, faults, None)
+        day::run(self, seed, faults, (None, None))
     }
 
     /// A day on which the driver itself misbehaves: some checker is to find it.
@@ -102,11 +115,26 @@ impl World {
         faults: &Faults,
         sabotage: Sabotage,
     ) -> Result<DayReport, Box<Trouble>> {
-        day::run(self, seed, faults, Some(sabotage))
+        day::run(self, seed, faults, (Some(sabotage), None))
     }
 
-    fn book(&self, line: &E164) -> Option<&Phrasebook> {
-        let line = self.shop.business.lines.get(line)?;
-        self.books.get(&line.assistant)
+    fn trunks(&self) -> Vec<String> {
+        self.shop.business.channels.keys().cloned().collect()
+    }
+
+    /// Whether the rule a call fell under rings people for callers who only ask for one.
+    fn rings_for_an_agent(&self, record: &Record) -> bool {
+        let plan = self.shop.business.plans.get(&record.plan);
+        let rules = plan.map(|plan| plan.rules.as_slice()).unwrap_or_default();
+        let rule = rules.iter().find(|rule| rule.when == record.rule);
+        rule.is_none_or(|rule| {
+            rule.steps.iter().any(|step| matches!(step, Step::Ring { .. } | Step::Queue { .. }))
+        })
+    }
+
+    /// What can be said to whoever asks this.
+    fn book(&self, question: &Question) -> Option<&Phrasebook> {
+        let intake = question.grammar.strip_suffix(&question.id)?.strip_suffix('_')?;
+        self.books.get(intake)
     }
 }

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use desk::booking::Slot;
-use desk::intake::{Ending, Guest, Intake, Move, Question, Template, WhyMessage, WhyPerson, Words};
+use desk::intake::{
+    Directory, Ending, Guest, Intake, Move, Question, Template, WhyMessage, WhyPerson, Words,
+};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
@@ -47,11 +49,17 @@ pub(crate) struct Phrasebook {
 const OF_EACH: usize = 4;
 
 impl Phrasebook {
-    pub fn of(template: &Arc<Template>) -> Phrasebook {
+    /// What can be said to a template, and to the question for an office if there are several.
+    pub fn of(template: &Arc<Template>, directory: Option<&Arc<Directory>>) -> Phrasebook {
         let mut phrases: BTreeMap<(String, Meaning), Vec<String>> = BTreeMap::new();
-        for grammar in template.grammars() {
-            let settings: Vec<Intake> =
-                (1..=3).filter_map(|offers| at_question(&grammar.name, template, offers)).collect();
+        let offices = directory.map(|directory| template.directory_grammar(directory));
+        for grammar in template.grammars().into_iter().chain(offices) {
+            let settings: Vec<Intake> = match directory {
+                Some(directory) if grammar.name == Directory::QUESTION => {
+                    vec![at_the_door(template, directory)]
+                }
+                _ => (1..=3).filter_map(|offers| at_question(&grammar.name, template, offers)).collect(),
+            };
             for phrase in grammar.phrases(OF_EACH) {
                 let mut meanings = settings.iter().map(|intake| meaning(intake, &grammar.name, &phrase));
                 let Some(Some(first)) = meanings.next() else { continue };
@@ -82,6 +90,15 @@ fn slots(offers: usize) -> Vec<Slot> {
     [3, 5, 25].into_iter().take(offers).map(slot).collect()
 }
 
+/// A conversation that has just asked for an office.
+fn at_the_door(template: &Arc<Template>, directory: &Arc<Directory>) -> Intake {
+    let caller = "+13125550143".parse().ok();
+    let guest = Guest { business: String::new(), caller, zone: TimeZone::UTC };
+    let mut intake = Intake::new(template.clone(), guest).choosing_among(Arc::clone(directory));
+    intake.open(now());
+    intake
+}
+
 /// A conversation at the moment when the question is open, reached by keys alone.
 fn at_question(name: &str, template: &Arc<Template>, offers: usize) -> Option<Intake> {
     let caller = match name {
@@ -95,7 +112,7 @@ fn at_question(name: &str, template: &Arc<Template>, offers: usize) -> Option<In
         moves = match moves.last()? {
             Move::Ask(question) if question.id == name => return Some(intake),
             Move::Ask(question) => {
-                let key = towards(name, question)?;
+                let key = towards(name, question, template)?;
                 intake.press(key, now())
             }
             Move::FindSlots(_) => intake.slots_found(slots(offers), now()),
@@ -108,14 +125,25 @@ fn at_question(name: &str, template: &Arc<Template>, offers: usize) -> Option<In
 }
 
 /// The key that leads from this question towards the one that is wanted.
-fn towards(name: &str, question: &Question) -> Option<char> {
+fn towards(name: &str, question: &Question, template: &Arc<Template>) -> Option<char> {
     match (question.id.as_str(), name) {
         ("service", "returned") => Some('0'),
-        ("service", "urgent") => Some('2'),
+        ("service", "urgent") => asks_whether_urgent(template),
         ("confirm", "change") => Some('2'),
         ("urgent", _) => Some('2'),
         _ => question.keypad.first().map(|(key, _)| *key),
     }
+}
+
+/// The key of a service that asks whether it can wait, found by pressing each.
+fn asks_whether_urgent(template: &Arc<Template>) -> Option<char> {
+    ('1'..='8').find(|key| {
+        let guest = Guest { business: String::new(), caller: None, zone: TimeZone::UTC };
+        let mut intake = Intake::new(template.clone(), guest);
+        intake.open(now());
+        let moves = intake.press(*key, now());
+        matches!(moves.last(), Some(Move::Ask(question)) if question.id == "urgent")
+    })
 }
 
 fn meaning(at: &Intake, question: &str, phrase: &str) -> Option<Meaning> {
@@ -134,6 +162,7 @@ fn meaning(at: &Intake, question: &str, phrase: &str) -> Option<Meaning> {
         Move::Finish(Ending::Booked | Ending::Advised | Ending::NoInput) => None,
         Move::Book(_) => Some(Meaning::Book),
         Move::Hold(_) => Some(Meaning::Pick),
+        Move::GoToOffice(_) => Some(Meaning::Onward),
         Move::FindSlots(_) => Some(Meaning::Times),
         Move::Ask(next) if next.id == "change" => Some(Meaning::Change),
         Move::Ask(next) if next.id != question => Some(Meaning::Onward),
@@ -164,7 +193,7 @@ mod tests {
 
     #[test]
     fn callers_find_a_phrase_for_everything_they_may_want() {
-        let book = Phrasebook::of(&Arc::new(Template::plumbing()));
+        let book = Phrasebook::of(&Arc::new(Template::plumbing()), None);
         for (question, meaning) in [
             ("service", Meaning::Times),
             ("service", Meaning::Onward),

@@ -20,6 +20,8 @@ pub struct CallReport {
     pub goal: Goal,
     /// Where it ended.
     pub outcome: Outcome,
+    /// Whether the caller has what they called for.
+    pub reached: bool,
     /// For how long at most the caller heard nothing while it was our turn.
     pub longest_silence: Duration,
     /// Who was rung, in order.
@@ -39,6 +41,8 @@ pub struct DayReport {
     pub turned_away: u64,
     /// The most channels of each trunk that were taken at once.
     pub peaks: BTreeMap<String, u32>,
+    /// SIP messages that went as bytes between two user agents: on a sample of days all of them, on others none.
+    pub messages: u64,
     /// Which faults were thrown how often.
     pub thrown: Thrown,
     /// SHA-256 over every line of every journal, in order.
@@ -54,6 +58,8 @@ pub struct Report {
     pub calls: u64,
     /// Where they ended, by goal.
     pub outcomes: BTreeMap<(Goal, Outcome), u64>,
+    /// How many have what they called for, by goal.
+    pub reached: BTreeMap<Goal, u64>,
     /// Calls the trunk was sent elsewhere with.
     pub turned_away: u64,
     /// The most channels of each trunk that were taken at once on any day.
@@ -62,6 +68,8 @@ pub struct Report {
     pub longest_silence: Duration,
     /// How often each person was rung.
     pub rung: BTreeMap<String, u64>,
+    /// SIP messages that went as bytes between two user agents, on every eighth day.
+    pub messages: u64,
     /// Which faults were thrown how often.
     pub thrown: Thrown,
     /// How many came in each hour of the office's day, and what would have become of them without the desk.
@@ -79,6 +87,7 @@ impl Report {
             *self.arrivals.entry(*when).or_insert(0) += times;
         }
         self.turned_away += day.turned_away;
+        self.messages += day.messages;
         for (trunk, peak) in &day.peaks {
             let known = self.peaks.entry(trunk.clone()).or_default();
             *known = (*known).max(*peak);
@@ -86,6 +95,7 @@ impl Report {
         for call in &day.calls {
             self.calls += 1;
             *self.outcomes.entry((call.goal, call.outcome)).or_insert(0) += 1;
+            *self.reached.entry(call.goal).or_insert(0) += u64::from(call.reached);
             self.longest_silence = self.longest_silence.max(call.longest_silence);
             for person in &call.rung {
                 *self.rung.entry(person.clone()).or_insert(0) += 1;
@@ -108,9 +118,9 @@ impl Report {
 
     /// The share of cooperative callers who got what they called for, from 0 to 1.
     pub fn satisfied(&self) -> f64 {
-        let cooperative = || self.outcomes.iter().filter(|((goal, _), _)| goal.is_cooperative());
-        let all: u64 = cooperative().map(|(_, times)| times).sum();
-        let served = cooperative().filter(|((goal, outcome), _)| goal.is_reached(*outcome));
+        let cooperative = self.outcomes.iter().filter(|((goal, _), _)| goal.is_cooperative());
+        let all: u64 = cooperative.map(|(_, times)| times).sum();
+        let served = self.reached.iter().filter(|(goal, _)| goal.is_cooperative());
         served.map(|(_, times)| times).sum::<u64>() as f64 / all.max(1) as f64
     }
 }

@@ -52,13 +52,24 @@ impl Shop {
         self.business.offices.keys().map(move |office| (office.clone(), people(office)))
     }
 
+    /// The imagined host of a trunk.
+    fn host_of(&self, trunk: &str) -> String {
+        let place = self.business.channels.keys().position(|name| name == trunk).unwrap_or_default();
+        format!("trunk{place}.example.com")
+    }
+
+    /// The trunk whose imagined host this is.
+    pub(crate) fn trunk_at(&self, host: &str) -> Option<String> {
+        self.business.channels.keys().find(|trunk| self.host_of(trunk) == host).cloned()
+    }
+
     /// What an exchange of this shop starts with: empty diaries.
     pub fn setup(&self) -> Setup {
         let trunk = |name: &String| {
             let outbound = self.outbound.contains(name);
             let outbound = outbound.then(|| Outbound {
                 paths: sip::Targets::only(path()),
-                domain: "192.0.2.2".to_string(),
+                domain: self.host_of(name),
                 account: None,
             });
             (name.clone(), Trunk { outbound, ..Trunk::default() })

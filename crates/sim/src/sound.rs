@@ -70,6 +70,8 @@ struct Speech {
 /// One leg.
 #[derive(Debug)]
 pub(crate) struct Leg {
+    /// The caller listens here, whatever this leg was told of who speaks first.
+    is_callers: bool,
     connected: Option<Opening>,
     /// Nothing is played before; set when the answer is confirmed.
     path_open_at: Option<Duration>,
@@ -103,6 +105,7 @@ impl Leg {
     /// A leg whose socket is open. Without a filler, somebody sabotaged it.
     pub fn new(has_filler: bool) -> Leg {
         Leg {
+            is_callers: false,
             connected: None,
             path_open_at: None,
             confirmed_at: None,
@@ -122,6 +125,11 @@ impl Leg {
             quiet: Quiet::default(),
             out: VecDeque::new(),
         }
+    }
+
+    /// The same leg, with the caller at its end.
+    pub fn of_caller(self) -> Leg {
+        Leg { is_callers: true, ..self }
     }
 
     /// What the leg has to tell, oldest first.
@@ -465,7 +473,7 @@ impl Leg {
         let audible = self.playing.is_some() || self.filler_until.is_some() || self.tone;
         let speaks = self.speech.is_some();
         let waits = self.open.as_ref().is_none_or(|open| open.answered);
-        let served = self.connected == Some(Opening::WeSpeak) && self.confirmed_at.is_some();
+        let served = self.is_callers && self.connected.is_some() && self.confirmed_at.is_some();
         if served && waits && !audible && !speaks && !self.bridged && !self.closed {
             self.quiet.since.get_or_insert(now);
         } else if let Some(since) = self.quiet.since.take() {

@@ -102,6 +102,27 @@ fn a_rehearsal_throws_every_fault_and_loses_nobody() {
 }
 
 #[test]
+fn on_every_eighth_day_the_signalling_of_every_call_goes_as_bytes_between_two_user_agents() {
+    let world = World::new(Shop::plumber());
+    let (imagined, wired) =
+        (world.day(7, &Faults::ordinary()).unwrap(), world.day(8, &Faults::ordinary()).unwrap());
+    assert_eq!(imagined.messages, 0);
+    // An INVITE, its answers, an ACK, a BYE and its 200 for every caller, and as much for every phone.
+    assert!(
+        wired.messages > 6 * wired.calls.len() as u64,
+        "{} for {} calls",
+        wired.messages,
+        wired.calls.len()
+    );
+    let ended = |outcome| wired.calls.iter().filter(|call| call.outcome == outcome).count();
+    assert!(ended(Outcome::Booked) > 10 && ended(Outcome::Transferred) > 2, "{:?}", wired.calls);
+    let perfect = (1..=4).map(|week| world.day(week * 8, &Faults::none()).unwrap());
+    let mut report = Report::default();
+    perfect.for_each(|day| report.add(&day));
+    assert!(report.satisfied() >= 0.95, "{:.3} of {:#?}", report.satisfied(), report.outcomes);
+}
+
+#[test]
 fn with_room_for_everybody_nobody_is_turned_away_and_the_peak_is_told() {
     let world = World::new(Shop::plumber());
     let faults = Faults { storm: 1.0, ..Faults::none() };

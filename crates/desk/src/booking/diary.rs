@@ -111,6 +111,11 @@ impl Diary {
         self.holds.remove(call);
     }
 
+    /// Whether any time is held for `call`, lapsed or not.
+    pub fn holds_for(&self, call: &str) -> bool {
+        self.holds.contains_key(call)
+    }
+
     /// Whether this caller may book one more visit.
     pub fn may_book(&self, caller: &E164, now: Timestamp) -> bool {
         let open = self.bookings.values().filter(|booking| booking.slot.end > now);

@@ -1,6 +1,6 @@
 //! What goes into a call and what comes out of it: the events, the orders, and the names of its deadlines.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -48,9 +48,9 @@ pub struct Arrival {
     pub diverted_because: Option<Diverted>,
     /// What the carrier says about the caller's number.
     pub verification: Option<Verification>,
-    /// Everybody of the line's office talked to a caller when it came in.
+    /// Offices of which everybody talked to a caller when it came in.
     #[serde(default)]
-    pub team_busy: bool,
+    pub busy_offices: BTreeSet<String>,
 }
 
 /// What the desk is told.

@@ -1,29 +1,47 @@
 //! The assistant's step: beginning a talk, giving it what happens, and following where it leads.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::messaging::Messaging;
 use super::{Action, Call, Heard, Leg, ListenId, Out, SayingId, Stage};
-use crate::business::Assistant;
+use crate::business::{Assistant, Front, Step};
 use crate::greeting;
-use crate::intake::{Ending, Guest, Intake, WhyMessage, WhyPerson};
+use crate::intake::{Directory, Ending, Guest, Intake, WhyMessage, WhyPerson};
 use crate::machine::Moment;
 use crate::phrase::Phrase;
 use crate::record::{CallbackReason, EndedBy, Outcome, StepResult, Tried, Urgency};
+use crate::routing::route_on;
 use crate::sayings;
-use crate::talk::{Talk, TalkEnd};
+use crate::talk::{Opening, Talk, TalkEnd};
 
 impl Call {
     pub(super) fn begin_talk(&mut self, now: Moment) {
         let Some(assistant) = self.business.assistants.get(&self.line.assistant).cloned() else {
             return self.advance(now);
         };
-        self.answer(now);
         let intake = self.intake(&assistant);
+        self.begin_talk_of(intake, &assistant, now);
+    }
+
+    /// The caller is asked which office they would like.
+    pub(super) fn ask_for_office(&mut self, directory: Arc<Directory>, now: Moment) {
+        let Some(assistant) = self.business.assistants.get(&self.line.assistant).cloned() else {
+            return self.advance(now);
+        };
+        let intake = self.intake(&assistant).choosing_among(directory);
+        self.begin_talk_of(intake, &assistant, now);
+    }
+
+    fn begin_talk_of(&mut self, intake: Intake, assistant: &Assistant, now: Moment) {
+        self.answer(now);
         let calendar = self.business.office_of(&self.line).and_then(|office| office.calendar.clone());
         let first = self.out.mark();
-        let (talk, end) =
-            Talk::begin(intake, greeting::phrases(&assistant.greeting), calendar, now, &mut self.out);
+        let opening = match std::mem::replace(&mut self.greeted, true) {
+            false => Opening::Greeting(greeting::phrases(&assistant.greeting)),
+            true => Opening::Question,
+        };
+        let (talk, end) = Talk::begin(intake, opening, calendar, now, &mut self.out);
         self.stage = Stage::Talking(talk);
         self.note_sayings(first);
         self.note_notice(first);
@@ -39,6 +57,21 @@ impl Call {
         if let Some((saying, _)) = telling.filter(|_| self.tape.takes_calls()) {
             self.tape.will_tell(Leg::Caller, saying);
         }
+    }
+
+    /// The call goes on at the office the caller asked for, by its own plan.
+    fn go_to_office(&mut self, front: &Front, now: Moment) {
+        self.has_chosen = true;
+        self.away = None;
+        self.line = front.in_place_of(&self.line);
+        let routed = route_on(&self.business, &self.line, &self.minutes.arrival, now.wall);
+        self.assisted = routed.steps.contains(&Step::Assistant);
+        self.plan = routed.plan;
+        self.rule = routed.rule;
+        self.because.extend(routed.because);
+        self.cascade.end(StepResult::OfficeFound, now);
+        self.cascade.go_on_with(routed.steps);
+        self.advance(now);
     }
 
     pub(super) fn intake(&self, assistant: &Assistant) -> Intake {
@@ -81,10 +114,12 @@ impl Call {
         match end {
             TalkEnd::Person(why) => self.seek_person(why, now),
             TalkEnd::Message(why) => self.seek_message(why, now),
+            TalkEnd::Office(front) => self.go_to_office(&front, now),
             TalkEnd::Done(ending) => self.conversation_over(ending, last, now),
             TalkEnd::VoiceFailed => {
                 self.minutes.trouble("the assistant's voice failed; the call moved on to the next step");
                 self.unhelped = CallbackReason::Failure;
+                self.out.push(Action::StopListening { to: Leg::Caller });
                 self.cascade.end(StepResult::EngineFailed, now);
                 self.advance(now);
             }
@@ -104,7 +139,9 @@ impl Call {
         self.verdict = None;
         self.out.push(Action::ReleaseHold);
         self.cascade.end(result, now);
-        self.cascade.skip_to_person();
+        if !self.cascade.skip_to_person(self.urgency) {
+            self.say(&[sayings::NOBODY_FREE]);
+        }
         self.advance(now);
     }
 

@@ -8,6 +8,7 @@ use super::{
 use super::{SayingId, Sound, Stage};
 use crate::machine::Moment;
 use crate::record::{CallbackReason, EndedBy, Outcome, Record, StepResult, Tried};
+use crate::sabotage::{Sabotage, is};
 
 impl Call {
     pub(super) fn line_broke(&mut self, fault: LineFault, now: Moment) {
@@ -70,7 +71,9 @@ impl Call {
         self.verdict = Some((outcome, by));
         self.leave_line();
         self.hang_up_everyone();
-        self.out.push(Action::ReleaseHold);
+        if !is(Sabotage::KeepsAHold) {
+            self.out.push(Action::ReleaseHold);
+        }
         self.stage = Stage::Filing { until: now.mono + REPORT_TAKES_AT_MOST };
         if self.minutes.answered.is_none() {
             self.file(now);
@@ -109,10 +112,11 @@ impl Call {
         if self.booking.is_some() {
             return Outcome::Booked;
         }
-        if self.callback.is_none() {
+        if self.callback.is_none() && !is(Sabotage::ForgetsTheCallback) {
             self.leave_callback(now);
         }
         match by {
+            EndedBy::Caller if is(Sabotage::CallsItLost) => Outcome::Lost,
             EndedBy::Caller => Outcome::Abandoned,
             EndedBy::Person | EndedBy::Desk | EndedBy::Line | EndedBy::Crash => Outcome::Callback,
         }
@@ -130,6 +134,9 @@ impl Call {
         let sound = self.minutes.sound;
         if outcome == Outcome::Abandoned && sound.longest_silence > DEAD_LINE {
             outcome = Outcome::Lost;
+        }
+        if is(Sabotage::OverwritesTheOutcome) {
+            outcome = Outcome::Booked;
         }
         let record = Record {
             id: self.minutes.arrival.id.clone(),
@@ -161,6 +168,9 @@ impl Call {
             troubles: std::mem::take(&mut self.minutes.troubles),
             recording: self.tape.filed(),
         };
+        if is(Sabotage::FilesTwice) {
+            self.out.push(Action::File(Box::new(record.clone())));
+        }
         self.out.push(Action::File(Box::new(record)));
         self.stage = Stage::Over;
     }

@@ -4,6 +4,7 @@ use super::messaging::{MESSAGE_HANG, Messaging, SHORTEST_MESSAGE, Spoken};
 use super::{Action, Call, Caller, Leg, PROMISE_TAKES_AT_MOST, Stage};
 use crate::machine::{Ask, Moment};
 use crate::record::{Callback, CallbackReason, EndedBy, Message, Outcome, StepResult};
+use crate::sabotage::{Sabotage, is};
 use crate::sayings;
 
 impl Call {
@@ -122,7 +123,7 @@ impl Call {
     }
 
     pub(super) fn promised(&mut self, stored: bool, now: Moment) {
-        if stored || self.callback_kept {
+        if stored || self.callback_kept || is(Sabotage::PromisesWhatIsNotStored) {
             let saying = self.say(&[sayings::WILL_CALL_BACK]);
             return self.close(Outcome::Callback, Some(saying), now);
         }

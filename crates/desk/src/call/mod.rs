@@ -34,7 +34,8 @@ use crate::cascade::Cascade;
 use crate::machine::{Ask, Deadline, Moment};
 use crate::phrase::Phrase;
 use crate::record::{CallbackReason, EndedBy, Outcome, StepResult, Urgency};
-use crate::routing::route;
+use crate::routing::{Received, receive};
+use crate::sabotage::{Sabotage, is};
 use crate::sayings;
 use crate::talk::Talk;
 use messaging::Messaging;
@@ -63,6 +64,10 @@ pub struct Call {
     cascade: Cascade,
     /// The plan has an assistant, who asks on when a person has left.
     assisted: bool,
+    /// The caller has heard who speaks, and that it is a machine.
+    greeted: bool,
+    /// The caller has asked for an office. They are not asked twice, wherever plans lead.
+    has_chosen: bool,
     /// The talk of a caller who was handed over.
     away: Option<Talk>,
     /// The step by which people are or were rung last.
@@ -120,7 +125,7 @@ enum Stage {
 impl Call {
     /// A call to `line` that has just come in; give it [`Event::Arrived`] next.
     pub fn new(business: Arc<Business>, line: Line, arrival: Arrival, now: Moment) -> Self {
-        let routed = route(&business, &line, &arrival, now.wall);
+        let Received { line, routed } = receive(&business, &line, &arrival, now.wall);
         let keeping = business.keeping;
         Call {
             business,
@@ -130,6 +135,8 @@ impl Call {
             because: routed.because,
             assisted: routed.steps.contains(&Step::Assistant),
             cascade: Cascade::new(routed.steps),
+            greeted: false,
+            has_chosen: false,
             away: None,
             rung_by: None,
             waiting: None,
@@ -164,6 +171,16 @@ impl Call {
         &self.minutes.arrival.line
     }
 
+    /// The office that receives the caller.
+    pub fn office(&self) -> &str {
+        &self.line.office
+    }
+
+    /// The voice in which the caller is spoken to.
+    pub fn voice(&self) -> &str {
+        self.business.assistants.get(&self.line.assistant).map_or("", |assistant| assistant.voice.as_str())
+    }
+
     /// The plan, the rule that held, and why.
     pub fn routed(&self) -> (&str, When, &[String]) {
         (&self.plan, self.rule, &self.because)
@@ -191,6 +208,7 @@ impl Call {
     fn stage_deadline(&self) -> Option<Deadline<Why>> {
         match &self.stage {
             Stage::Begun | Stage::Over => None,
+            Stage::Ringing(_) if is(Sabotage::ForgetsADeadline) => None,
             Stage::Ringing(ringing) => ringing.deadline(),
             Stage::Waiting => self.waiting.as_ref().map(Waiting::deadline),
             Stage::Talking(talk) => talk.deadline(),
@@ -292,10 +310,13 @@ impl Call {
 
     /// Begins the next step that can be begun; when there is none, the caller is promised a call back.
     pub(super) fn advance(&mut self, now: Moment) {
-        match self.cascade.begin_next(now) {
+        match self.cascade.begin_next(self.urgency, now) {
             Some(step @ Step::Ring { .. }) => self.ring(step, now),
             Some(step @ Step::Queue { .. }) => self.begin_waiting(step, now),
+            Some(Step::Offices(directory)) if !self.has_chosen => self.ask_for_office(directory, now),
             Some(Step::Assistant) => self.begin_talk(now),
+            // Asked already; and what is for urgent callers was taken out of its wrapping.
+            Some(Step::Offices(_) | Step::Urgent(_)) => self.advance(now),
             Some(Step::Message) => self.begin_message(now),
             Some(Step::Refuse) => self.refuse(now),
             None => self.promise(now),

@@ -9,6 +9,7 @@ use crate::machine::Moment;
 use crate::number::E164;
 use crate::phrase::Phrase;
 use crate::record::{EndedBy, Outcome, StepResult, Tried, Urgency};
+use crate::sabotage::{Sabotage, is};
 use crate::sayings;
 use crate::talk::Talk;
 
@@ -38,7 +39,8 @@ impl Call {
                 continue;
             }
             self.legs += 1;
-            let ring_for = ringing.ring_for();
+            let times = if is(Sabotage::RingsForTooLong) { 3 } else { 1 };
+            let ring_for = ringing.ring_for() * times;
             let reach = candidate.reach.clone();
             self.out.push(Action::RingPerson { leg: self.legs, reach, ring_for });
             ringing.rung(self.legs, candidate, now);

@@ -28,6 +28,7 @@ pub(super) fn hear(intake: &mut Intake, words: &Words, now: Timestamp) -> Vec<Mo
     }
     let said = Said { heard, text: &words.text, sure: words.sure, now };
     let moves = match intake.open {
+        Open::Office => intake.hear_office(&said),
         Open::Service => intake.hear_service(&said),
         Open::Urgent => intake.hear_urgent(&said),
         Open::Slot => intake.hear_slot(&said),
@@ -141,6 +142,20 @@ impl Intake {
         if self.known.note.is_empty() {
             self.known.note = said.text.trim().chars().take(NOTE_CHARS).collect();
         }
+    }
+
+    fn hear_office(&mut self, said: &Said) -> Option<Vec<Move>> {
+        let door = self.directory.as_ref()?.door_in(&said.heard.words).cloned();
+        if let Some(door) = door {
+            return Some(self.go_to_office(door.front, &door.name, How::Heard));
+        }
+        // What it is about is asked where they come to.
+        let is_about = self.service_in(&said.heard).is_some() || said.heard.wish.is_some();
+        is_about.then(|| {
+            self.note(said);
+            let sure = self.say(&self.template.say.sure);
+            self.once_more(vec![sure], said.now)
+        })
     }
 
     fn hear_service(&mut self, said: &Said) -> Option<Vec<Move>> {
@@ -412,6 +427,10 @@ pub(super) fn press(intake: &mut Intake, key: char, now: Timestamp) -> Vec<Move>
 impl Intake {
     fn pressed(&mut self, key: char, now: Timestamp) -> Option<Vec<Move>> {
         match (&self.open, key) {
+            (Open::Office, _) => {
+                let door = self.directory.as_ref()?.door_of(key)?.clone();
+                Some(self.go_to_office(door.front, &door.name, How::Pressed))
+            }
             (Open::Service, _) => {
                 let service = self.template.services.iter().find(|service| service.key == key)?.id.clone();
                 let moves = self.fill_service(&service, How::Pressed);

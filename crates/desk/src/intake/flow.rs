@@ -8,11 +8,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::template::{Asked, Template};
 use super::{
-    Draft, Ending, Errand, Filled, Guest, How, Intake, MOST_MISSES, MOST_PAGES, MOST_REPEATS, Misses, Move,
-    Open, Phrase, Question, WhyMessage, WhyPerson, Wish,
+    Directory, Draft, Ending, Errand, Filled, Guest, How, Intake, MOST_MISSES, MOST_PAGES, MOST_REPEATS,
+    Misses, Move, Open, Phrase, Question, WhyMessage, WhyPerson, Wish,
 };
 use crate::booking::{Slot, Urgency};
+use crate::business::Front;
 use crate::phrase;
+use crate::sabotage::{Sabotage, is};
 
 /// Silence after a question that means nobody speaks.
 const NO_INPUT: Duration = Duration::from_secs(6);
@@ -65,7 +67,7 @@ impl Intake {
         let hang = Duration::from_millis(asked.text.hang_ms);
         let question = Question {
             id: name.to_string(),
-            grammar: name.to_string(),
+            grammar: self.template.grammar_id(name),
             keypad: self.keypad(),
             hang,
             no_input_after: NO_INPUT,
@@ -88,6 +90,10 @@ impl Intake {
     fn named(&self) -> (&'static str, &Asked) {
         let questions = &self.template.questions;
         match self.open {
+            Open::Office => match &self.directory {
+                Some(directory) => (Directory::QUESTION, directory.asked()),
+                None => ("service", &questions.service),
+            },
             Open::Service | Open::Waiting(_) | Open::Over { .. } => ("service", &questions.service),
             Open::Urgent => ("urgent", &questions.urgent),
             Open::Slot => ("slot", &questions.slot),
@@ -102,6 +108,7 @@ impl Intake {
         let keys =
             |list: &[(char, &str)]| list.iter().map(|(key, means)| (*key, (*means).to_string())).collect();
         match self.open {
+            Open::Office => self.directory.iter().flat_map(|directory| directory.keypad()).collect(),
             Open::Service => self.template.services.iter().map(|s| (s.key, s.id.clone())).collect(),
             Open::Urgent => keys(&[('1', "urgent"), ('2', "can wait")]),
             Open::Slot => {
@@ -362,6 +369,10 @@ impl Intake {
             note: known.note.clone(),
         };
         self.open = Open::Waiting(Errand::Book);
+        if is(Sabotage::SpeaksOfABookingEarly) {
+            let booked = self.say_with(&self.template.say.booked, "{when}", &self.when(&draft.slot, now));
+            return vec![booked, Move::Book(draft)];
+        }
         vec![Move::Book(draft)]
     }
 
@@ -387,6 +398,13 @@ impl Intake {
         self.open = Open::Over { why: None };
         moves.push(Move::TakeMessage(why));
         moves
+    }
+
+    /// The caller has chosen an office.
+    pub(super) fn go_to_office(&mut self, front: Front, name: &str, how: How) -> Vec<Move> {
+        self.known.filled.insert("office".to_string(), Filled { value: front.office.clone(), how });
+        self.open = Open::Over { why: None };
+        vec![self.say(&Directory::chosen(name)), Move::GoToOffice(front)]
     }
 
     pub(super) fn finish(&mut self, mut moves: Vec<Move>, ending: Ending) -> Vec<Move> {

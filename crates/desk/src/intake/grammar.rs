@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use super::directory::Directory;
 use super::template::{Asked, Template};
 use crate::understand::pattern::{Pattern, Rules};
 use crate::understand::{Danger, Request};
@@ -12,9 +13,11 @@ use crate::understand::{Danger, Request};
 /// The grammar of one question.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grammar {
-    /// The question's name, and the grammar's.
+    /// The question's name.
     pub name: String,
-    /// The whole grammar as JSGF 1.0, with one public rule of the grammar's name.
+    /// The grammar's own name, which no other intake's grammar has.
+    pub id: String,
+    /// The whole grammar as JSGF 1.0, with one public rule of the grammar's own name.
     pub jsgf: String,
     /// Least confidence for an answer to count, on the recogniser's scale.
     pub threshold: f32,
@@ -34,12 +37,23 @@ impl Grammar {
 impl Template {
     /// The grammar of every question.
     pub fn grammars(&self) -> Vec<Grammar> {
-        self.questions.all().into_iter().map(|(name, asked)| self.grammar(name, asked)).collect()
+        let all = self.questions.all().into_iter();
+        all.map(|(name, asked)| self.grammar(name, asked)).collect()
+    }
+
+    /// The own name of a question's grammar.
+    pub(super) fn grammar_id(&self, question: &str) -> String {
+        format!("{}_{question}", self.name)
+    }
+
+    /// What is listened for while a caller chooses an office; they may say as well what it is about.
+    pub fn directory_grammar(&self, directory: &Directory) -> Grammar {
+        self.grammar(Directory::QUESTION, directory.asked())
     }
 
     fn grammar(&self, name: &str, asked: &Asked) -> Grammar {
         let mut patterns = asked.words.clone();
-        if name == "service" {
+        if name == "service" || name == Directory::QUESTION {
             patterns.extend(self.problems());
         }
         let known =
@@ -47,10 +61,12 @@ impl Template {
         patterns.extend(Danger::ALL.iter().flat_map(|danger| danger.spoken()).map(known));
         patterns.extend(Request::ALL.iter().flat_map(|request| request.spoken()).map(known));
         patterns.extend(self.emergencies.iter().flat_map(|emergency| emergency.words.clone()));
+        let id = self.grammar_id(name);
         let vocabulary = patterns.iter().flat_map(Pattern::vocabulary).collect();
         Grammar {
             name: name.to_string(),
-            jsgf: self.jsgf(name, &patterns),
+            jsgf: self.jsgf(&id, &patterns),
+            id,
             threshold: asked.text.threshold,
             vocabulary,
             patterns,
@@ -68,14 +84,14 @@ impl Template {
         written.iter().filter_map(whole).collect()
     }
 
-    fn jsgf(&self, name: &str, patterns: &[Pattern]) -> String {
+    fn jsgf(&self, id: &str, patterns: &[Pattern]) -> String {
         let needed: BTreeSet<String> = patterns.iter().flat_map(Pattern::needs).collect();
-        let mut text = format!("#JSGF V1.0;\ngrammar {name};\n");
+        let mut text = format!("#JSGF V1.0;\ngrammar {id};\n");
         for (rule, pattern) in self.rules.iter().filter(|(rule, _)| needed.contains(*rule)) {
             text.push_str(&format!("<{rule}> = {pattern};\n"));
         }
         let choices: Vec<_> = patterns.iter().map(Pattern::to_string).collect();
-        text.push_str(&format!("public <{name}> = {};\n", choices.join("\n | ")));
+        text.push_str(&format!("public <{id}> = {};\n", choices.join("\n | ")));
         text
     }
 }

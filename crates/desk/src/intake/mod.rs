@@ -14,6 +14,7 @@
 //! answer on the keypad, a shorter second try, a third with keys, and then a person.
 
 mod answers;
+mod directory;
 mod flow;
 mod grammar;
 mod template;
@@ -29,10 +30,12 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::booking::{Draft, Wish};
 pub use crate::phrase::Phrase;
+pub use directory::{Directory, DirectoryError, Door};
 pub use grammar::Grammar;
-pub use template::{Template, TemplateError};
+pub use template::{ServicesError, Template, TemplateError};
 
 use crate::booking::Slot;
+use crate::business::Front;
 use crate::number::{Country, E164};
 use crate::sayings;
 
@@ -43,6 +46,8 @@ pub struct Intake {
     guest: Guest,
     /// Sentences that need no engine, because they were rendered when the configuration was read.
     prepared: BTreeSet<String>,
+    /// The offices the caller may choose from, before anything else is asked.
+    directory: Option<Arc<Directory>>,
     open: Open,
     known: Known,
     misses: Misses,
@@ -94,6 +99,8 @@ pub enum Move {
     Book(Draft),
     /// Get a person. Ends the conversation, unless the caller comes back.
     HandOver(WhyPerson),
+    /// Let the call go on at this office. Ends the conversation.
+    GoToOffice(Front),
     /// Take a message. Ends the conversation.
     TakeMessage(WhyMessage),
     /// Hang up when everything is said. Ends the conversation.
@@ -202,6 +209,8 @@ pub enum How {
 /// Which answer is awaited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Open {
+    /// Which office the caller would like.
+    Office,
     Service,
     Urgent,
     Slot,
@@ -276,13 +285,34 @@ impl Intake {
                 .insert("callback".to_string(), Filled { value: caller.to_string(), how: How::CallerId });
         }
         let prepared = template.prompts(&guest.business).into_iter().collect();
-        Intake { template, guest, prepared, open: Open::Service, known, misses: Misses::default() }
+        let misses = Misses::default();
+        Intake { template, guest, prepared, directory: None, open: Open::Service, known, misses }
     }
 
-    /// Opens the first question. The greeting has just asked how to help, so nothing is said.
-    pub fn open(&mut self, _now: Timestamp) -> Vec<Move> {
-        self.open = Open::Service;
-        vec![self.listen()]
+    /// The same conversation, to find out which office the caller would like.
+    #[must_use]
+    pub fn choosing_among(mut self, directory: Arc<Directory>) -> Intake {
+        self.prepared.extend(directory.prompts());
+        self.open = Open::Office;
+        self.directory = Some(directory);
+        self
+    }
+
+    /// Opens the first question. If a greeting has just asked how to help, nothing is said.
+    pub fn open(&mut self, now: Timestamp) -> Vec<Move> {
+        match self.directory {
+            Some(_) => self.open_asking(now),
+            None => {
+                self.open = Open::Service;
+                vec![self.listen()]
+            }
+        }
+    }
+
+    /// Asks the first question.
+    pub fn open_asking(&mut self, _now: Timestamp) -> Vec<Move> {
+        let first = if self.directory.is_some() { Open::Office } else { Open::Service };
+        self.ask(first, Vec::new())
     }
 
     /// Words were heard.

@@ -22,6 +22,8 @@ pub struct Template {
     pub(super) topics: Vec<Topic>,
     pub(super) say: Sentences,
     pronounce: BTreeMap<String, String>,
+    /// The menu of the first question as written: `{services}` stands for the keys of the services.
+    menu: String,
 }
 
 /// Every question there is.
@@ -73,6 +75,7 @@ pub(super) struct Service {
     pub id: String,
     pub key: char,
     pub say: String,
+    pub menu: String,
     pub ask_urgent: bool,
     pub words: Vec<Pattern>,
 }
@@ -232,6 +235,31 @@ pub enum TemplateError {
     },
 }
 
+/// Why an assistant cannot take on some services of a template only.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServicesError {
+    /// Not one of the template's.
+    #[error("there is no service {id:?}; known are {known}")]
+    Unknown {
+        /// As written.
+        id: String,
+        /// Those there are.
+        known: String,
+    },
+    /// Nothing would be left to ask for.
+    #[error("name at least one; known are {known}")]
+    NoneLeft {
+        /// Those there are.
+        known: String,
+    },
+    /// The menu would name keys that mean nothing.
+    #[error(
+        "the menu of [question.service] in the intake names all keys; write {SERVICES} where they are named"
+    )]
+    MenuOfItsOwn,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -267,6 +295,8 @@ struct ServiceFile {
     id: String,
     key: char,
     say: String,
+    /// In the menu of keys; without it as `say`.
+    menu: Option<String>,
     #[serde(default)]
     ask_urgent: bool,
     words: Vec<String>,
@@ -295,10 +325,16 @@ impl Template {
         Template::parse(include_str!("../../templates/plumbing.toml")).expect("a test reads this very file")
     }
 
+    /// The template for law firms that comes with the desk.
+    pub fn law() -> Template {
+        Template::parse(include_str!("../../templates/law.toml")).expect("a test reads this very file")
+    }
+
     /// The template that comes with the desk for a trade, if there is one.
     pub fn built_in(trade: &str) -> Option<Template> {
         match trade {
             "plumbing" => Some(Template::plumbing()),
+            "law" => Some(Template::law()),
             _ => None,
         }
     }
@@ -306,8 +342,10 @@ impl Template {
     /// Reads and checks a template.
     pub fn parse(text: &str) -> Result<Template, TemplateError> {
         let file: File = toml::from_str(text).map_err(|error| unreadable(text, &error))?;
+        check_name(&file.name)?;
         let rules = read_rules(&file.rule)?;
-        let template = Template {
+        let mut template = Template {
+            menu: file.question.service.menu.clone(),
             questions: Questions::read(file.question, &rules)?,
             services: read_services(file.service, &rules)?,
             emergencies: read_emergencies(file.emergency, &rules)?,
@@ -318,10 +356,43 @@ impl Template {
             say: file.say,
             pronounce: file.pronounce,
         };
+        template.write_menu();
         template.check_sentences()?;
         template.check_questions()?;
         template.check_ends()?;
         Ok(template)
+    }
+
+    /// The same template for whoever takes on only these services, with a name of its own.
+    ///
+    /// # Errors
+    /// If a service is unknown, none is left, or the menu names all keys in words of its own.
+    pub fn only(mut self, services: &[String]) -> Result<Template, ServicesError> {
+        let known: Vec<&str> = self.services.iter().map(|service| service.id.as_str()).collect();
+        if let Some(unknown) = services.iter().find(|id| !known.contains(&id.as_str())) {
+            return Err(ServicesError::Unknown { id: unknown.clone(), known: known.join(", ") });
+        }
+        if services.is_empty() {
+            return Err(ServicesError::NoneLeft { known: known.join(", ") });
+        }
+        if !self.menu.contains(SERVICES) {
+            return Err(ServicesError::MenuOfItsOwn);
+        }
+        self.services.retain(|service| services.contains(&service.id));
+        let keys: String = self.services.iter().map(|service| service.key).collect();
+        self.name = format!("{}_{keys}", self.name);
+        self.write_menu();
+        Ok(self)
+    }
+
+    /// "a leak, press 2. Hot water, press 3."
+    fn write_menu(&mut self) {
+        let named = |(place, service): (usize, &Service)| {
+            let menu = if place == 0 { service.menu.clone() } else { capital(&service.menu) };
+            format!("{menu}, press {}.", service.key)
+        };
+        let all: Vec<String> = self.services.iter().enumerate().map(named).collect();
+        self.questions.service.text.menu = self.menu.replace(SERVICES, &all.join(" "));
     }
 
     /// The same template for a business of another country.
@@ -508,6 +579,7 @@ fn read_services(files: Vec<ServiceFile>, rules: &Rules) -> Result<Vec<Service>,
         services.push(Service {
             id: file.id,
             key: file.key,
+            menu: file.menu.unwrap_or_else(|| file.say.clone()),
             say: file.say,
             ask_urgent: file.ask_urgent,
             words,
@@ -537,6 +609,26 @@ fn read_topics(files: Vec<TopicFile>, rules: &Rules) -> Result<Vec<Topic>, Templ
     };
     files.into_iter().map(read).collect()
 }
+
+/// Where the menu of the first question names the keys of the services.
+const SERVICES: &str = "{services}";
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// Grammars are named after the template.
+fn check_name(name: &str) -> Result<(), TemplateError> {
+    let is_plain = |sign: char| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == '_';
+    if !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(is_plain) {
+        return Ok(());
+    }
+    let why = format!("{name:?} is no name for an intake; write a word in small letters, digits and _");
+    Err(TemplateError::Value { place: "name".to_string(), why })
+}
+
+const LONGEST_NAME: usize = 40;
 
 fn check_text(place: &str, text: &str, filling: Filling) -> Result<(), TemplateError> {
     let error = |why: String| Err(TemplateError::Value { place: place.to_string(), why });

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use desk::business::KnownCaller;
+use desk::business::{Front, KnownCaller};
 use desk::number::{Country, E164};
 
 use super::document::At;
@@ -36,15 +36,28 @@ pub(super) fn callers(reading: &mut Reading<'_>, country: Country) -> BTreeMap<E
 }
 
 fn known(reading: &mut Reading<'_>, form: &CallerForm, at: &At) -> KnownCaller {
-    match (&form.plan, form.blocked) {
-        (None, true) => KnownCaller::Blocked,
-        (None, false) => KnownCaller::Known { plan: None },
-        (Some(_), true) => {
+    match (&form.plan, &form.office, form.blocked) {
+        (None, None, true) => KnownCaller::Blocked,
+        (None, None, false) => KnownCaller::Known { plan: None },
+        (Some(_), _, true) => {
             let says = "a blocked caller has no plan; take one of the two out".to_string();
             reading.refuse(&at.key("plan"), says);
             KnownCaller::Blocked
         }
-        (Some(plan), false) => KnownCaller::Known { plan: own_plan(reading, plan, &at.key("plan")) },
+        (None, Some(_), true) => {
+            let says = "a blocked caller has no office; take one of the two out".to_string();
+            reading.refuse(&at.key("office"), says);
+            KnownCaller::Blocked
+        }
+        (Some(plan), None, false) => KnownCaller::Known { plan: own_plan(reading, plan, &at.key("plan")) },
+        (plan, Some(office), false) => {
+            let front = reading.front(office, &at.key("office"));
+            let own = plan.as_ref().and_then(|plan| own_plan(reading, plan, &at.key("plan")));
+            match front {
+                Some(front) => KnownCaller::Client(Front { plan: own.unwrap_or(front.plan), ..front }),
+                None => KnownCaller::Known { plan: None },
+            }
+        }
     }
 }
 
@@ -81,9 +94,13 @@ mod tests {
         name = "Robin"
         [[line]]
         number = "(312) 555-0100"
+        office = "main"
         [[office]]
         name = "main"
         hours = "Mo-Fr 08:00-17:00"
+        [[office]]
+        name = "north"
+        hours = "24/7"
         [[plan]]
         name = "best"
         [[plan.rule]]
@@ -100,14 +117,26 @@ mod tests {
     fn callers_are_known_have_plans_of_their_own_or_are_blocked() {
         let more = "[[caller]]\nname = \"A\"\nnumbers = [\"(312) 555-0143\", \"+13125550144\"]\nplan = \"best\"\n\
                     [[caller]]\nname = \"B\"\nnumbers = [\"+13125550145\"]\nblocked = true\n";
-        let callers = read(more).unwrap();
+        let more =
+            format!("{more}[[caller]]\nname = \"C\"\nnumbers = [\"+13125550146\"]\noffice = \"north\"\n");
+        let callers = read(&more).unwrap();
         let plan = Some("best".to_string());
         let known: Vec<(&str, &KnownCaller)> =
             callers.iter().map(|(number, caller)| (number.as_str(), caller)).collect();
         let best = KnownCaller::Known { plan };
+        let north = Front {
+            office: "north".to_string(),
+            plan: "overflow at north".to_string(),
+            assistant: "Robin".to_string(),
+        };
         assert_eq!(
             known,
-            [("+13125550143", &best), ("+13125550144", &best), ("+13125550145", &KnownCaller::Blocked)]
+            [
+                ("+13125550143", &best),
+                ("+13125550144", &best),
+                ("+13125550145", &KnownCaller::Blocked),
+                ("+13125550146", &KnownCaller::Client(north))
+            ]
         );
     }
 
@@ -123,6 +152,14 @@ mod tests {
                 "there is no [[plan]] named \"bets\"; did you mean",
             ),
             ("numbers = [\"+13125550143\"]\nplan = \"best\"\nblocked = true", "a blocked caller has no plan"),
+            (
+                "numbers = [\"+13125550143\"]\noffice = \"main\"\nblocked = true",
+                "a blocked caller has no office",
+            ),
+            (
+                "numbers = [\"+13125550143\"]\noffice = \"nort\"",
+                "there is no office named \"nort\"; did you mean",
+            ),
         ] {
             assert!(caller(keys).contains(says), "{keys}: {}", caller(keys));
         }

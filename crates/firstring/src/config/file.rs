@@ -93,20 +93,23 @@ pub struct BusinessForm {
 /// A trade with an intake of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[schemars(extend("x-later" = ["hvac", "electrical", "inspection", "law", "general"]))]
+#[schemars(extend("x-later" = ["hvac", "electrical", "inspection", "general"]))]
 pub enum Trade {
     /// Leaks, drains, water heaters; a burst pipe is urgent.
     Plumbing,
+    /// A first meeting with a lawyer; somebody held by the police is urgent.
+    Law,
 }
 
 impl Trade {
     /// The names of the intakes there are.
-    pub const TEMPLATES: [&'static str; 1] = ["plumbing"];
+    pub const TEMPLATES: [&'static str; 2] = ["plumbing", "law"];
 
     /// The intake template's name.
     pub fn template(self) -> &'static str {
         match self {
             Trade::Plumbing => "plumbing",
+            Trade::Law => "law",
         }
     }
 }
@@ -441,9 +444,6 @@ pub enum FullForm {
 /// A location: its hours decide what happens to a call.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("x-later" = {
-    "trunk": "an office's own trunk is not available yet; each [[line]] names its trunk",
-}))]
 pub struct OfficeForm {
     /// What this file and the console call it.
     #[schemars(example = &"main")]
@@ -461,6 +461,19 @@ pub struct OfficeForm {
     /// The calendar its visits are booked in. Without it, the one whose `office` this is; without any, callers are
     /// called back.
     pub calendar: Option<String>,
+    /// The trunk of its own: its lines arrive on it and its people are rung over it, where they do not say otherwise.
+    pub trunk: Option<String>,
+    /// What happens to a call on its lines that name no plan, and to callers who are sent on to this office: as a line's
+    /// `plan`. Without it `overflow`.
+    pub plan: Option<String>,
+    /// Whose voice answers on its lines that name no assistant, and to callers who are sent on to this office; needed there
+    /// when there are several.
+    pub assistant: Option<String>,
+    /// The words by which callers ask for this office where the step `"offices"` lets them choose, in small letters; the
+    /// first is how it is spoken of. `(a | b)` is a choice, `[a]` may be left out. Without them it is not offered.
+    #[serde(default)]
+    #[schemars(example = ["downtown"])]
+    pub known_as: Vec<String>,
 }
 
 /// Somebody who can be rung.
@@ -484,7 +497,7 @@ pub struct PersonForm {
 pub struct ReachForm {
     /// A telephone number, an extension of 2 to 6 digits, or a SIP address like `sip:dana@192.0.2.20`.
     pub to: String,
-    /// The trunk it is dialled over; needed when there are several.
+    /// The trunk it is dialled over; needed when there are several and the person's office has none of its own.
     pub via: Option<String>,
     /// What counts as an answer. Without it `press-1` for a telephone number, whose voicemail picks up too, and
     /// `pick-up` for everything else.
@@ -526,7 +539,7 @@ pub struct LineForm {
     /// The number, as the carrier sends it.
     #[schemars(example = &"+13125550100")]
     pub number: String,
-    /// The trunk it arrives on; needed when there are several.
+    /// The trunk it arrives on; needed when there are several and its office has none of its own.
     #[schemars(example = &"main")]
     pub trunk: Option<String>,
     /// Whose hours and people count; needed when there are several offices.
@@ -536,11 +549,11 @@ pub struct LineForm {
     #[serde(default)]
     pub arrives: ArrivesForm,
     /// What happens to a call: `always` (the assistant answers), `overflow` (the office rings first while it is
-    /// open), `after-hours` (the assistant answers only while it is closed), or the name of a [[plan]].
-    #[serde(default = "overflow")]
+    /// open), `after-hours` (the assistant answers only while it is closed), or the name of a [[plan]]. Without it the
+    /// office's, else `overflow`.
     #[schemars(example = &"overflow")]
-    pub plan: String,
-    /// Whose voice answers; needed when there are several.
+    pub plan: Option<String>,
+    /// Whose voice answers; needed when there are several and its office names none.
     #[schemars(example = &"Robin")]
     pub assistant: Option<String>,
 }
@@ -568,6 +581,9 @@ pub struct CallerForm {
     pub numbers: Vec<String>,
     /// A [[plan]] of their own, on whichever line they call.
     pub plan: Option<String>,
+    /// The office whose client they are: they are received there, whichever line they call.
+    #[schemars(example = &"main")]
+    pub office: Option<String>,
     /// They are turned away with 607 (unwanted), or meet the rule `blocked` of the line's plan.
     #[serde(default)]
     pub blocked: bool,
@@ -594,9 +610,9 @@ pub struct RuleForm {
     /// When the rule holds.
     #[schemars(example = &"always")]
     pub when: WhenForm,
-    /// Tried in order until the caller has an answer: `"assistant"`, `"message"`, `"refuse"`,
-    /// `{ ring = WHOM, for = "20s", order = "in-turn" }`, `{ queue = WHOM, for = "10m" }` or `{ forward = TARGET, for = "20s" }`.
-    /// When all are exhausted, a callback is stored.
+    /// Tried in order until the caller has an answer: `"assistant"`, `"offices"`, `"message"`, `"refuse"`,
+    /// `{ ring = WHOM, for = "20s", order = "in-turn", only = "urgent" }`, `{ queue = WHOM, for = "10m" }` or
+    /// `{ forward = TARGET, for = "20s" }`. When all are exhausted, a callback is stored.
     #[schemars(extend("examples" = [["assistant", {"ring": "on-call", "for": "20s"}, "message"]]))]
     pub steps: Vec<StepForm>,
 }
@@ -644,6 +660,9 @@ pub enum StepForm {
 pub enum StepWord {
     /// The line's assistant talks to the caller.
     Assistant,
+    /// The line's assistant asks which of the offices with `known_as` the caller would like, and the call goes on there, by that
+    /// office's hours, plan and people.
+    Offices,
     /// The caller leaves a message.
     Message,
     /// The call is turned away.
@@ -665,6 +684,16 @@ pub struct RingForm {
     pub ring_for: String,
     /// `together` (the default for an office) or `in-turn` (the default for a rota).
     pub order: Option<OrderForm>,
+    /// Whom it is for; without it everybody.
+    pub only: Option<OnlyForm>,
+}
+
+/// For whom people are rung.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnlyForm {
+    /// Callers who told of something that cannot wait: an emergency of the intake, or any.
+    Urgent,
 }
 
 /// The caller waits, hears music and where they stand, and is put through in turn; 1 is for being called back instead.
@@ -745,6 +774,10 @@ pub struct AssistantForm {
     /// What is asked: the name of a template, or a file beside this one. Wins over `business.trade`.
     #[schemars(example = &"plumbing")]
     pub intake: Option<String>,
+    /// The services of the intake that this assistant takes on, by the names in its file; without it all. Keys stay as they
+    /// are.
+    #[schemars(example = ["drain", "leak"])]
+    pub services: Option<Vec<String>>,
     /// What callers who ask for a price are told, in your own words. Without it they hear that the office will say.
     #[schemars(example = &"A visit costs 89 dollars, and the plumber tells you the price before any work.")]
     pub prices: Option<String>,
@@ -932,10 +965,6 @@ fn four() -> u32 {
 
 fn in_order() -> String {
     "in-order".to_string()
-}
-
-fn overflow() -> String {
-    "overflow".to_string()
 }
 
 fn ring_time() -> String {

@@ -294,7 +294,7 @@ fn plans(config: &Config) -> Vec<Finding> {
             ),
             None => Finding::fine(about.clone(), "every step can be taken"),
         });
-        if !steps.iter().any(|step| matches!(step, Step::Assistant | Step::Message)) {
+        if !steps.iter().any(|step| matches!(step, Step::Assistant | Step::Offices(_) | Step::Message)) {
             found.push(Finding::weak(
                 about.clone(),
                 "callers whom nobody takes hear only that they will be called back",
@@ -309,7 +309,7 @@ fn plans(config: &Config) -> Vec<Finding> {
 }
 
 fn rings_nobody<'s>(config: &Config, step: &'s Step) -> Option<&'s str> {
-    let (Step::Ring { whom, .. } | Step::Queue { whom, .. }) = step else { return None };
+    let (Step::Ring { whom, .. } | Step::Queue { whom, .. }) = step.done() else { return None };
     let phones = config.business.phones_of(whom, jiff::Timestamp::UNIX_EPOCH);
     let anybody = phones.iter().any(|(_, reach)| config.way_to(reach).is_some());
     (!anybody).then(|| whom.name())

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use connectors::LocalCalendar;
 use desk::booking::DiaryRules;
-use desk::business::{Arrives, Assistant, Business, Line, Office};
+use desk::business::{Arrives, Assistant, Business, Front, Line, Office};
 use desk::hours::OfficeHours;
 use desk::intake::Template;
 use desk::number::{Country, E164};
@@ -324,9 +324,26 @@ impl Reading<'_> {
             }
             None => self.calendar_of(&form.name),
         };
+        self.of_office(form, at);
         hours?;
         let hours = OfficeHours::parse(&form.hours, &form.except, country, zone?).ok()?;
         Some(Office { hours: Arc::new(hours), calendar })
+    }
+
+    /// What an office says of its lines must lead somewhere, also where no line takes it.
+    fn of_office(&mut self, form: &OfficeForm, at: &At) {
+        let file = self.file;
+        let trunks: Vec<&str> = file.trunk.iter().map(|one| one.name.as_str()).collect();
+        let assistants: Vec<&str> = file.assistant.iter().map(|one| one.name.as_str()).collect();
+        if let Some(trunk) = &form.trunk {
+            self.leads(trunk, &trunks, "trunk", &at.key("trunk"));
+        }
+        if let Some(assistant) = &form.assistant {
+            self.leads(assistant, &assistants, "assistant", &at.key("assistant"));
+        }
+        if let Some(plan) = &form.plan {
+            plans::plan_of_line(self, plan, Some(&form.name), &at.key("plan"));
+        }
     }
 
     fn calendar_of(&self, office: &str) -> Option<String> {
@@ -368,16 +385,43 @@ impl Reading<'_> {
         let file = self.file;
         let trunks: Vec<&str> = file.trunk.iter().map(|one| one.name.as_str()).collect();
         let assistants: Vec<&str> = file.assistant.iter().map(|one| one.name.as_str()).collect();
-        let trunk = self.one_of(form.trunk.as_deref(), &trunks, "trunk", &at.key("trunk"));
         let office = self.office_named(form.office.as_deref(), &at.key("office"));
-        let assistant =
-            self.one_of(form.assistant.as_deref(), &assistants, "assistant", &at.key("assistant"));
-        let plan = plans::plan_of_line(self, &form.plan, office.as_deref(), &at.key("plan"));
+        let own = file.office.iter().find(|form| office.as_deref() == Some(form.name.as_str()));
+        let trunk = form.trunk.as_deref().or_else(|| own?.trunk.as_deref());
+        let trunk = self.one_of(trunk, &trunks, "trunk", &at.key("trunk"));
+        let assistant = form.assistant.as_deref().or_else(|| own?.assistant.as_deref());
+        let assistant = self.one_of(assistant, &assistants, "assistant", &at.key("assistant"));
+        let plan = form.plan.as_deref().or_else(|| own?.plan.as_deref());
+        let plan = plan.unwrap_or(plans::USUAL);
+        let plan = plans::plan_of_line(self, plan, office.as_deref(), &at.key("plan"));
         let arrives = match form.arrives {
             ArrivesForm::Direct => Arrives::Direct,
             ArrivesForm::Forwarded => Arrives::Forwarded,
         };
         Some(Line { trunk: trunk?, office: office?, plan: plan?, assistant: assistant?, arrives })
+    }
+
+    /// How callers are received who are sent on to an office.
+    pub(super) fn front(&mut self, office: &str, at: &At) -> Option<Front> {
+        let office = self.office_named(Some(office), at)?;
+        let file = self.file;
+        let form = file.office.iter().find(|form| form.name == office)?;
+        let assistants: Vec<&str> = file.assistant.iter().map(|one| one.name.as_str()).collect();
+        let assistant = match (&form.assistant, assistants.as_slice()) {
+            (Some(name), _) => name.clone(),
+            (None, [only]) => (*only).to_string(),
+            (None, _) => {
+                let says = format!(
+                    "callers are sent on to office {office:?}, and it is not known whose voice answers there; name the \
+                     office's `assistant`"
+                );
+                self.refuse(at, says);
+                return None;
+            }
+        };
+        let plan = form.plan.as_deref().unwrap_or(plans::USUAL);
+        let plan = plans::plan_of_line(self, plan, Some(&office), at)?;
+        Some(Front { office, plan, assistant })
     }
 
     fn assistants(&mut self, country: Country) -> BTreeMap<String, Assistant> {
@@ -388,27 +432,31 @@ impl Reading<'_> {
                 "without an assistant nobody answers; add an [[assistant]] with a name".to_string(),
             );
         }
-        self.one_intake(&at);
         let mut assistants = BTreeMap::new();
         for (index, form) in self.file.assistant.iter().enumerate() {
             if let Some(assistant) = self.assistant(form, country, &at.item(index)) {
                 assistants.insert(form.name.clone(), assistant);
             }
         }
+        self.intakes_apart(&at, &assistants);
         assistants
     }
 
-    /// What is listened for is prepared once for the whole desk.
-    fn one_intake(&mut self, at: &At) {
+    /// What is listened for is named after the intake, so that two files may not give theirs the same name.
+    fn intakes_apart(&mut self, at: &At, assistants: &BTreeMap<String, Assistant>) {
         let usual = self.file.business.trade.map(Trade::template);
-        let intake = |form: &AssistantForm| form.intake.clone().or(usual.map(str::to_string));
         let file = self.file;
-        let first = file.assistant.first().and_then(intake);
-        for (index, form) in file.assistant.iter().enumerate().skip(1) {
-            if intake(form) != first {
-                let says =
-                    "several intakes in one desk are not available yet; let every assistant use the same";
-                self.refuse(&at.item(index).key("intake"), says.to_string());
+        let mut files: BTreeMap<&str, &str> = BTreeMap::new();
+        for (index, form) in file.assistant.iter().enumerate() {
+            let written = form.intake.as_deref().or(usual);
+            let (Some(written), Some(assistant)) = (written, assistants.get(&form.name)) else { continue };
+            let name = assistant.intake.name.as_str();
+            let first = *files.entry(name).or_insert(written);
+            if first != written {
+                let says = format!(
+                    "the intakes {first} and {written} are both named {name:?}; give one of them another name in its file"
+                );
+                self.refuse(&at.item(index).key("intake"), says);
             }
         }
     }
@@ -434,6 +482,9 @@ impl Reading<'_> {
             }
         }
         let mut intake = self.intake(form, at)?.in_country(country);
+        if let Some(services) = &form.services {
+            intake = self.taken(intake.only(services), &at.key("services"))?;
+        }
         if let Some(words) = &form.prices {
             intake = intake.with_price(words);
         }

@@ -31,7 +31,8 @@ pub(super) fn people(
         }
         let mut ways = Vec::new();
         for (index, way) in form.reach.iter().enumerate() {
-            ways.extend(reach(reading, way, country, lines, &at.key("reach").item(index)));
+            let at = at.key("reach").item(index);
+            ways.extend(reach(reading, way, office.as_deref(), (country, lines), &at));
         }
         if let Some(office) = office {
             people.insert(form.name.clone(), Person { office, reach: ways });
@@ -46,12 +47,15 @@ const MOST_WAYS: usize = 5;
 fn reach(
     reading: &mut Reading<'_>,
     form: &ReachForm,
-    country: Country,
-    lines: &BTreeMap<E164, Line>,
+    office: Option<&str>,
+    (country, lines): (Country, &BTreeMap<E164, Line>),
     at: &At,
 ) -> Option<Reach> {
-    let trunks: Vec<&str> = reading.file.trunk.iter().map(|one| one.name.as_str()).collect();
-    let via = reading.one_of(form.via.as_deref(), &trunks, "trunk", &at.key("via"));
+    let file = reading.file;
+    let trunks: Vec<&str> = file.trunk.iter().map(|one| one.name.as_str()).collect();
+    let own = office.and_then(|name| file.office.iter().find(|office| office.name == name));
+    let via = form.via.as_deref().or_else(|| own?.trunk.as_deref());
+    let via = reading.one_of(via, &trunks, "trunk", &at.key("via"));
     let read = dialled(&form.to, country).and_then(|way| not_ourselves(way, lines));
     let way = reading.taken(read, &at.key("to"))?;
     let accept = match (form.accept, &way) {
@@ -143,7 +147,7 @@ pub(super) fn targets(
     for (index, form) in reading.file.target.iter().enumerate() {
         let at = At::top().key("target").item(index);
         let way = ReachForm { to: form.to.clone(), via: form.via.clone(), accept: Some(form.accept) };
-        let reach = reach(reading, &way, country, lines, &at);
+        let reach = reach(reading, &way, None, (country, lines), &at);
         targets.extend(reach.map(|reach| (form.name.clone(), reach)));
     }
     targets

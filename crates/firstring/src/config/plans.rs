@@ -4,13 +4,15 @@
 //! message, which needs nobody to pick up.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use desk::business::{Plan, RingOrder, Rule, Step, When, Whom};
+use desk::intake::{Directory, DirectoryError};
 
 use super::document::At;
 use super::file::{
-    ForwardForm, OrderForm, PlanForm, QueueForm, RingForm, RuleForm, StepForm, StepWord, WhenForm,
+    ForwardForm, OnlyForm, OrderForm, PlanForm, QueueForm, RingForm, RuleForm, StepForm, StepWord, WhenForm,
 };
 use super::meaning::Reading;
 use super::refusal::instead;
@@ -41,6 +43,9 @@ impl BuiltIn {
         BuiltIn::ALL.into_iter().find(|one| one.name() == name)
     }
 }
+
+/// The plan of a line whose office names none.
+pub(super) const USUAL: &str = "overflow";
 
 /// The rota the built-in plans ring after the assistant.
 const ON_CALL: &str = "on-call";
@@ -228,6 +233,7 @@ fn step(reading: &mut Reading<'_>, form: &StepForm, at: &At) -> Option<Step> {
         StepForm::Word(StepWord::Assistant) => Some(Step::Assistant),
         StepForm::Word(StepWord::Message) => Some(Step::Message),
         StepForm::Word(StepWord::Refuse) => Some(Step::Refuse),
+        StepForm::Word(StepWord::Offices) => offices(reading, at).map(Step::Offices),
         StepForm::Ring(form) => ring(reading, form, at),
         StepForm::Queue(form) => queue(reading, form, at),
         StepForm::Forward(form) => forward(reading, form, at),
@@ -262,7 +268,26 @@ fn ring(reading: &mut Reading<'_>, form: &RingForm, at: &At) -> Option<Step> {
             RingOrder::InTurn
         }
     };
-    Some(Step::Ring { whom, ring_for, order })
+    let ring = Step::Ring { whom, ring_for, order };
+    Some(match form.only {
+        Some(OnlyForm::Urgent) => Step::Urgent(Box::new(ring)),
+        None => ring,
+    })
+}
+
+/// Every office that callers can ask for.
+fn offices(reading: &mut Reading<'_>, at: &At) -> Option<Arc<Directory>> {
+    let file = reading.file;
+    let mut offices = Vec::new();
+    for form in file.office.iter().filter(|office| !office.known_as.is_empty()) {
+        let front = reading.front(&form.name, at)?;
+        offices.push((front, form.known_as.clone()));
+    }
+    let directory = Directory::new(offices).map_err(|error| match error {
+        DirectoryError::Count(_) => format!("{error}; give offices the words `known_as`"),
+        other => format!("{other}; change the words of `known_as`"),
+    });
+    reading.taken(directory, at).map(Arc::new)
 }
 
 fn whom(reading: &mut Reading<'_>, name: &str, at: &At) -> Option<Whom> {
@@ -337,6 +362,8 @@ mod tests {
                 format!("{} {}s {order:?}", whom.name(), ring_for.as_secs())
             }
             Step::Queue { whom, wait } => format!("queue {} {}s", whom.name(), wait.as_secs()),
+            Step::Urgent(_) => "for urgent callers".to_string(),
+            Step::Offices(_) => "offices".to_string(),
             Step::Assistant => "assistant".to_string(),
             Step::Message => "message".to_string(),
             Step::Refuse => "refuse".to_string(),

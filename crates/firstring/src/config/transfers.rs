@@ -63,10 +63,10 @@ fn channel_sum(via: &TrunkSettings, is_callers: bool, at_once: u32, about: &str)
 
 /// The most phones that one step rings over a trunk at the same time.
 fn phones_at_once(config: &Config, step: &Step, via: &str) -> u32 {
-    let (whom, order) = match step {
+    let (whom, order) = match step.done() {
         Step::Ring { whom, order, .. } => (whom, *order),
         Step::Queue { whom, .. } => (whom, RingOrder::InTurn),
-        Step::Assistant | Step::Message | Step::Refuse => return 0,
+        Step::Urgent(_) | Step::Offices(_) | Step::Assistant | Step::Message | Step::Refuse => return 0,
     };
     let phones = config.business.phones_of(whom, jiff::Timestamp::UNIX_EPOCH).into_iter();
     let reaches = phones.map(|(_, reach)| reach);
@@ -81,7 +81,7 @@ fn phones_at_once(config: &Config, step: &Step, via: &str) -> u32 {
 /// A phone number that rings for longer than voicemail waits, where picking up is enough to get the caller.
 pub(super) fn outlasted_by_voicemail(config: &Config, steps: &[&Step], about: &str) -> Option<Finding> {
     steps.iter().find_map(|step| {
-        let Step::Ring { whom, ring_for, .. } = step else { return None };
+        let Step::Ring { whom, ring_for, .. } = step.done() else { return None };
         if *ring_for <= BEFORE_VOICEMAIL {
             return None;
         }

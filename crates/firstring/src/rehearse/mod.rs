@@ -3,6 +3,7 @@
 //! The days are [`sim`]'s, which drives the exchange and the desk that `run` drives and holds every promise against every step.
 //! Here days are shared out to threads, and shown. A day depends on its seed alone, so threads change nothing but the wait.
 
+mod again;
 mod shown;
 
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use sim::{DayReport, Faults, Report, Shop, Trouble, World};
+use sim::{DayReport, Faults, Report, Script, Shop, Trouble, World};
 
 use crate::cli;
 use crate::config::{Config, commands};
@@ -39,6 +40,9 @@ pub fn rehearse(asked: &cli::Rehearse, json: bool) -> anyhow::Result<ExitCode> {
         eprintln!("firstring: nobody can call: {} has no [[line]]; write one", asked.file.config.display());
         return Ok(ExitCode::from(WRONG));
     }
+    if let Some(call) = &asked.replay {
+        return again::lived(&config, call, json);
+    }
     let world = world(&config, asked);
     let roomy_days = asked.days.min(ROOMY_DAYS);
     let waiting = progress::Days::shown(asked.days + roomy_days);
@@ -62,7 +66,10 @@ pub fn rehearse(asked: &cli::Rehearse, json: bool) -> anyhow::Result<ExitCode> {
                 ExitCode::from(BROKEN)
             })
         }
-        Err(trouble) => broken(&trouble, json, &mut out).map_err(Into::into),
+        Err(trouble) => {
+            let script = world.shrink(&trouble, &faults);
+            broken(&trouble, &script, asked, json, &mut out).map_err(Into::into)
+        }
     }
 }
 
@@ -100,7 +107,11 @@ fn live(
         loop {
             let first = next.fetch_add(SHARE, Ordering::Relaxed);
             for day in first..days.min(first.saturating_add(SHARE)) {
-                let outcome = world.day(asked.seed.wrapping_add(day), faults);
+                let seed = asked.seed.wrapping_add(day);
+                let outcome = match asked.only.as_slice() {
+                    [] => world.day(seed, faults),
+                    only => world.day_of(seed, faults, &only.iter().copied().collect()),
+                };
                 lived.lock().unwrap_or_else(PoisonError::into_inner).add(day, outcome);
                 waiting.passed();
             }
@@ -148,7 +159,14 @@ impl Lived {
     }
 }
 
-fn broken(trouble: &Trouble, json: bool, out: &mut impl io::Write) -> io::Result<ExitCode> {
+fn broken(
+    trouble: &Trouble,
+    script: &Script,
+    asked: &cli::Rehearse,
+    json: bool,
+    out: &mut impl io::Write,
+) -> io::Result<ExitCode> {
+    let repeat = repeat(trouble, script, asked);
     if json {
         let told = serde_json::json!({
             "type": "result",
@@ -158,17 +176,33 @@ fn broken(trouble: &Trouble, json: bool, out: &mut impl io::Write) -> io::Result
             "seed": trouble.seed,
             "at_s": trouble.at.as_secs_f64(),
             "call": trouble.call.as_ref().map(ToString::to_string),
+            "repeat": repeat,
+            "test": script.to_string(),
             "journal": trouble.journal,
         });
         writeln!(out, "{told}")?;
     } else {
         writeln!(
             out,
-            "A promise was broken. The same day again: --days 1 --seed {}\n\n{trouble}",
-            trouble.seed
+            "A promise was broken. The same again, with as few callers as it takes:\n  {repeat}\n\n{trouble}\n\
+             As a test to keep:\n\n{script}"
         )?;
     }
     Ok(ExitCode::from(BROKEN))
+}
+
+/// The command that breaks the same promise.
+fn repeat(trouble: &Trouble, script: &Script, asked: &cli::Rehearse) -> String {
+    let faults = clap::ValueEnum::to_possible_value(&asked.faults);
+    let faults = faults.map(|faults| faults.get_name().to_string()).unwrap_or_default();
+    let calls = asked.calls.map(|calls| format!(" --calls {calls}")).unwrap_or_default();
+    let only: Vec<String> = script.calls.iter().map(ToString::to_string).collect();
+    format!(
+        "firstring rehearse -c {} --days 1 --seed {} --faults {faults}{calls} --only {}",
+        asked.file.config.display(),
+        trouble.seed,
+        only.join(",")
+    )
 }
 
 #[cfg(test)]

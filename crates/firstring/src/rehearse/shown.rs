@@ -70,6 +70,7 @@ impl Shown<'_> {
             "turned_away": report.turned_away,
             "longest_silence_ms": report.longest_silence.as_millis() as u64,
             "satisfied": report.satisfied(),
+            "sip_messages": report.messages,
             "channels_at_once": report.peaks,
             "channels_wished": self.wished,
             "rung": report.rung,
@@ -113,10 +114,10 @@ impl Shown<'_> {
     fn wishes(&self, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "\n{HEAD}What callers wanted, and got{HEAD:#}")?;
         let mut wishes: BTreeMap<Goal, (u64, u64)> = BTreeMap::new();
-        for ((goal, outcome), calls) in &self.report.outcomes {
+        for ((goal, _), calls) in &self.report.outcomes {
             let (all, got) = wishes.entry(*goal).or_default();
             *all += calls;
-            *got += if goal.is_reached(*outcome) { *calls } else { 0 };
+            *got = self.report.reached.get(goal).copied().unwrap_or(0);
         }
         for (goal, (all, got)) in wishes.into_iter().filter(|(goal, _)| goal.is_cooperative()) {
             writeln!(out, "  {:24}{all:>8}  {:>5.1} %", wish(goal), 100.0 * share(got, all))?;

@@ -1,6 +1,6 @@
 //! A call comes in: which line it is for, whether a channel is free, and what sound format it speaks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use desk::machine::Moment;
 use desk::number::E164;
 use desk::private::Private;
 use desk::record::CallId;
+use desk::sabotage::{Sabotage, is};
 use sip::sdp::{Protection, Secrets};
 use sip::{Invitation, Refusal as SipRefusal, sdp};
 
@@ -100,6 +101,12 @@ impl Exchange {
         })
     }
 
+    /// Every office of which nobody is free.
+    fn busy_offices(&self) -> BTreeSet<String> {
+        let offices = self.setup.business.offices.keys();
+        offices.filter(|office| self.is_busy(office)).cloned().collect()
+    }
+
     /// True while everybody of an office who can be rung talks to a caller.
     fn is_busy(&self, office: &str) -> bool {
         let business = &self.setup.business;
@@ -136,10 +143,8 @@ impl Exchange {
             diverted_by: diverted_by.map(Private::new),
             diverted_because: diverted_because.flatten(),
             verification,
-            team_busy: self.is_busy(&line.office),
+            busy_offices: self.busy_offices(),
         };
-        let assistant = self.setup.business.assistants.get(&line.assistant);
-        let voice = assistant.map(|assistant| assistant.voice.clone()).unwrap_or_default();
         self.by_id.insert(id.clone(), call);
         self.by_sip.insert(caller.sip, (call, Leg::Caller));
         self.caller_signals(caller.sip, id.clone(), &invitation.peer);
@@ -147,11 +152,10 @@ impl Exchange {
         let (sound, path) = (caller.sound, caller.path);
         let (bind, toward) = (path.local.ip(), sound_faces(invitation));
         self.out.push_back(Action::OpenSound { sound, bind, toward, beside: None });
-        let plan = line.plan.clone();
-        let office = line.office.clone();
         let desk = desk::call::Call::new(Arc::clone(&self.setup.business), line, arrival.clone(), now);
+        let plan = desk.routed().0.to_string();
         let from = arrival.from.clone();
-        let begun = begun(&desk, arrival, office, now);
+        let begun = begun(&desk, arrival, now);
         self.out.push_back(Action::Store {
             call: id.clone(),
             ask: None,
@@ -162,7 +166,6 @@ impl Exchange {
             id,
             desk,
             started: now,
-            voice,
             caller,
             people,
             codec: None,
@@ -222,7 +225,9 @@ impl Exchange {
     pub(super) fn caller_ended(&mut self, call: u64) {
         let Some(legs) = self.calls.get_mut(&call) else { return };
         legs.caller.state = CallerState::Ended;
-        if let Some(channel) = legs.caller.channel.take() {
+        if let Some(channel) = legs.caller.channel.take()
+            && !is(Sabotage::KeepsAChannel)
+        {
             self.board.give_back(channel);
         }
     }
@@ -277,8 +282,8 @@ fn ready(
     Ok(CallerState::Ready { answer: agreed.text.clone(), agreed: Some(agreed) })
 }
 
-fn begun(desk: &desk::call::Call, arrival: Arrival, office: String, now: Moment) -> Begun {
+fn begun(desk: &desk::call::Call, arrival: Arrival, now: Moment) -> Begun {
     let (plan, rule, because) = desk.routed();
-    let (plan, because) = (plan.to_string(), because.to_vec());
+    let (plan, because, office) = (plan.to_string(), because.to_vec(), desk.office().to_string());
     Begun { arrival, office, started: now.wall, plan, rule, because }
 }

@@ -6,6 +6,7 @@ use desk::booking::{Booking, Draft, HOLD, Slot};
 use desk::call::{Event as DeskEvent, Leg};
 use desk::machine::{Ask, Moment};
 use desk::record::{CallId, Record};
+use desk::sabotage::{Sabotage, is};
 use desk::understand::Wish;
 
 use super::{CallNumber, Exchange};
@@ -92,7 +93,10 @@ impl Exchange {
     ) {
         let (id, start) = (booking.id.clone(), booking.slot.start);
         let calendar = booking.calendar.clone();
-        if stored && let Some(diary) = self.board.diary(&calendar) {
+        if stored
+            && !is(Sabotage::ForgetsABooking)
+            && let Some(diary) = self.board.diary(&calendar)
+        {
             diary.keep(booking);
         }
         let Some(call) = call else { return };

@@ -8,6 +8,7 @@ use desk::call::{Action as DeskAction, Event as DeskEvent, Leg};
 use desk::machine::Moment;
 use desk::private::Private;
 use desk::record::Tried;
+use desk::sabotage::{Sabotage, is};
 use sip::sdp::{Protection, Secrets};
 use sip::{LegId, Refusal, sdp};
 
@@ -110,7 +111,8 @@ impl Exchange {
         if let Some(agreed) = agreed {
             legs.codec = Some(sound::codec_name(&agreed));
             let signalled_by = legs.caller.path.remote.ip();
-            let order = SoundOrder::Connect { agreed, signalled_by, opening: Opening::WeSpeak };
+            let opening = if is(Sabotage::ArmsNoFiller) { Opening::NobodySpeaks } else { Opening::WeSpeak };
+            let order = SoundOrder::Connect { agreed, signalled_by, opening };
             self.out.push_back(Action::Sound { sound, order });
         }
         self.show(call, What::Answered { answer_ms }, now);
@@ -131,7 +133,7 @@ impl Exchange {
     ) {
         let Some((id, sound)) = self.place(call, to) else { return };
         let Some(legs) = self.calls.get_mut(&call) else { return };
-        let voice = legs.voice.clone();
+        let voice = legs.desk.voice().to_string();
         if to == Leg::Caller {
             let text = phrases.iter().map(|phrase| phrase.text.as_str()).collect::<Vec<_>>().join(" ");
             legs.unspoken.insert(saying, text);
@@ -279,7 +281,9 @@ impl Exchange {
     fn hang_up_person(&mut self, call: CallNumber, person: u16) {
         self.keep_caller(call, person);
         let leg = self.calls.get(&call).and_then(|legs| legs.people.get(&person)).map(|leg| leg.sip);
-        if let Some(leg) = leg {
+        if let Some(leg) = leg
+            && !is(Sabotage::KeepsLatePeople)
+        {
             self.out.push_back(Action::Sip(sip::Order::HangUp { leg, reason: String::new() }));
         }
         self.person_ended(call, person);

@@ -6,6 +6,7 @@ use desk::call::{Event as DeskEvent, Heard, Leg, LineFault, ListenId, SayingId};
 use desk::machine::Moment;
 use desk::private::Private;
 use desk::record::{CallId, Tried};
+use desk::sabotage::{Sabotage, is};
 use sip::{Notice, sdp};
 
 use super::Exchange;
@@ -104,7 +105,9 @@ impl Exchange {
         let sound = legs.caller.sound;
         self.caller_ended(call);
         self.tell(call, event, now);
-        self.out.push_back(Action::Sound { sound, order: SoundOrder::Close });
+        if !is(Sabotage::LeavesASocketOpen) {
+            self.out.push_back(Action::Sound { sound, order: SoundOrder::Close });
+        }
     }
 
     fn person_answered(&mut self, call: u64, person: u16, answer: &str, now: Moment) {

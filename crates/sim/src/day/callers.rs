@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use desk::call::ListenId;
 use desk::intake::Question;
-use desk::number::E164;
 use desk::record::CallId;
 use line::SoundId;
 use sip::LegId;
 
+use super::dice::Owner;
 use super::trunk::State;
 use super::{Day, Happening};
 use crate::caller::{Caller, Reply, Then};
@@ -22,7 +22,10 @@ const LONGEST_MESSAGE: Duration = Duration::from_secs(125);
 #[derive(Debug)]
 pub(super) struct Visit {
     pub caller: Caller,
-    pub line: E164,
+    /// Whose dice are thrown for it.
+    pub owner: Owner,
+    /// The trunk it came over.
+    pub trunk: String,
     pub state: State,
     /// Whether the invitation held an offer.
     pub offered: bool,
@@ -58,10 +61,11 @@ pub(super) enum Recording {
 }
 
 impl Visit {
-    pub fn new(caller: Caller, line: E164, offered: bool) -> Visit {
+    pub fn new(caller: Caller, (owner, trunk): (Owner, String), offered: bool) -> Visit {
         Visit {
             caller,
-            line,
+            owner,
+            trunk,
             state: State::Ringing,
             offered,
             gone: false,
@@ -96,7 +100,7 @@ impl Day<'_> {
         if self.now.mono <= visit.types_until {
             return;
         }
-        let Some(book) = world.book(&visit.line) else { return };
+        let Some(book) = world.book(&question) else { return };
         let reply = match visit.served {
             true if self.chance.hits(0.5) => Reply::HangsUp,
             true => Reply::Nothing,

@@ -1,17 +1,20 @@
 //! One day: what happens next, told to the exchange, and what the exchange orders, carried out in an imagined way.
 
 mod callers;
+mod dice;
 mod services;
+mod traffic;
 mod trunk;
+mod upsets;
+mod wire;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use desk::booking::Booking;
 use desk::call::{Closing, Heard};
 use desk::machine::{Ask, Moment};
 use desk::record::{CallId, Record};
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use line::{Action, Event, Exchange, Keep, SoundEvent, SoundId, SoundOrder, What};
 use sha2::{Digest, Sha256};
@@ -20,14 +23,17 @@ use sip::{LegId, Notice};
 use crate::World;
 use crate::alone::{Alone, Team};
 use crate::caller::{Goal, Reply};
-use crate::chance::Chance;
 use crate::faults::{Fault, Faults, Thrown};
 use crate::promises::{self, Promise, Seen};
 use crate::report::{CallReport, DayReport, Trouble};
 use crate::sabotage::Sabotage;
 use crate::sound::{Leg, Rendering};
 use callers::Visit;
+use dice::{DAY, Dice};
 use trunk::Phone;
+use wire::Wire;
+
+pub(crate) use dice::Owner;
 
 /// A day that has not ended after so many events goes in circles.
 const MOST_STEPS: u64 = 3_000_000;
@@ -78,6 +84,18 @@ enum Happening {
     },
     PersonHangsUp(LegId),
     DeskStops(Closing),
+    /// The process ends without a word, and another takes its place.
+    DeskDies,
+    /// Somebody sets the clock, or it sets itself.
+    ClockSteps(SignedDuration),
+    /// Bytes reach the other end of the wire.
+    Bytes {
+        to_far: bool,
+        path: sip::Path,
+        bytes: Vec<u8>,
+    },
+    /// Every call on a trunk is cut off.
+    TrunkDrops(String),
 }
 
 struct Day<'w> {
@@ -85,11 +103,15 @@ struct Day<'w> {
     seed: u64,
     faults: Faults,
     sabotage: Option<Sabotage>,
-    chance: Chance,
+    chance: Dice,
+    /// If not everybody calls: who does.
+    only: Option<BTreeSet<Owner>>,
     began: Timestamp,
+    /// What the clock was set by since.
+    clock_stepped: SignedDuration,
     now: Moment,
     exchange: Exchange,
-    agenda: BTreeMap<(Duration, u64), Happening>,
+    agenda: BTreeMap<(Duration, u64), (Owner, Happening)>,
     planned: u64,
     soon: VecDeque<Event>,
     draining: bool,
@@ -100,12 +122,27 @@ struct Day<'w> {
     phones: BTreeMap<LegId, Phone>,
     /// The caller whose socket is opened, or the socket whose call is placed, in this very change.
     inviting: Option<LegId>,
+    invited: Option<LegId>,
+    /// On a sample of days SIP goes as bytes.
+    wire: Option<Wire>,
+    /// What our user agent told on such a day.
+    told: VecDeque<Notice>,
     opened: Option<SoundId>,
     caller_of: BTreeMap<SoundId, LegId>,
     /// Who hears whom, both ways.
     bridged: BTreeMap<SoundId, SoundId>,
     phone_of: BTreeMap<SoundId, LegId>,
     by_id: BTreeMap<CallId, LegId>,
+    /// Whose dice a leg's sound takes.
+    sound_of: BTreeMap<SoundId, Owner>,
+    /// When each trunk is down.
+    down: BTreeMap<String, (Duration, Duration)>,
+    /// What the store holds, for whoever starts after this desk.
+    bookings: Vec<Booking>,
+    /// Callback tasks the store holds, by call.
+    tasks: BTreeMap<CallId, String>,
+    /// How often the desk was started.
+    starts: u64,
     legs: u64,
     promises: Vec<Box<dyn Promise>>,
     trouble: Option<Box<Trouble>>,
@@ -118,18 +155,14 @@ struct Day<'w> {
     team: Team,
     thrown: Thrown,
     turned_away: u64,
+    messages: u64,
     /// The most channels of each trunk that were taken at once.
     peaks: BTreeMap<String, u32>,
 }
 
-/// The year that days are taken from.
-const FIRST_DAY: Date = Date::constant(2026, 1, 1);
-
-/// A day's seed gives its date as well: the first moment of some day of the year, where the business is.
-fn morning(chance: &mut Chance, zone: &TimeZone) -> Timestamp {
-    let date = FIRST_DAY.saturating_add(SignedDuration::from_hours(24 * chance.below(365) as i64));
-    // A day that begins with a gap begins after it.
-    date.to_zoned(zone.clone()).map_or(Timestamp::UNIX_EPOCH, |midnight| midnight.timestamp())
+/// Whether the SIP of a day goes as bytes between two user agents: of every eighth.
+pub(crate) fn on_the_wire(seed: u64) -> bool {
+    seed.is_multiple_of(8)
 }
 
 /// Runs one day.
@@ -137,11 +170,11 @@ pub(crate) fn run(
     world: &World,
     seed: u64,
     faults: &Faults,
-    sabotage: Option<Sabotage>,
+    (sabotage, only): (Option<Sabotage>, Option<BTreeSet<Owner>>),
 ) -> Result<DayReport, Box<Trouble>> {
-    let mut chance = Chance::new(seed);
-    let began = morning(&mut chance, &world.shop.business.zone);
-    let booked = world.books.values().next().map(|book| book.booked.clone()).unwrap_or_default();
+    let mut chance = Dice::new(seed);
+    let (began, clocks_change) = traffic::morning(chance.now(), &world.shop.business.zone, faults);
+    let booked = world.books.values().map(|book| book.booked.clone()).collect();
     let strict = *faults == Faults::none();
     let mut day = Day {
         world,
@@ -149,7 +182,9 @@ pub(crate) fn run(
         faults: *faults,
         sabotage,
         chance,
+        only,
         began,
+        clock_stepped: SignedDuration::ZERO,
         now: Moment { mono: Duration::ZERO, wall: began },
         exchange: Exchange::new(world.shop.setup()),
         agenda: BTreeMap::new(),
@@ -162,13 +197,21 @@ pub(crate) fn run(
         visits: BTreeMap::new(),
         phones: BTreeMap::new(),
         inviting: None,
+        invited: None,
+        wire: on_the_wire(seed).then(|| Wire::new(world.trunks(), seed)),
+        told: VecDeque::new(),
         opened: None,
         caller_of: BTreeMap::new(),
         bridged: BTreeMap::new(),
         phone_of: BTreeMap::new(),
         by_id: BTreeMap::new(),
+        sound_of: BTreeMap::new(),
+        down: BTreeMap::new(),
+        bookings: Vec::new(),
+        tasks: BTreeMap::new(),
+        starts: 1,
         legs: 0,
-        promises: promises::all(booked, strict),
+        promises: promises::all(&world.shop.business, booked, strict),
         trouble: None,
         journals: BTreeMap::new(),
         hash: Sha256::new(),
@@ -178,84 +221,21 @@ pub(crate) fn run(
         team: Team::new(world.shop.staff()),
         thrown: Thrown::new(),
         turned_away: 0,
+        messages: 0,
         peaks: BTreeMap::new(),
     };
+    if clocks_change {
+        day.thrown.insert(Fault::DstNight, 1);
+    }
     day.plan();
     day.live();
     day.report()
 }
 
 impl Day<'_> {
-    /// Who calls when: a shop's day, with most calls in the morning and after work.
-    fn plan(&mut self) {
-        const BY_HOUR: [(u64, u32); 24] = [
-            (0, 1),
-            (1, 1),
-            (2, 1),
-            (3, 1),
-            (4, 1),
-            (5, 1),
-            (6, 2),
-            (7, 5),
-            (8, 9),
-            (9, 10),
-            (10, 9),
-            (11, 8),
-            (12, 6),
-            (13, 7),
-            (14, 7),
-            (15, 7),
-            (16, 8),
-            (17, 8),
-            (18, 6),
-            (19, 4),
-            (20, 3),
-            (21, 2),
-            (22, 1),
-            (23, 1),
-        ];
-        let (fewest, most) = self.world.calls;
-        let many = fewest + self.chance.below(most - fewest + 1);
-        for _ in 0..many {
-            let hour = self.chance.weighed(&BY_HOUR).unwrap_or(12);
-            let at = Duration::from_secs(hour * 3_600) + self.chance.millis(0, 3_599_999);
-            self.somebody_calls(at);
-        }
-        if self.throw(Fault::Storm) {
-            let begins = self.chance.millis(8 * 3_600_000, 18 * 3_600_000);
-            for _ in 0..40 {
-                let at = begins + self.chance.millis(0, 60_000);
-                self.somebody_calls(at);
-            }
-        }
-        if self.throw(Fault::DeskStops) {
-            let at = self.chance.millis(6 * 3_600_000, 22 * 3_600_000);
-            // Half of those who stop a desk have no patience for people who talk.
-            self.at(at, Happening::DeskStops(Closing::LetPeopleFinish));
-            if self.chance.hits(0.5) {
-                let at = at + self.chance.millis(0, 60_000);
-                self.at(at, Happening::DeskStops(Closing::AtOnce));
-            }
-        }
-        if self.sabotage == Some(Sabotage::TakesAChannel) {
-            let trunk = self.world.shop.business.channels.keys().next().cloned();
-            let taken = trunk.and_then(|trunk| self.exchange.board_mut().take(&trunk));
-            drop(taken);
-        }
-    }
-
-    fn somebody_calls(&mut self, at: Duration) {
-        let goal = Goal::any(&mut self.chance);
-        // Fictional numbers: 555-0100 to 555-0199, in area codes that begin with 2 to 9.
-        let area = 201 + self.chance.below(700);
-        let area = if area % 100 == 11 { area + 1 } else { area };
-        let number = format!("{area}55501{:02}", self.chance.below(100));
-        self.at(at, Happening::Arrives { goal, number });
-    }
-
     fn at(&mut self, at: Duration, happening: Happening) {
         self.planned += 1;
-        self.agenda.insert((at, self.planned), happening);
+        self.agenda.insert((at, self.planned), (self.chance.owner(), happening));
     }
 
     fn later(&mut self, least: u64, most: u64, happening: Happening) {
@@ -281,8 +261,14 @@ impl Day<'_> {
             let wake = self.wakes.first().map(|wake| wake.0);
             let deadline = self.exchange.poll_deadline().map(|deadline| deadline.at);
             let deadline = deadline.filter(|_| self.sabotage != Some(Sabotage::SleepsThroughDeadlines));
-            let Some(next) = [planned, wake, deadline].into_iter().flatten().min() else { break };
-            self.pass_to(next);
+            let wire = self.wire.as_ref().and_then(Wire::deadline);
+            let Some(next) = [planned, wake, deadline, wire].into_iter().flatten().min() else { break };
+            self.pass_to(next.max(self.now.mono));
+            self.chance.of(DAY);
+            if wire == Some(next) {
+                self.wire_deadlines();
+                continue;
+            }
             match (planned == Some(next), wake == Some(next), deadline == Some(next)) {
                 // Which of two things at the same moment comes first is chance.
                 (true, _, true) | (_, true, true) if self.chance.hits(0.5) => self.meet_deadlines(),
@@ -298,7 +284,8 @@ impl Day<'_> {
 
     fn pass_to(&mut self, next: Duration) {
         let passed = SignedDuration::try_from(next).unwrap_or_default();
-        let wall = self.began.checked_add(passed).unwrap_or(self.began);
+        let shown = passed.saturating_add(self.clock_stepped);
+        let wall = self.began.checked_add(shown).unwrap_or(self.began);
         self.now = Moment { mono: next, wall };
     }
 
@@ -310,6 +297,7 @@ impl Day<'_> {
     fn wake_sound(&mut self) {
         let Some((_, sound)) = self.wakes.pop_first() else { return };
         self.wake_of.remove(&sound);
+        self.takes_dice_of(self.sound_of.get(&sound).copied());
         if let Some(leg) = self.sounds.get_mut(&sound) {
             leg.advance(self.now.mono);
         }
@@ -318,7 +306,8 @@ impl Day<'_> {
     }
 
     fn happen(&mut self) {
-        let Some((_, happening)) = self.agenda.pop_first() else { return };
+        let Some((_, (owner, happening))) = self.agenda.pop_first() else { return };
+        self.chance.of(owner);
         match happening {
             Happening::Arrives { goal, number } => self.arrives(goal, number),
             Happening::Tell(event) => self.tell(event),
@@ -337,6 +326,10 @@ impl Day<'_> {
             Happening::PersonPresses { leg, digit } => self.person_presses(leg, digit),
             Happening::PersonHangsUp(leg) => self.person_hangs_up(leg),
             Happening::DeskStops(closing) => self.tell(Event::Closing(closing)),
+            Happening::DeskDies => self.desk_dies(),
+            Happening::ClockSteps(step) => self.clock_stepped += step,
+            Happening::Bytes { to_far, path, bytes } => self.bytes_arrive(to_far, path, bytes),
+            Happening::TrunkDrops(trunk) => self.trunk_drops(&trunk),
         }
     }
 
@@ -415,9 +408,10 @@ impl Day<'_> {
         };
         let broken = see(&mut self.promises, Seen::Ordered(&action), self.now);
         self.note(broken);
+        self.takes_dice_of(self.owner_of(&action));
         match action {
             Action::Sip(order) => self.sip(order),
-            Action::OpenSound { sound, .. } => self.open_sound(sound),
+            Action::OpenSound { sound, beside, .. } => self.open_sound(sound, beside),
             Action::Sound { sound, order } => self.order_sound(sound, order),
             Action::Say { sound, saying, phrases, .. } => {
                 let rendering = self.rendering(phrases.iter().all(|phrase| phrase.prepared));
@@ -459,7 +453,10 @@ impl Day<'_> {
         self.journals.entry(call.clone()).or_default().push(line);
     }
 
-    fn open_sound(&mut self, sound: SoundId) {
+    fn open_sound(&mut self, sound: SoundId, beside: Option<SoundId>) {
+        let owner = beside.and_then(|other| self.sound_of.get(&other).copied());
+        self.takes_dice_of(owner);
+        self.sound_of.insert(sound, self.chance.owner());
         if let Some(leg) = self.inviting.take() {
             self.caller_of.insert(sound, leg);
             if let Some(visit) = self.visits.get_mut(&leg) {
@@ -470,7 +467,9 @@ impl Day<'_> {
             return self.later(0, 3, Happening::Tell(Event::SoundRefused { sound }));
         }
         let has_filler = self.sabotage != Some(Sabotage::PlaysNoFiller);
-        self.sounds.insert(sound, Leg::new(has_filler));
+        let leg = Leg::new(has_filler);
+        let is_callers = self.caller_of.contains_key(&sound);
+        self.sounds.insert(sound, if is_callers { leg.of_caller() } else { leg });
         let port = 20_000 + u16::try_from(sound.0 % 20_000).unwrap_or(0);
         let address = std::net::SocketAddr::new(crate::shop::path().local.ip(), port);
         self.later(
@@ -570,6 +569,30 @@ impl Day<'_> {
         Rendering::ReadyAt(now + self.chance.millis(120, 400))
     }
 
+    fn takes_dice_of(&mut self, owner: Option<Owner>) {
+        if let Some(owner) = owner {
+            self.chance.of(owner);
+        }
+    }
+
+    /// Whom an order is about.
+    fn owner_of(&self, action: &Action) -> Option<Owner> {
+        let of_call = |call: &CallId| Some(self.visits.get(self.by_id.get(call)?)?.owner);
+        match action {
+            Action::Sip(order) => self.owner_of_order(order),
+            Action::Sound { sound, .. } => self.sound_of.get(sound).copied(),
+            Action::Say { call, .. }
+            | Action::Listen { call, .. }
+            | Action::Conclude { call, .. }
+            | Action::StopListening { call, .. }
+            | Action::TakeMessage { call, .. }
+            | Action::EndMessage { call }
+            | Action::Store { call, .. }
+            | Action::Journal { call, .. } => of_call(call),
+            _ => None,
+        }
+    }
+
     fn visit(&mut self, call: &CallId) -> Option<&mut Visit> {
         let leg = self.by_id.get(call)?;
         self.visits.get_mut(leg)
@@ -595,6 +618,7 @@ impl Day<'_> {
             calls: self.calls,
             arrivals: self.arrivals,
             turned_away: self.turned_away,
+            messages: self.messages,
             peaks: self.peaks,
             thrown: self.thrown,
             hash: self.hash.finalize().into(),

@@ -38,6 +38,8 @@ impl Day<'_> {
         }
         let heard = if self.throw(Fault::HearingFails) {
             Heard::Failed
+        } else if self.throw(Fault::HearingEmpty) {
+            Heard::Words(Words { text: String::new(), confidence: 0.0, sure: false })
         } else if self.throw(Fault::Misheard) {
             Heard::NotUnderstood
         } else if self.throw(Fault::Unheard) {
@@ -62,6 +64,9 @@ impl Day<'_> {
         if self.throw(Fault::StoreSilent) {
             return self.keep_at_last(call, keep);
         }
+        if self.throw(Fault::StoreReplyLost) {
+            return self.later(1, 30, Happening::Stores { call, ask: None, keep, stored: true });
+        }
         let (least, most, stored) = if self.throw(Fault::StoreLate) {
             (2_900, 9_000, true)
         } else {
@@ -77,6 +82,7 @@ impl Day<'_> {
 
     /// The store is done, and answers if anything waits.
     pub(super) fn stores(&mut self, call: &CallId, ask: Option<Ask>, keep: &Keep, stored: bool) {
+        let stored = stored && !self.is_taken(keep);
         let claims = self.sabotage == Some(Sabotage::ClaimsToHaveStored);
         match stored {
             true if claims => {}
@@ -90,6 +96,15 @@ impl Day<'_> {
         if let Some(ask) = ask {
             self.tell(Event::Stored { call: call.clone(), ask, stored: stored || claims });
         }
+    }
+
+    /// The store that ships gives a crew's time to one visit only, whatever it is told.
+    fn is_taken(&self, keep: &Keep) -> bool {
+        let Keep::Booking(new) = keep else { return false };
+        let clashes = |old: &Booking| {
+            (&old.calendar, old.slot.crew, old.slot.start) == (&new.calendar, new.slot.crew, new.slot.start)
+        };
+        self.bookings.iter().any(|old| clashes(old) && old.key != new.key)
     }
 
     /// A callback task that finds no room waits for it in memory, as the store that ships lets it.
@@ -111,6 +126,11 @@ impl Day<'_> {
     }
 
     pub(super) fn kept(&mut self, call: &CallId, keep: &Keep) {
+        match keep {
+            Keep::Booking(booking) => self.bookings.push(booking.clone()),
+            Keep::Callback(task) => drop(self.tasks.insert(call.clone(), task.id.clone())),
+            Keep::Arrival(_) | Keep::Message(_) | Keep::Record(_) => {}
+        }
         let broken = see(&mut self.promises, Seen::Kept { call, keep }, self.now);
         self.note(broken);
         self.put_right(call, keep);
@@ -118,7 +138,7 @@ impl Day<'_> {
 
     /// The desk knows of the call whose invitation is being taken.
     fn begun(&mut self, call: &CallId) {
-        let leg = sip::LegId(self.legs);
+        let Some(leg) = self.invited.take() else { return };
         self.by_id.insert(call.clone(), leg);
         if let Some(visit) = self.visits.get_mut(&leg) {
             visit.id = Some(call.clone());
@@ -131,11 +151,17 @@ impl Day<'_> {
         let longest_silence = visit.longest_silence;
         let rung = std::mem::take(&mut visit.rung);
         let rung = rung.iter().map(|to| self.person_reached_at(to)).collect();
+        let mut record = record.clone();
+        if let Some(task) = self.tasks.get(&record.id) {
+            record.put_right(task);
+        }
+        let record = &record;
         let (id, outcome) = (record.id.clone(), record.outcome);
+        let reached = goal.is_reached(outcome, self.world.rings_for_an_agent(record));
         if outcome == Outcome::Lost {
             self.unkept.insert(id.clone(), record.clone());
         }
-        self.calls.push(CallReport { id, goal, outcome, longest_silence, rung });
+        self.calls.push(CallReport { id, goal, outcome, reached, longest_silence, rung });
     }
 
     fn person_reached_at(&self, to: &str) -> String {

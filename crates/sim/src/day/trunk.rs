@@ -10,6 +10,8 @@ use sip::sdp::{Capabilities, Codec, Direction};
 use sip::{EndedBy, Invitation, LegId, Notice, Order, Party, Unanswered};
 
 use super::callers::Visit;
+use super::dice::Owner;
+use super::wire::Coming;
 use super::{Day, Happening};
 use crate::caller::{Caller, Goal};
 use crate::faults::Fault;
@@ -28,13 +30,17 @@ pub(super) enum State {
 pub(super) struct Phone {
     pub state: State,
     offer: String,
+    /// The trunk it is rung over, if over one.
+    pub via: Option<String>,
+    /// Whose call it is rung for.
+    pub owner: Owner,
     /// Picks up in the very moment we give up.
     late: bool,
     /// Picked up by something that presses nothing.
     machine: bool,
 }
 
-fn capabilities(port: u16) -> Capabilities {
+pub(super) fn capabilities(port: u16) -> Capabilities {
     Capabilities {
         codecs: vec![Codec::Pcmu, Codec::Pcma],
         telephone_event: true,
@@ -55,16 +61,19 @@ impl Day<'_> {
         let Some(trunk) = self.world.shop.business.lines.get(&line).map(|line| line.trunk.clone()) else {
             return;
         };
+        if self.is_down(&trunk) {
+            return; // the carrier sends them elsewhere, and nobody here hears of it
+        }
         self.arrives_alone(&line);
         self.legs += 1;
         let leg = LegId(self.legs);
-        let mut caller = Caller::new(goal, number.clone(), self.chance.fork());
-        let gives_up = caller.patience();
-        self.at(self.now.mono + gives_up, Happening::CallerHangsUp(leg));
-        if self.throw(Fault::CallerDrops) {
-            self.later(200, 60_000, Happening::CallerHangsUp(leg));
-        }
+        let caller = Caller::new(goal, number.clone(), self.chance.fork());
         let user = if caller.shows_number { format!("+1{number}") } else { "anonymous".to_string() };
+        if self.wire.is_some() {
+            let owner = self.chance.owner();
+            return self.dial(Coming { caller, owner, trunk }, &line, user);
+        }
+        let on = trunk.clone();
         let party = |user: String| Party { display: String::new(), user, host: "192.0.2.2".to_string() };
         // One in fifty leaves the offer to us.
         let offer =
@@ -85,8 +94,19 @@ impl Day<'_> {
             extensions: Vec::new(),
             offer: offer.clone(),
         };
-        self.visits.insert(leg, Visit::new(caller, line, offer.is_some()));
-        self.inviting = Some(leg);
+        let visit = Visit::new(caller, (self.chance.owner(), on), offer.is_some());
+        self.comes_in(leg, visit, invitation);
+    }
+
+    /// The invitation is here.
+    pub(super) fn comes_in(&mut self, leg: LegId, mut visit: Visit, invitation: Invitation) {
+        let gives_up = visit.caller.patience();
+        self.at(self.now.mono + gives_up, Happening::CallerHangsUp(leg));
+        if self.throw(Fault::CallerDrops) {
+            self.later(200, 60_000, Happening::CallerHangsUp(leg));
+        }
+        self.visits.insert(leg, visit);
+        (self.inviting, self.invited) = (Some(leg), Some(leg));
         self.tell(Event::Sip(Notice::Invited(Box::new(invitation))));
         self.inviting = None;
     }
@@ -103,8 +123,26 @@ impl Day<'_> {
         *self.arrivals.entry((hour.unsigned_abs(), alone)).or_insert(0) += 1;
     }
 
+    pub(super) fn owner_of_order(&self, order: &Order) -> Option<Owner> {
+        let leg = match order {
+            Order::Answer { leg, .. }
+            | Order::Refuse { leg, .. }
+            | Order::Cancel { leg }
+            | Order::HangUp { leg, .. } => leg,
+            _ => return None,
+        };
+        let of_person = self.phones.get(leg).map(|phone| phone.owner);
+        of_person.or_else(|| self.visits.get(leg).map(|visit| visit.owner))
+    }
+
     /// The user agent takes an order.
     pub(super) fn sip(&mut self, order: Order) {
+        if self.wire.is_some() {
+            self.order_by_wire(order.clone());
+            if matches!(order, Order::Refuse { .. } | Order::Cancel { .. } | Order::HangUp { .. }) {
+                return; // our agent tells what comes of it
+            }
+        }
         match order {
             Order::Answer { leg, sdp } => self.answered(leg, &sdp),
             Order::Refuse { leg, .. } => self.end(leg, EndedBy::Us),
@@ -124,6 +162,7 @@ impl Day<'_> {
         visit.state = State::Answered;
         let offered = visit.offered;
         if self.throw(Fault::AckLost) {
+            self.loses_acknowledgements(leg);
             let at = self.now.mono + Duration::from_secs(32);
             return self.at(at, Happening::Notice(Notice::AckNeverCame { leg }));
         }
@@ -137,6 +176,9 @@ impl Day<'_> {
 
     /// The user agent tells of a leg that still lives.
     pub(super) fn notice(&mut self, notice: Notice) {
+        if self.wire.is_some() {
+            return self.by_wire(notice);
+        }
         let Some(leg) = notice.leg() else { return };
         let phone = self.phones.get_mut(&leg).map(|phone| &mut phone.state);
         let state = phone.or_else(|| self.visits.get_mut(&leg).map(|visit| &mut visit.state));
@@ -186,6 +228,7 @@ impl Day<'_> {
     fn place(&mut self, call: sip::Call) {
         let leg = call.leg;
         if let Some(sound) = self.opened.take() {
+            self.takes_dice_of(self.sound_of.get(&sound).copied());
             self.phone_of.insert(sound, leg);
         }
         let ring_for = call.ring_for;
@@ -194,7 +237,8 @@ impl Day<'_> {
             Happening::Notice(Notice::Refused { leg, status, reason: String::new(), retry_after: None, why })
         };
         let (mut late, mut machine) = (false, false);
-        if self.throw(Fault::PersonUnreachable) {
+        let via = self.world.shop.trunk_at(&call.target.host);
+        if via.as_deref().is_some_and(|trunk| self.is_down(trunk)) || self.throw(Fault::PersonUnreachable) {
             match self.chance.hits(0.5) {
                 true => self.later(30, 900, refused(503, Unanswered::Failed)),
                 false => self.later(4_000, 32_000, refused(408, Unanswered::Silent)),
@@ -213,7 +257,9 @@ impl Day<'_> {
             let most = u64::try_from(ring_for.as_millis()).unwrap_or(12_000).clamp(2_000, 12_000) - 500;
             self.later(1_000, most, Happening::Notice(answer_of(leg, &call.sdp)));
         }
-        self.phones.insert(leg, Phone { state: State::Ringing, offer: call.sdp, late, machine });
+        let owner = self.chance.owner();
+        let state = State::Ringing;
+        self.phones.insert(leg, Phone { state, offer: call.sdp, via, owner, late, machine });
     }
 
     /// We stop ringing a phone, or hang up on it. Who picks up in that moment crosses it.

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use desk::machine::Moment;
+use desk::machine::{Ask, Moment};
 use desk::record::{CallId, EndedBy, Outcome, Record};
 use desk::sayings;
-use line::{Action, Keep, SoundId, SoundOrder};
+use line::{Action, Event, Keep, SoundId, SoundOrder};
 
 use super::{Broken, Promise, Seen};
 
@@ -47,6 +47,7 @@ impl Promise for DeadlineNamed {
                     }
                 }
             }
+            Seen::Died => self.opening.clear(),
             Seen::Told(_) | Seen::Ordered(_) | Seen::Kept { .. } | Seen::Quiet { .. } | Seen::Over(_) => {}
         }
         Ok(())
@@ -88,6 +89,8 @@ impl Promise for OneRecord {
                     return Broken::of(call, "the day is over and this call is not");
                 }
             }
+            // The next start makes a record of each.
+            Seen::Died => self.open.clear(),
             Seen::Told(_) | Seen::Ordered(_) | Seen::Kept { .. } | Seen::Quiet { .. } | Seen::Settled(_) => {}
         }
         Ok(())
@@ -101,6 +104,9 @@ pub(super) struct NeverLost {
     told: BTreeSet<CallId>,
     lost: BTreeSet<CallId>,
     callbacks: BTreeSet<CallId>,
+    /// What the desk was told to be stored.
+    asked: BTreeSet<(CallId, Ask)>,
+    known: BTreeSet<CallId>,
 }
 
 impl Promise for NeverLost {
@@ -117,13 +123,21 @@ impl Promise for NeverLost {
             Seen::Ordered(Action::Say { call, phrases, .. })
                 if phrases.iter().any(|phrase| phrase.text == sayings::COULD_NOT_KEEP) =>
             {
-                if self.callbacks.contains(call) {
-                    return Broken::of(call, "told to call again although a callback is stored");
+                if self.known.contains(call) {
+                    return Broken::of(call, "told to call again although a callback is known to be stored");
                 }
                 self.told.insert(call.clone());
             }
             Seen::Kept { call, keep: Keep::Callback(_) } => {
                 self.callbacks.insert(call.clone());
+            }
+            Seen::Ordered(Action::Store { call, ask: Some(ask), keep: Keep::Callback(_) }) => {
+                self.asked.insert((call.clone(), *ask));
+            }
+            Seen::Told(Event::Stored { call, ask, stored: true })
+                if self.asked.remove(&(call.clone(), *ask)) =>
+            {
+                self.known.insert(call.clone());
             }
             Seen::Ordered(Action::Store { call, keep: Keep::Record(record), .. })
                 if record.outcome == Outcome::Lost =>
@@ -133,6 +147,8 @@ impl Promise for NeverLost {
                     return Broken::of(call, "lost, and the caller was told nothing");
                 }
             }
+            // What waited for room waited in memory.
+            Seen::Died => self.lost.clear(),
             Seen::Over(_) => {
                 if let Some(call) = self.lost.difference(&self.callbacks).next() {
                     return Broken::of(
@@ -163,6 +179,7 @@ impl Fates {
     fn see(&mut self, seen: Seen<'_>) {
         match seen {
             Seen::Ordered(Action::OpenSound { sound, .. }) => self.opened = Some(*sound),
+            Seen::Died => self.sounds.clear(),
             Seen::Ordered(Action::Store { call, keep: Keep::Arrival(_), .. }) => {
                 self.sounds.extend(self.opened.take().map(|sound| (sound, call.clone())));
             }

@@ -45,6 +45,10 @@ impl Promise for NoLegLeftOpen {
             Seen::Told(Event::Sip(notice)) if notice.is_ending() => {
                 self.legs.retain(|leg| Some(*leg) != notice.leg());
             }
+            Seen::Died => {
+                self.sounds.clear();
+                self.legs.clear();
+            }
             Seen::Settled(exchange) if exchange.calls_up() == 0 && !self.sounds.is_empty() => {
                 return Broken::everywhere(format!("every call is over, and {:?} are open", self.sounds));
             }
@@ -106,6 +110,7 @@ impl Promise for LatePersonReleased {
 
     fn see(&mut self, seen: Seen<'_>, now: Moment) -> Result<(), Broken> {
         match seen {
+            Seen::Died => *self = LatePersonReleased::default(),
             Seen::Told(Event::SoundOpened { sound, .. }) => self.opened = Some(*sound),
             Seen::Ordered(Action::Sip(Order::Call(call) | Order::CallOver { call, .. })) => {
                 self.sounds.extend(self.opened.take().map(|sound| (sound, call.leg)));
@@ -237,6 +242,7 @@ impl Promise for AskedAnsweredOnce {
                     return Broken::everywhere(format!("never answered: {asked:?}"));
                 }
             }
+            Seen::Died => *self = AskedAnsweredOnce::new(self.strict),
             Seen::Over(_) | Seen::Settled(_) | Seen::Kept { .. } | Seen::Quiet { .. } => {}
         }
         Ok(())

@@ -6,11 +6,16 @@
 
 mod ends;
 mod legs;
+mod moving;
+mod reference;
 mod tapes;
 mod words;
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use desk::business::Business;
 use desk::machine::Moment;
 use desk::record::CallId;
 use line::{Action, Event, Exchange, Keep};
@@ -26,6 +31,8 @@ pub(crate) enum Seen<'a> {
     Kept { call: &'a CallId, keep: &'a Keep },
     /// For so long a caller has heard nothing while it was our turn.
     Quiet { call: &'a CallId, longest: Duration },
+    /// The process has ended in the middle of everything, and another begins.
+    Died,
     /// One change has been drained.
     Settled(&'a Exchange),
     /// Nothing will happen any more.
@@ -59,9 +66,9 @@ pub(crate) trait Promise {
     fn see(&mut self, seen: Seen<'_>, now: Moment) -> Result<(), Broken>;
 }
 
-/// Every promise. `booked` is how the sentence begins that tells of a booking; with `strict`, nothing may be left
+/// Every promise. `booked` is how sentences begin that tell of a booking; with `strict`, nothing may be left
 /// unanswered at the end.
-pub(crate) fn all(booked: String, strict: bool) -> Vec<Box<dyn Promise>> {
+pub(crate) fn all(business: &Arc<Business>, booked: BTreeSet<String>, strict: bool) -> Vec<Box<dyn Promise>> {
     vec![
         Box::new(ends::DeadlineNamed::default()),
         Box::new(ends::OneRecord::default()),
@@ -76,5 +83,10 @@ pub(crate) fn all(booked: String, strict: bool) -> Vec<Box<dyn Promise>> {
         Box::new(words::SlotGivenOnce::default()),
         Box::new(words::BookedOnlyWhenStored::new(booked)),
         Box::new(words::NeverSilent),
+        Box::new(words::PromisedOnlyWhenStored::default()),
+        Box::new(moving::FailureMovesOn::default()),
+        Box::new(moving::HoldsGivenBack::default()),
+        Box::new(reference::RungAsLongAsSaid::of(business)),
+        Box::new(reference::EndsWhereThePlanAllows::of(business)),
     ]
 }

@@ -3,18 +3,43 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use desk::booking::Slot;
-use desk::machine::Moment;
+use desk::booking::{Booking, Slot};
+use desk::machine::{Ask, Moment};
 use desk::record::CallId;
+use desk::sayings;
 use line::{Action, Event, Keep};
 
 use super::{Broken, Promise, Seen};
 
-/// Two visits never take the same crew's time.
+/// Two visits never take the same crew's time, and none is asked for that is known to be taken.
 #[derive(Debug, Default)]
 pub(super) struct SlotGivenOnce {
-    /// By calendar and key.
-    visits: BTreeMap<(String, String), Slot>,
+    visits: Visits,
+    asked: BTreeMap<(CallId, Ask), Booking>,
+    known: Visits,
+}
+
+/// By calendar and key.
+#[derive(Debug, Default)]
+struct Visits(BTreeMap<(String, String), Slot>);
+
+impl Visits {
+    /// The key of another visit that takes some of the same time.
+    fn clash(&self, booking: &Booking) -> Option<&str> {
+        let slot = &booking.slot;
+        let mut clashes = self.0.iter().filter(|((calendar, key), other)| {
+            *calendar == booking.calendar
+                && *key != booking.key
+                && other.crew == slot.crew
+                && other.start < slot.end
+                && slot.start < other.end
+        });
+        clashes.next().map(|((_, key), _)| key.as_str())
+    }
+
+    fn add(&mut self, booking: &Booking) {
+        self.0.insert((booking.calendar.clone(), booking.key.clone()), booking.slot.clone());
+    }
 }
 
 impl Promise for SlotGivenOnce {
@@ -23,23 +48,33 @@ impl Promise for SlotGivenOnce {
     }
 
     fn sentence(&self) -> &'static str {
-        "No crew's time is booked twice."
+        "No crew's time is booked twice, nor asked for again once it is known to be taken."
     }
 
     fn see(&mut self, seen: Seen<'_>, _: Moment) -> Result<(), Broken> {
-        let Seen::Kept { call, keep: Keep::Booking(booking) } = seen else { return Ok(()) };
-        let slot = &booking.slot;
-        let clash = self.visits.iter().find(|((calendar, key), other)| {
-            *calendar == booking.calendar
-                && *key != booking.key
-                && other.crew == slot.crew
-                && other.start < slot.end
-                && slot.start < other.end
-        });
-        if let Some(((_, key), _)) = clash {
-            return Broken::of(call, format!("the visit at {} is that of {key} too", slot.start));
+        match seen {
+            Seen::Kept { call, keep: Keep::Booking(booking) } => {
+                if let Some(key) = self.visits.clash(booking) {
+                    let start = booking.slot.start;
+                    return Broken::of(call, format!("the visit at {start} is that of {key} too"));
+                }
+                self.visits.add(booking);
+            }
+            Seen::Ordered(Action::Store { call, ask: Some(ask), keep: Keep::Booking(booking) }) => {
+                if let Some(key) = self.known.clash(booking) {
+                    let start = booking.slot.start;
+                    return Broken::of(call, format!("{start} is asked for, which {key} is known to have"));
+                }
+                self.asked.insert((call.clone(), *ask), booking.clone());
+            }
+            Seen::Told(Event::Stored { call, ask, stored }) => {
+                let answered = self.asked.remove(&(call.clone(), *ask)).filter(|_| *stored);
+                if let Some(booking) = answered {
+                    self.known.add(&booking);
+                }
+            }
+            _ => {}
         }
-        self.visits.insert((booking.calendar.clone(), booking.key.clone()), slot.clone());
         Ok(())
     }
 }
@@ -47,14 +82,14 @@ impl Promise for SlotGivenOnce {
 /// "You are booked" is said of what is stored.
 #[derive(Debug)]
 pub(super) struct BookedOnlyWhenStored {
-    sentence: String,
+    sentences: BTreeSet<String>,
     kept: BTreeSet<CallId>,
     told: BTreeSet<CallId>,
 }
 
 impl BookedOnlyWhenStored {
-    pub fn new(sentence: String) -> Self {
-        BookedOnlyWhenStored { sentence, kept: BTreeSet::new(), told: BTreeSet::new() }
+    pub fn new(sentences: BTreeSet<String>) -> Self {
+        BookedOnlyWhenStored { sentences, kept: BTreeSet::new(), told: BTreeSet::new() }
     }
 }
 
@@ -76,13 +111,54 @@ impl Promise for BookedOnlyWhenStored {
                 self.told.insert(call.clone());
             }
             Seen::Ordered(Action::Say { call, phrases, .. })
-                if phrases.iter().any(|phrase| phrase.text.starts_with(&self.sentence)) =>
+                if phrases.iter().any(|phrase| {
+                    self.sentences.iter().any(|sentence| phrase.text.starts_with(sentence))
+                }) =>
             {
                 if !self.told.contains(call) {
                     return Broken::of(call, "told of a booking before the store answered");
                 }
                 if !self.kept.contains(call) {
                     return Broken::of(call, "told of a booking that is not stored");
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// "We will call you back" and "your message is stored" are said of what is stored.
+#[derive(Debug, Default)]
+pub(super) struct PromisedOnlyWhenStored {
+    callbacks: BTreeSet<CallId>,
+    messages: BTreeSet<CallId>,
+}
+
+impl Promise for PromisedOnlyWhenStored {
+    fn name(&self) -> &'static str {
+        "PromisedOnlyWhenStored"
+    }
+
+    fn sentence(&self) -> &'static str {
+        "A caller is promised a call back, or that a message is kept, only after it is stored."
+    }
+
+    fn see(&mut self, seen: Seen<'_>, _: Moment) -> Result<(), Broken> {
+        match seen {
+            Seen::Kept { call, keep: Keep::Callback(_) } => {
+                self.callbacks.insert(call.clone());
+            }
+            Seen::Kept { call, keep: Keep::Message(_) } => {
+                self.messages.insert(call.clone());
+            }
+            Seen::Ordered(Action::Say { call, phrases, .. }) => {
+                let says = |sentence: &str| phrases.iter().any(|phrase| phrase.text == sentence);
+                if says(sayings::WILL_CALL_BACK) && !self.callbacks.contains(call) {
+                    return Broken::of(call, "promised a call back that is not stored");
+                }
+                if says(sayings::MESSAGE_KEPT) && !self.messages.contains(call) {
+                    return Broken::of(call, "told that a message is kept that is not stored");
                 }
             }
             _ => {}

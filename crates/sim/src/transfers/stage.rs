@@ -369,10 +369,14 @@ impl Stage {
     }
 
     fn open(&mut self, sound: SoundId, beside: Option<SoundId>) {
+        let leg = match beside {
+            None => Leg::new(true).of_caller(),
+            Some(_) => Leg::new(true),
+        };
         if beside.is_none() {
             self.caller = Some(sound);
         }
-        self.sounds.insert(sound, Leg::new(true));
+        self.sounds.insert(sound, leg);
         let port = 20_000 + u16::try_from(sound.0 % 20_000).unwrap_or(0) * 2;
         let address = std::net::SocketAddr::new(shop::path().local.ip(), port);
         self.later(0, 3, Event::SoundOpened { sound, address, secrets: crate::shop::secrets() });

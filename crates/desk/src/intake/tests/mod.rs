@@ -130,7 +130,11 @@ impl Story {
                     }
                     _ => self.intake.not_booked(self.now),
                 },
-                Move::Ask(_) | Move::HandOver(_) | Move::TakeMessage(_) | Move::Finish(_) => continue,
+                Move::Ask(_)
+                | Move::HandOver(_)
+                | Move::GoToOffice(_)
+                | Move::TakeMessage(_)
+                | Move::Finish(_) => continue,
             };
             self.follow(answer);
         }

@@ -1,0 +1,58 @@
+//! `firstring rehearse --replay CALL`: a real call lived through once more, and held beside its record.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use serde_json::json;
+use store::Reader;
+
+use crate::config::Config;
+
+/// Tells whether the same words at the same moments lead to the same steps and the same end with today's configuration.
+///
+/// # Errors
+/// If the store cannot be read, or stdout fails.
+pub fn lived(config: &Config, call: &str, json: bool) -> anyhow::Result<ExitCode> {
+    let directory = &config.data_directory;
+    let before = match Reader::open(directory)?.call(call) {
+        Ok(record) => record,
+        Err(error) => return no(&error.to_string()),
+    };
+    let Some(journal) = store::journal::read(directory, &before.id)? else {
+        return no(&format!(
+            "no journal is kept of call {}; it is older than `keep`, or could not be written",
+            before.id
+        ));
+    };
+    let again = match sim::replay(&config.business, &journal) {
+        Ok(record) => record,
+        Err(sim::NotReplayed(because)) => return no(&because),
+    };
+    let differences = sim::differences(&before, &again);
+    let mut out = anstream::stdout().lock();
+    if json {
+        let result = json!({
+            "type": "result", "call": before.id, "same": differences.is_empty(), "differences": differences,
+            "outcome": again.outcome, "steps": again.steps,
+        });
+        writeln!(out, "{result}")?;
+    } else {
+        for sentence in desk::explain::explain(&again, &config.business.zone) {
+            writeln!(out, "{sentence}")?;
+        }
+        writeln!(out, "{}", verdict(&differences))?;
+    }
+    Ok(ExitCode::from(if differences.is_empty() { 0 } else { crate::NO }))
+}
+
+fn verdict(differences: &[String]) -> String {
+    match differences {
+        [] => "It goes as it went: the same steps, and the same end.".to_string(),
+        some => format!("It does not go as it went: {}.", some.join("; ")),
+    }
+}
+
+fn no(because: &str) -> anyhow::Result<ExitCode> {
+    eprintln!("firstring: {because}");
+    Ok(ExitCode::from(crate::NO))
+}

@@ -1,0 +1,381 @@
+//! Where a call may end, told a second time and in another way: from the owner's plans alone.
+//!
+//! The desk walks a plan as events come in. This model knows nothing of its machines: it reads the plan, takes a finished
+//! call's record, and says whether that walk could have been. So a step that is skipped, a rule that does not hold, or an end
+//! that no step leads to is found even where the desk's own books agree with each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use desk::business::{BEFORE_VOICEMAIL, Business, Front, KnownCaller, Rule, Step, When, Whom};
+use desk::call::Arrival;
+use desk::hours::Openness;
+use desk::machine::Moment;
+use desk::record::{CallId, EndedBy, Outcome, Record, StepResult, StepTaken, Verification};
+use jiff::Timestamp;
+use line::{Action, Keep};
+use sip::Order;
+
+use super::{Broken, Promise, Seen};
+
+/// No phone rings for longer than a step says.
+#[derive(Debug)]
+pub(super) struct RungAsLongAsSaid {
+    written: BTreeSet<Duration>,
+}
+
+impl RungAsLongAsSaid {
+    pub fn of(business: &Business) -> Self {
+        let steps = business.plans.values().flat_map(|plan| &plan.rules).flat_map(|rule| &rule.steps);
+        let times = steps.filter_map(|step| match unwrapped(step) {
+            Step::Ring { ring_for, .. } => Some(*ring_for),
+            // Whoever is free is rung for a caller who waits as long as voicemail lets it.
+            Step::Queue { .. } => Some(BEFORE_VOICEMAIL),
+            _ => None,
+        });
+        RungAsLongAsSaid { written: times.collect() }
+    }
+
+    /// Opening a socket takes of the time.
+    fn is_written(&self, ring_for: Duration) -> bool {
+        self.written.iter().any(|written| (ring_for..=ring_for + OPENING).contains(written))
+    }
+}
+
+impl Promise for RungAsLongAsSaid {
+    fn name(&self) -> &'static str {
+        "RungAsLongAsSaid"
+    }
+
+    fn sentence(&self) -> &'static str {
+        "A phone is rung for as long as a step of the plan says, and no longer."
+    }
+
+    fn see(&mut self, seen: Seen<'_>, _: Moment) -> Result<(), Broken> {
+        match seen {
+            Seen::Ordered(Action::Sip(Order::Call(call) | Order::CallOver { call, .. }))
+                if !self.is_written(call.ring_for) =>
+            {
+                Broken::everywhere(format!("{} is rung for {:?}, as no step says", call.leg, call.ring_for))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A socket is open sooner.
+const OPENING: Duration = Duration::from_secs(1);
+
+/// One rule's steps at one office: what may be walked.
+#[derive(Clone, Debug)]
+struct Walk {
+    office: String,
+    plan: String,
+    when: When,
+    steps: Vec<Step>,
+}
+
+/// Every call ends where its plan allows.
+#[derive(Debug)]
+pub(super) struct EndsWhereThePlanAllows {
+    business: Arc<Business>,
+    /// What may be walked by calls that are up: first where they came in, then where they may ask to go.
+    up: BTreeMap<CallId, Vec<Walk>>,
+}
+
+impl EndsWhereThePlanAllows {
+    pub fn of(business: &Arc<Business>) -> Self {
+        EndsWhereThePlanAllows { business: Arc::clone(business), up: BTreeMap::new() }
+    }
+
+    fn walks(&self, arrival: &Arrival, at: Timestamp) -> Vec<Walk> {
+        let business = &*self.business;
+        let Some(line) = business.lines.get(&arrival.line) else { return Vec::new() };
+        let caller = arrival.from.as_ref().and_then(|from| business.callers.get(from.reveal()));
+        let here =
+            Front { office: line.office.clone(), plan: line.plan.clone(), assistant: line.assistant.clone() };
+        let first = match caller {
+            Some(KnownCaller::Blocked) => return vec![for_blocked(business, &here)],
+            Some(KnownCaller::Client(front)) => front.clone(),
+            Some(KnownCaller::Known { plan: Some(plan) }) => Front { plan: plan.clone(), ..here },
+            Some(KnownCaller::Known { plan: None }) | None => here,
+        };
+        let walk = |front: &Front| walk(business, front, arrival, at);
+        let first = walk(&first);
+        let doors = first.steps.iter().filter_map(|step| match step {
+            Step::Offices(offices) => Some(offices.doors()),
+            _ => None,
+        });
+        let others: Vec<Walk> = doors.flatten().map(|door| walk(&door.front)).collect();
+        std::iter::once(first).chain(others).collect()
+    }
+}
+
+impl Promise for EndsWhereThePlanAllows {
+    fn name(&self) -> &'static str {
+        "EndsWhereThePlanAllows"
+    }
+
+    fn sentence(&self) -> &'static str {
+        "A call takes the steps of the plan that holds for it, in order, and ends where they lead."
+    }
+
+    fn see(&mut self, seen: Seen<'_>, _: Moment) -> Result<(), Broken> {
+        match seen {
+            Seen::Ordered(Action::Store { call, keep: Keep::Arrival(begun), .. }) => {
+                let walks = self.walks(&begun.arrival, begun.started);
+                self.up.insert(call.clone(), walks);
+                Ok(())
+            }
+            Seen::Ordered(Action::Store { call, keep: Keep::Record(record), .. }) => {
+                let Some(walks) = self.up.remove(call) else { return Ok(()) };
+                Walker::along(&self.business, walks).judge(record).or_else(|what| Broken::of(call, what))
+            }
+            Seen::Died => {
+                self.up.clear();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Goes through a record's steps beside the plan.
+struct Walker<'b> {
+    business: &'b Business,
+    others: Vec<Walk>,
+    walk: Walk,
+    /// How many steps of the walk are behind.
+    at: usize,
+    urgent: bool,
+    /// The ringing that may be taken up once more, for a caller whom a person left.
+    again: Option<String>,
+    last: Option<StepResult>,
+}
+
+impl<'b> Walker<'b> {
+    fn along(business: &'b Business, mut walks: Vec<Walk>) -> Self {
+        let nowhere =
+            Walk { office: String::new(), plan: String::new(), when: When::Always, steps: Vec::new() };
+        let walk = if walks.is_empty() { nowhere } else { walks.remove(0) };
+        Walker { business, others: walks, walk, at: 0, urgent: false, again: None, last: None }
+    }
+
+    fn judge(mut self, record: &Record) -> Result<(), String> {
+        for taken in &record.steps {
+            self.take(taken, record)?;
+        }
+        let Walk { office, plan, when, .. } = &self.walk;
+        if (office, plan, when) != (&record.office, &record.plan, &record.rule) {
+            return Err(format!(
+                "plan `{plan}` holds by its rule `{}` at office `{office}`, and the record names another",
+                when.name()
+            ));
+        }
+        self.ends(record)
+    }
+
+    fn take(&mut self, taken: &StepTaken, record: &Record) -> Result<(), String> {
+        let place = self.place_of(&taken.step);
+        let Some(place) = place else {
+            return Err(format!("step `{}` is not the next one of plan `{}`", taken.step, self.walk.plan));
+        };
+        let step = self.walk.steps.get(place.saturating_sub(1));
+        let is_for_urgent = matches!(step, Some(Step::Urgent(_)));
+        if (taken.result == StepResult::NotUrgent) && (!is_for_urgent || self.urgent) {
+            return Err(format!("step `{}` was left out as not urgent", taken.step));
+        }
+        self.at = place;
+        self.rang_only_its_own(taken, record)?;
+        if taken.result == StepResult::PersonTook {
+            self.again = Some(taken.step.clone());
+        }
+        self.urgent |= taken.result == StepResult::Emergency;
+        self.last = Some(taken.result);
+        if taken.result == StepResult::OfficeFound {
+            let chosen = self.others.iter().find(|walk| walk.office == record.office).cloned();
+            self.walk = chosen.ok_or_else(|| format!("nobody can ask for office `{}`", record.office))?;
+            self.at = 0;
+        }
+        Ok(())
+    }
+
+    /// How many steps are behind once this one is taken; `None` if it cannot be taken now.
+    fn place_of(&mut self, title: &str) -> Option<usize> {
+        if self.last == Some(StepResult::PersonTook) && title == "assistant" {
+            // Back from a person who hung up: a step beside the plan, after which they may be rung once more.
+            return Some(self.at);
+        }
+        if self.again.take().as_deref() == Some(title) {
+            return Some(self.at);
+        }
+        let next = |wanted: &dyn Fn(&Step) -> bool| {
+            self.walk.steps[self.at..].iter().position(wanted).map(|ahead| self.at + ahead + 1)
+        };
+        let is_named = |place: usize| self.walk.steps.get(place - 1).is_some_and(|step| named(step) == title);
+        let rings = |step: &Step| match step {
+            Step::Ring { .. } | Step::Queue { .. } => true,
+            Step::Urgent(step) => self.urgent && matches!(**step, Step::Ring { .. }),
+            _ => false,
+        };
+        let places = match self.last {
+            Some(StepResult::AskedForPerson | StepResult::Emergency | StepResult::NotUnderstood) => {
+                [next(&rings), next(&|step| *step == Step::Message), Some(self.at + 1)]
+            }
+            Some(StepResult::CouldNotBook) => [next(&|step| *step == Step::Message), Some(self.at + 1), None],
+            _ => [Some(self.at + 1), None, None],
+        };
+        places.into_iter().flatten().find(|place| is_named(*place))
+    }
+
+    /// Nobody is rung but whom the step names.
+    fn rang_only_its_own(&self, taken: &StepTaken, record: &Record) -> Result<(), String> {
+        let steps = self.walk.steps.iter().map(unwrapped);
+        let whom = steps.filter(|step| named(step) == taken.step).find_map(|step| match step {
+            Step::Ring { whom, .. } | Step::Queue { whom, .. } => Some(whom),
+            _ => None,
+        });
+        for (person, _) in &taken.tried {
+            let belongs = whom.is_some_and(|whom| self.is_of(person, whom));
+            if !belongs {
+                return Err(format!("{person} was rung for step `{}` of call {}", taken.step, record.id));
+            }
+        }
+        Ok(())
+    }
+
+    fn is_of(&self, person: &str, whom: &Whom) -> bool {
+        match whom {
+            Whom::Person(name) | Whom::Target(name) => name == person,
+            Whom::Office(office) => {
+                self.business.people.get(person).is_some_and(|known| known.office == *office)
+            }
+            Whom::Rota(rota) => self
+                .business
+                .rotas
+                .get(rota)
+                .is_some_and(|rota| rota.people.iter().any(|name| name == person)),
+        }
+    }
+
+    /// Whether the last step, or the end of all steps, leads to this outcome.
+    fn ends(&self, record: &Record) -> Result<(), String> {
+        let outcome = record.outcome;
+        let Some(last) = self.last else {
+            return match (record.ended_by, outcome) {
+                (EndedBy::Desk, Outcome::Callback | Outcome::Lost) if self.walk.steps.is_empty() => Ok(()),
+                (EndedBy::Desk, Outcome::Callback) | (EndedBy::Caller | EndedBy::Line, _) => Ok(()),
+                _ => Err(format!("it took no step and ended {}", outcome.name())),
+            };
+        };
+        let theirs = matches!(outcome, Outcome::Transferred | Outcome::Answered);
+        let fits = match last {
+            StepResult::PersonTook => theirs,
+            StepResult::Booked => outcome == Outcome::Booked,
+            StepResult::Informed => {
+                theirs || matches!(outcome, Outcome::Informed | Outcome::OptedOut | Outcome::WrongNumber)
+            }
+            StepResult::NoInput => theirs || outcome == Outcome::NoInput,
+            StepResult::MessageTaken => outcome == Outcome::Message,
+            StepResult::Refused => outcome == Outcome::Refused,
+            StepResult::AskedForCallback => matches!(outcome, Outcome::Callback | Outcome::Lost),
+            StepResult::CallerHungUp => {
+                theirs || matches!(outcome, Outcome::Abandoned | Outcome::Booked | Outcome::Callback)
+            }
+            StepResult::LineBroke | StepResult::DeskStopped => {
+                theirs || matches!(outcome, Outcome::Callback | Outcome::Booked)
+            }
+            // Not an end: every step that was left was taken, and nobody helped.
+            StepResult::NobodyTook
+            | StepResult::NoMessage
+            | StepResult::WaitedLongEnough
+            | StepResult::EngineFailed
+            | StepResult::NotUrgent
+            | StepResult::AskedForPerson
+            | StepResult::Emergency
+            | StepResult::NotUnderstood
+            | StepResult::CouldNotBook
+            | StepResult::OfficeFound => {
+                return self.is_exhausted(record);
+            }
+        };
+        match fits {
+            true => Ok(()),
+            false => Err(format!("after {:?} it ended {}", last, outcome.name())),
+        }
+    }
+
+    fn is_exhausted(&self, record: &Record) -> Result<(), String> {
+        let is_given_up = matches!(record.outcome, Outcome::Callback | Outcome::Lost);
+        let is_cut_short = record.ended_by != EndedBy::Desk;
+        if is_cut_short || record.outcome == Outcome::Abandoned {
+            return Ok(());
+        }
+        if self.at < self.walk.steps.len() {
+            return Err(format!("it ended {} before every step was tried", record.outcome.name()));
+        }
+        match is_given_up {
+            true => Ok(()),
+            false => Err(format!("nobody helped, and it ended {}", record.outcome.name())),
+        }
+    }
+}
+
+fn walk(business: &Business, front: &Front, arrival: &Arrival, at: Timestamp) -> Walk {
+    let rules = rules_of(business, &front.plan);
+    let held = rules.iter().find(|rule| holds(business, rule.when, &front.office, arrival, at));
+    let (when, steps) = match held {
+        Some(rule) => (rule.when, rule.steps.clone()),
+        None => (When::Always, vec![Step::Message]),
+    };
+    Walk { office: front.office.clone(), plan: front.plan.clone(), when, steps }
+}
+
+fn for_blocked(business: &Business, front: &Front) -> Walk {
+    let rule = rules_of(business, &front.plan).iter().find(|rule| rule.when == When::Blocked);
+    let steps = rule.map_or_else(|| vec![Step::Refuse], |rule| rule.steps.clone());
+    Walk { office: front.office.clone(), plan: front.plan.clone(), when: When::Blocked, steps }
+}
+
+fn rules_of<'b>(business: &'b Business, plan: &str) -> &'b [Rule] {
+    business.plans.get(plan).map(|plan| plan.rules.as_slice()).unwrap_or_default()
+}
+
+fn holds(business: &Business, when: When, office: &str, arrival: &Arrival, at: Timestamp) -> bool {
+    let openness = business.offices.get(office).map(|office| office.hours.openness(at));
+    let is_open = openness == Some(Openness::Open);
+    match when {
+        When::Always => true,
+        When::Open => is_open,
+        When::Closed => !is_open,
+        When::Holiday => openness == Some(Openness::Holiday),
+        When::TeamBusy => arrival.busy_offices.contains(office),
+        When::KnownCaller => {
+            arrival.from.as_ref().is_some_and(|from| business.callers.contains_key(from.reveal()))
+        }
+        When::Suspect => arrival.verification == Some(Verification::Failed),
+        When::Blocked => false,
+    }
+}
+
+fn unwrapped(step: &Step) -> &Step {
+    match step {
+        Step::Urgent(step) => step,
+        step => step,
+    }
+}
+
+/// As records name it.
+fn named(step: &Step) -> String {
+    match unwrapped(step) {
+        Step::Ring { whom: Whom::Target(name), .. } => format!("forward {name}"),
+        Step::Ring { whom, .. } => format!("ring {}", whom.name()),
+        Step::Queue { whom, .. } => format!("queue {}", whom.name()),
+        Step::Assistant => "assistant".to_string(),
+        Step::Offices(_) => "offices".to_string(),
+        Step::Message => "message".to_string(),
+        Step::Refuse => "refuse".to_string(),
+        Step::Urgent(_) => String::new(),
+    }
+}
