@@ -80,8 +80,7 @@ CREATE TABLE recordings (
     call        TEXT PRIMARY KEY,
     started_us  INTEGER NOT NULL,
     recording   TEXT NOT NULL
-) STRICT;
-CREATE INDEX recordings_by_time ON recordings (started_us);
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Why the tables could not be made today's.
