@@ -33,15 +33,15 @@ impl Promise for RecordedOnlyWhenTold {
 
     fn see(&mut self, seen: Seen<'_>, _: Moment) -> Result<(), Broken> {
         match seen {
-            Seen::Ordered(Action::Say { sound, saying, phrases, .. }) => {
-                if phrases.iter().any(|phrase| phrase.text == sayings::RECORDED) {
-                    self.telling.insert((*sound, *saying));
-                }
+            Seen::Ordered(Action::Say { sound, saying, phrases, .. })
+                if phrases.iter().any(|phrase| phrase.text == sayings::RECORDED) =>
+            {
+                self.telling.insert((*sound, *saying));
             }
-            Seen::Told(Event::Sound { sound, event: SoundEvent::Said { saying, whole: true, .. } }) => {
-                if self.telling.remove(&(*sound, *saying)) {
-                    self.told.insert(*sound);
-                }
+            Seen::Told(Event::Sound { sound, event: SoundEvent::Said { saying, whole: true, .. } })
+                if self.telling.remove(&(*sound, *saying)) =>
+            {
+                self.told.insert(*sound);
             }
             Seen::Ordered(Action::Sound { sound, order: SoundOrder::Bridge { with } }) => {
                 self.bridged.insert(*sound, *with);
