@@ -25,9 +25,15 @@ pub struct BucketForm {
     #[schemars(example = &"us-east-1")]
     pub region: String,
     /// The name of a key that may read, write, list and delete in this bucket.
-    pub access_key: String,
+    pub access_key: Option<String>,
     /// The key itself, as `env:NAME` or `file:PATH`.
-    pub secret_key: String,
+    pub secret_key: Option<String>,
+}
+
+impl BucketForm {
+    fn says_something(&self) -> bool {
+        self.endpoint.is_some() || self.access_key.is_some() || self.secret_key.is_some()
+    }
 }
 
 fn us_east() -> String {
@@ -51,7 +57,8 @@ pub(super) fn keeping(form: &ComplianceForm) -> Keeping {
 pub(super) fn bucket(reading: &mut Reading<'_>) -> Option<Settings> {
     let at = At::top().key("data");
     let form = &reading.file.data;
-    let url = match (&form.recordings, &form.s3) {
+    let entered = form.s3.as_ref().filter(|entered| entered.says_something());
+    let url = match (&form.recordings, entered) {
         (None, None) => return None,
         (None, Some(_)) => {
             let says =
@@ -70,7 +77,9 @@ pub(super) fn bucket(reading: &mut Reading<'_>) -> Option<Settings> {
     if let Err(says) = &named {
         reading.refuse(&at.key("recordings"), says.clone());
     }
-    let Some(entered) = &form.s3 else {
+    let keys = entered
+        .and_then(|entered| Some((entered, entered.access_key.as_ref()?, entered.secret_key.as_ref()?)));
+    let Some((entered, access_key, secret_key)) = keys else {
         let says = "nobody knows how this bucket is entered; add [data.s3] with access_key and secret_key";
         reading.refuse(&at.key("recordings"), says.to_string());
         return None;
@@ -79,14 +88,14 @@ pub(super) fn bucket(reading: &mut Reading<'_>) -> Option<Settings> {
     if let Some(says) = entered.endpoint.as_deref().and_then(misfit) {
         reading.refuse(&at.key("endpoint"), says);
     }
-    let secret_key = reading.secret(&entered.secret_key, &at.key("secret_key"))?;
+    let secret_key = reading.secret(secret_key, &at.key("secret_key"))?;
     let (bucket, prefix) = named.ok()?;
     Some(Settings {
         bucket,
         prefix,
         endpoint: entered.endpoint.clone(),
         region: entered.region.clone(),
-        access_key: entered.access_key.clone(),
+        access_key: access_key.clone(),
         secret_key,
     })
 }
