@@ -140,20 +140,21 @@ impl Telephone {
     pub fn heard(&self) -> Vec<i16> {
         let kept = match self.make {
             Make::Baresip => self.kept_by_baresip(),
-            Make::Linphone => Some(self.kept_by_linphone()),
+            Make::Linphone => vec![self.kept_by_linphone()],
         };
         // Both fill in what stands before the sound when the call is over.
-        let bytes = kept.and_then(|kept| fs::read(kept).ok()).unwrap_or_default();
-        let sound = bytes.get(WAVE_HEADER..).unwrap_or_default();
-        sound.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+        let bytes = kept.into_iter().map(|kept| fs::read(kept).unwrap_or_default());
+        let sounds: Vec<u8> =
+            bytes.flat_map(|bytes| bytes.get(WAVE_HEADER..).unwrap_or_default().to_vec()).collect();
+        sounds.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
     }
 
-    /// The sndfile module writes a file for each call, named by its time.
-    fn kept_by_baresip(&self) -> Option<PathBuf> {
+    /// The sndfile module writes a file for each call, and one more whenever it is taken up again, named by its time.
+    fn kept_by_baresip(&self) -> Vec<PathBuf> {
         let files = fs::read_dir(&self.folder).unwrap().map(|file| file.unwrap().path());
         let mut kept: Vec<_> = files.filter(|path| path.to_string_lossy().ends_with("-dec.wav")).collect();
         kept.sort();
-        kept.into_iter().nth(self.calls - 1)
+        kept.into_iter().skip(self.calls - 1).collect()
     }
 
     fn kept_by_linphone(&self) -> PathBuf {
