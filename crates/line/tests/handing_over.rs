@@ -4,7 +4,7 @@
 
 mod switchroom;
 
-use desk::business::{Accept, Business};
+use desk::business::{Accept, Business, Kept};
 use desk::record::{Outcome, Tried};
 use line::{Event, Habits};
 use sip::{EndedBy, LegId, Notice, Order, ReferTo, Referral, Refusal, Unanswered};
@@ -159,6 +159,9 @@ fn two_who_talk_are_left_alone_where_channels_are_free_or_the_trunk_will_not() {
     let mut free = room(3, |_| ());
     talking(&mut free);
     assert_eq!(free.asked(), []);
+    let mut recorded = room(2, |business| business.keeping.bridged = Kept::Announced);
+    talking(&mut recorded);
+    assert_eq!(recorded.asked(), [], "what is recorded stays here");
     for end in [
         Referral::Refused { status: 603 },
         Referral::NotTaken { status: 481, why: Unanswered::Other },

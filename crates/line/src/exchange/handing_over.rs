@@ -6,7 +6,7 @@
 //!
 //! Invariant: the caller's leg and its channel stay until the trunk has said that the caller is with the person.
 
-use desk::business::Reach;
+use desk::business::{Kept, Reach};
 use desk::call::Event as DeskEvent;
 use desk::machine::Moment;
 use desk::private::Private;
@@ -82,7 +82,9 @@ impl Exchange {
             leg.reach.via == *trunk && leg.channel.is_some() && leg.state == PersonState::Answered
         };
         let Some(person_leg) = legs.people.get(&person).filter(is_over_it) else { return };
-        if !self.setup.business.hand_over.contains(trunk) || !self.board.is_short(trunk) {
+        // What is to be recorded has to stay here.
+        let is_kept = self.setup.business.keeping.bridged == Kept::Announced;
+        if is_kept || !self.setup.business.hand_over.contains(trunk) || !self.board.is_short(trunk) {
             return;
         }
         let (leg, name) = (legs.caller.sip, JOINS | u32::from(person));
