@@ -51,6 +51,7 @@ use crate::shell::registering;
 use crate::shell::saying::Sayings;
 use crate::shell::standing::{self, Board};
 use crate::shell::taping::{self, Tapes};
+use crate::shell::throttled::Throttled;
 use crate::shell::tls::Tls;
 use crate::web;
 use crate::web::metrics::Metrics;
@@ -159,6 +160,7 @@ impl Desk {
             over_by: None,
             pulse: Default::default(),
             sound_is_late: false,
+            throttled: (Throttled::of_ours(), Duration::ZERO),
             opening: BTreeMap::new(),
             sockets,
             queue: Queue::default(),

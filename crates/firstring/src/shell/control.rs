@@ -35,9 +35,10 @@ use crate::shell::recording::Recordings;
 use crate::shell::registering::Reaching;
 use crate::shell::saying::Sayings;
 use crate::shell::signalling::connection;
-use crate::shell::standing::Board;
+use crate::shell::standing::{Board, Pace};
 use crate::shell::taping::Tapes;
 use crate::shell::telling::{self, Name};
+use crate::shell::throttled::Throttled;
 use crate::web::Drills;
 use crate::web::metrics::Metrics;
 use crate::web::refusals::Refusals;
@@ -133,6 +134,8 @@ pub struct Control {
     pub pulse: (Duration, Pulse),
     /// Whether that is too late.
     pub sound_is_late: bool,
+    /// Whether the container holds us back, and for how long it did while we looked last.
+    pub throttled: (Throttled, Duration),
     /// Listening that waits until what comes before is rendered.
     pub listens: BTreeMap<SoundId, Listen>,
 }
@@ -172,13 +175,14 @@ impl Control {
             let pulse = self.media.pulse();
             self.sound_is_late = pulse.since(self.pulse.1).share_later_than(5) > LATE;
             self.pulse = (now, pulse);
+            self.throttled.1 = self.throttled.0.since_last();
         }
         self.board.write(
             now,
             (&self.agent, &self.exchange),
             &self.keeper,
             self.inbox.dropped(),
-            self.sound_is_late,
+            Pace { sound_is_late: self.sound_is_late, held_back: self.throttled.1 },
         );
     }
 

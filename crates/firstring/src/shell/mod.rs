@@ -26,6 +26,7 @@ mod signalling;
 pub mod standing;
 pub mod taping;
 pub mod telling;
+pub mod throttled;
 pub mod tls;
 pub mod trusting;
 pub mod wire;

@@ -31,11 +31,24 @@ pub struct Board {
     strange_packets: AtomicU64,
     unreadable_packets: AtomicU64,
     sound_is_late: AtomicBool,
+    held_back_ms: AtomicU64,
     registrations: Mutex<BTreeMap<String, Registration>>,
     lost: Arc<Lost>,
     taping: Arc<taping::Health>,
     store: Mutex<StoreHealth>,
 }
+
+/// Whether this machine keeps pace with its callers.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Sound leaves so late that callers hear it.
+    pub sound_is_late: bool,
+    /// For how long the container's limit held us back, of the last five seconds.
+    pub held_back: Duration,
+}
+
+/// Held back for longer than this of five seconds, callers hear it sooner or later.
+const HELD_BACK: Duration = Duration::from_millis(100);
 
 impl Board {
     /// Nothing is going on.
@@ -82,13 +95,15 @@ impl Board {
         (agent, exchange): (&sip::Agent, &Exchange),
         keeper: &Keeper,
         letters_dropped: u64,
-        sound_is_late: bool,
+        pace: Pace,
     ) {
         self.turned_ms.store(u64::try_from(now.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
         let packets = agent.counts();
         self.strange_packets.store(packets.strange_packets, Ordering::Relaxed);
         self.unreadable_packets.store(packets.unreadable_packets, Ordering::Relaxed);
-        self.sound_is_late.store(sound_is_late, Ordering::Relaxed);
+        self.sound_is_late.store(pace.sound_is_late, Ordering::Relaxed);
+        let held_back = u64::try_from(pace.held_back.as_millis()).unwrap_or(u64::MAX);
+        self.held_back_ms.store(held_back, Ordering::Relaxed);
         let up = u32::try_from(exchange.calls_up()).unwrap_or(u32::MAX);
         self.calls_up.store(up, Ordering::Relaxed);
         self.letters_dropped.store(letters_dropped, Ordering::Relaxed);
@@ -142,6 +157,14 @@ pub fn standing(
         troubles.push(
             "sound leaves late: this machine is short of processor time, callers hear gaps".to_string(),
         );
+    }
+    let held_back = Duration::from_millis(board.held_back_ms.load(Ordering::Relaxed));
+    if held_back >= HELD_BACK {
+        troubles.push(format!(
+            "the container's processor limit held the desk back for {} ms of the last 5 s, and callers hear that as gaps: raise \
+             its limit, or take it off",
+            held_back.as_millis()
+        ));
     }
     troubles.extend(board.lost.troubles());
     troubles.extend(board.taping.troubles());
