@@ -3,7 +3,6 @@
 mod imagined;
 
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use imagined::{Call, MS, caller, clip, connect, filler, listen, play, voice};
@@ -783,19 +782,38 @@ fn a_key_goes_on_as_sound_to_a_far_end_that_knows_no_events_and_once() {
 
 // ---- recordings ----
 
-/// Keeps what it is given: which way, when, and the first byte.
-#[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<(Track, Duration, u8)>>>);
+/// Which way, when, and the first byte.
+type Kept = (Track, Duration, u8);
 
-impl Recorder for Kept {
+/// Hands on what it is given.
+struct Pen(Sender<Kept>);
+
+impl Recorder for Pen {
     fn take(&mut self, packet: &Recorded<'_>) {
-        self.0.lock().unwrap().push((packet.track, packet.at, packet.payload[0]));
+        // Whoever reads may be gone at the end of a test.
+        let _ = self.0.send((packet.track, packet.at, packet.payload[0]));
     }
 }
 
-impl Kept {
-    fn count(&self, track: Track) -> usize {
-        self.0.lock().unwrap().iter().filter(|(kept, _, _)| *kept == track).count()
+/// Everything that was written.
+struct Book {
+    from: Receiver<Kept>,
+    kept: Vec<Kept>,
+}
+
+impl Book {
+    fn open() -> (Box<Pen>, Book) {
+        let (pen, from) = channel();
+        (Box::new(Pen(pen)), Book { from, kept: Vec::new() })
+    }
+
+    fn read(&mut self) -> &[Kept] {
+        self.kept.extend(self.from.try_iter());
+        &self.kept
+    }
+
+    fn count(&mut self, track: Track) -> usize {
+        self.read().iter().filter(|(kept, _, _)| *kept == track).count()
     }
 }
 
@@ -804,24 +822,24 @@ fn a_recording_has_both_ways_from_its_beginning_to_its_end_and_no_pause() {
     let mut call = Call::new();
     call.order(Order::Connect(connect())).sends = true;
     call.run_ms(1_000);
-    let kept = Kept::default();
-    call.order(Order::Record(Recording::To(Box::new(kept.clone()))));
+    let (pen, mut kept) = Book::open();
+    call.order(Order::Record(Recording::To(pen)));
     let began = call.now;
     call.run_ms(1_000).order(Order::Record(Recording::Pause));
-    let both = || (kept.count(Track::Came), kept.count(Track::Went));
+    let mut both = || (kept.count(Track::Came), kept.count(Track::Went));
     assert_eq!(both(), (50, 50));
     call.run_ms(1_000).order(Order::Record(Recording::Resume)).run_ms(200);
     assert_eq!(both(), (60, 60));
     call.order(Order::Record(Recording::End)).run_ms(1_000);
     assert_eq!(both(), (60, 60));
-    assert!(kept.0.lock().unwrap().iter().all(|(_, at, _)| *at >= began));
+    assert!(kept.read().iter().all(|(_, at, _)| *at >= began));
 }
 
 #[test]
 fn keys_and_what_is_not_from_the_caller_never_reach_a_recording() {
     let mut call = Call::answered(connect());
-    let kept = Kept::default();
-    call.run_ms(100).order(Order::Record(Recording::To(Box::new(kept.clone()))));
+    let (pen, mut kept) = Book::open();
+    call.run_ms(100).order(Order::Record(Recording::To(pen)));
     call.sends = false;
     for end in [0, 0, 0x80] {
         call.packet(101, &[4, end, 0, 160]);
@@ -830,6 +848,6 @@ fn keys_and_what_is_not_from_the_caller_never_reach_a_recording() {
     call.packet(0, &[0x11; 160]);
     call.order(Order::SendDigit(Digit::from_event(4).unwrap())).run_ms(1_000);
     assert_eq!(kept.count(Track::Came), 0);
-    assert!(kept.0.lock().unwrap().iter().all(|(_, _, first)| *first == 0xff), "silence went out, and a key");
+    assert!(kept.read().iter().all(|(_, _, first)| *first == 0xff), "silence went out, and a key");
     assert!(call.heard.iter().any(|heard| heard.payload_type == 101), "the key went out");
 }
