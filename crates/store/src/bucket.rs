@@ -2,7 +2,7 @@
 //!
 //! `PREFIX/YYYY-MM-DD/CALL.wav`, by the day on which the call started (UTC). What is not of this form is not ours and
 //! stays untouched. When something is brought, tried again or deleted is decided by the shell; over which connections is
-//! [`http`]'s work.
+//! `http`'s work.
 //!
 //! Invariant: what [`Bucket::bring`] answers with `Ok` lies there, as long as it is here.
 
