@@ -44,11 +44,13 @@ pub enum Sabotage {
     ArmsNoFiller,
     /// A stored booking takes no place in the diary.
     ForgetsABooking,
+    /// A caller's silence is over at once, and leads nowhere.
+    GoesInCircles,
 }
 
 impl Sabotage {
     /// Every kind.
-    pub const ALL: [Sabotage; 17] = [
+    pub const ALL: [Sabotage; 18] = [
         Sabotage::ForgetsADeadline,
         Sabotage::FilesTwice,
         Sabotage::IgnoresAVoiceFailure,
@@ -66,6 +68,7 @@ impl Sabotage {
         Sabotage::LeavesASocketOpen,
         Sabotage::ArmsNoFiller,
         Sabotage::ForgetsABooking,
+        Sabotage::GoesInCircles,
     ];
 }
 

@@ -177,22 +177,26 @@ impl Talk {
 
     /// The caller began to speak.
     pub fn speech_started(&mut self, now: Moment) {
-        if let Phase::Asking(asking) = &mut self.phase {
+        if let Phase::Asking(asking) = &mut self.phase
+            && asking.kept.is_none()
+        {
             asking.until = Deadline { at: now.mono + CALLER_TALKS_AT_MOST, why: Why::CallerTalksOn };
         }
     }
 
     /// The caller stopped speaking.
     pub fn speech_ended(&mut self, now: Moment, out: &mut Out) {
-        if let Phase::Asking(asking) = &mut self.phase {
+        if let Phase::Asking(asking) = &mut self.phase
+            && asking.kept.is_none()
+        {
             asking.conclude(now, out);
         }
     }
 
-    /// What the caller said, as far as it was heard.
+    /// What the caller said, as far as it was heard. An engine may answer twice; what counts is what it said first.
     pub fn heard(&mut self, listen: ListenId, heard: Heard, now: Moment, out: &mut Out) -> Option<TalkEnd> {
         let Phase::Asking(asking) = &mut self.phase else { return None };
-        if asking.listen != listen {
+        if asking.listen != listen || asking.kept.is_some() {
             return None;
         }
         match asking.guarded {
@@ -262,12 +266,19 @@ impl Talk {
     /// Keys, until one of them leads on.
     fn press_all(&mut self, keys: &str, now: Moment, out: &mut Out) -> Option<TalkEnd> {
         let step = keys.chars().map(|key| self.intake.press(key, now.wall)).find(|moves| !moves.is_empty());
-        let moves = step.unwrap_or_default();
+        let moves = step.unwrap_or_else(|| self.take_kept());
         if moves.is_empty() {
             self.listen_on(now, out);
             return None;
         }
         self.follow(moves, now, out)
+    }
+
+    fn take_kept(&mut self) -> Vec<Move> {
+        match &mut self.phase {
+            Phase::Asking(asking) => asking.kept.take().unwrap_or_default(),
+            Phase::Waiting { .. } | Phase::Over => Vec::new(),
+        }
     }
 
     fn stop_saying(&mut self, out: &mut Out) {
@@ -333,6 +344,9 @@ impl Talk {
 
     /// What was waited for did not happen.
     pub fn overdue(&mut self, now: Moment, out: &mut Out) -> Option<TalkEnd> {
+        if is(Sabotage::GoesInCircles) {
+            return None;
+        }
         match &mut self.phase {
             Phase::Asking(asking) => match asking.until.why {
                 Why::SayingTookTooLong => Some(TalkEnd::VoiceFailed),
@@ -346,11 +360,11 @@ impl Talk {
                         return self.overheard(Heard::Failed, now, out);
                     }
                     let moves = self.intake.not_understood(now.wall);
-                    self.follow(moves, now, out)
+                    self.go_on(moves, now, out)
                 }
                 _ => {
                     let moves = self.intake.nothing_heard(now.wall);
-                    self.follow(moves, now, out)
+                    self.go_on(moves, now, out)
                 }
             },
             Phase::Waiting { errand, .. } => {
@@ -359,10 +373,19 @@ impl Talk {
                     Errand::Holding => self.intake.slot_taken(now.wall),
                     Errand::Booking => self.intake.not_booked(now.wall),
                 };
-                self.follow(moves, now, out)
+                self.go_on(moves, now, out)
             }
             Phase::Over => None,
         }
+    }
+
+    /// The same, where nothing else would ever happen: an intake that wants nothing leaves the caller to a person.
+    fn go_on(&mut self, moves: Vec<Move>, now: Moment, out: &mut Out) -> Option<TalkEnd> {
+        let moves = match moves.is_empty() {
+            true => vec![Move::HandOver(WhyPerson::NotUnderstood)],
+            false => moves,
+        };
+        self.follow(moves, now, out)
     }
 
     /// Carries out what the intake wants next.

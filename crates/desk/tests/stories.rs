@@ -573,6 +573,31 @@ fn a_need_told_over_the_disclosure_counts_when_it_is_over_and_not_after_the_ques
 }
 
 #[test]
+fn a_need_told_over_the_disclosure_is_kept_though_its_hearing_is_told_twice() {
+    let mut night = Evening::new(vec![Step::Assistant, ring(), Step::Message]);
+    let [disclosure, _question] = night.sayings()[..] else { panic!("the greeting is two sayings") };
+    let listen = night.hears_over_ours(Heard::Words(Words::typed("my kitchen drain is clogged")));
+    let at = night.now.mono;
+    for heard in [Heard::Words(Words::typed("my kitchen drain is clogged")), Heard::Failed] {
+        night.tell(Event::Heard { listen, heard });
+    }
+    night.tell(Event::SpeechStarted { at });
+    night.tell(Event::SpeechEnded { at });
+    night.tell(Event::Said { saying: disclosure, at, whole: true });
+    assert!(night.sayings().len() > 2, "the need is answered");
+    // Each wait that comes to nothing leads somewhere else, until the call is over.
+    for _ in 0..50 {
+        if night.call.poll_deadline().is_none() {
+            break;
+        }
+        night.nothing_happens();
+        let next = night.call.poll_deadline();
+        assert!(next.is_none_or(|deadline| deadline.at > night.now.mono), "no wait is over before it begins");
+    }
+    assert!(night.record.is_some());
+}
+
+#[test]
 fn a_hello_into_the_greeting_is_no_misunderstanding() {
     let mut night = Evening::new(vec![Step::Assistant, ring(), Step::Message]);
     let greeting = night.sayings();

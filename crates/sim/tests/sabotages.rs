@@ -28,6 +28,7 @@ fn found_by(sabotage: Sabotage) -> (Faults, &'static str) {
         Sabotage::LeavesASocketOpen => (Faults::none(), "NoLegLeftOpen"),
         Sabotage::ArmsNoFiller => (Faults { speaking_slow: 1.0, ..Faults::none() }, "NeverSilent"),
         Sabotage::ForgetsABooking => (Faults::none(), "SlotGivenOnce"),
+        Sabotage::GoesInCircles => (Faults::ordinary(), "DeadlineNamed"),
     }
 }
 

@@ -196,6 +196,8 @@ pub enum Event {
     Sounded(Sound),
     /// The desk is about to stop.
     Closing(Closing),
+    /// This call was woken over and over at one and the same moment: something of ours is broken.
+    WentInCircles,
 }
 
 /// How fast a call is to be brought to an end.

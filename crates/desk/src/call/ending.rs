@@ -61,6 +61,22 @@ impl Call {
         self.finish(EndedBy::Desk, now);
     }
 
+    /// A fault of ours that would keep everybody else waiting too: whatever the call was about, it ends, and the caller is
+    /// called back.
+    pub(super) fn went_in_circles(&mut self, now: Moment) {
+        if matches!(self.stage, Stage::Over) {
+            return;
+        }
+        self.minutes.trouble("the desk went in circles in this call, and gave it up");
+        self.unhelped = CallbackReason::Failure;
+        self.stop_ringing();
+        self.cascade.end(StepResult::EngineFailed, now);
+        match self.stage {
+            Stage::Filing { .. } => self.file(now),
+            _ => self.finish(EndedBy::Desk, now),
+        }
+    }
+
     /// Lets go of everything, and waits for the caller's leg to tell how it sounded.
     pub(super) fn finish(&mut self, by: EndedBy, now: Moment) {
         self.keep_what_was_learned();

@@ -260,6 +260,7 @@ impl Call {
             Event::MessageEnded { seconds } => self.message_ended(seconds, now),
             Event::Sounded(sound) => self.sounded(sound, now),
             Event::Closing(closing) => self.close_down(closing, now),
+            Event::WentInCircles => self.went_in_circles(now),
         }
     }
 

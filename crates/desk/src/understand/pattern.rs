@@ -15,6 +15,8 @@ use super::Words;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     root: Arc<Node>,
+    /// What any of its phrases begins with, in order, so that most places are passed over at once.
+    first: Arc<[String]>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -70,9 +72,15 @@ impl Pattern {
         let mut reader = Reader { text, rest: text, rules, depth: 0 };
         let root = reader.choice()?;
         match reader.rest.trim_start().is_empty() {
-            true => Ok(Pattern { root }),
+            true => Ok(Pattern::of(root)),
             false => Err(PatternError::Bracket(text.to_string())),
         }
+    }
+
+    fn of(root: Arc<Node>) -> Pattern {
+        let mut first = BTreeSet::new();
+        root.first(&mut first);
+        Pattern { root, first: first.into_iter().collect() }
     }
 
     /// The first place where the words say this, and its longest reading there.
@@ -86,6 +94,7 @@ impl Pattern {
     }
 
     fn longest(&self, words: &Words, start: usize) -> Option<Range<usize>> {
+        self.first.binary_search_by(|first| first.as_str().cmp(words.at(start))).ok()?;
         let mut ends = Vec::new();
         self.root.ends(words, start, &mut ends);
         ends.into_iter().max().filter(|end| *end > start).map(|end| start..end)
@@ -177,6 +186,26 @@ impl Node {
                 node.ends(words, start, ends);
             }
             Node::Rule(_, node) => node.ends(words, start, ends),
+        }
+    }
+
+    /// Adds what its phrases can begin with; true if one of them is empty.
+    fn first(&self, first: &mut BTreeSet<String>) -> bool {
+        match self {
+            Node::Word(_, opened) => match opened.first() {
+                Some(word) => {
+                    first.insert(word.clone());
+                    false
+                }
+                None => true,
+            },
+            Node::Row(nodes) => nodes.iter().all(|node| node.first(first)),
+            Node::Choice(nodes) => nodes.iter().fold(false, |empty, node| node.first(first) || empty),
+            Node::Maybe(node) => {
+                node.first(first);
+                true
+            }
+            Node::Rule(_, node) => node.first(first),
         }
     }
 

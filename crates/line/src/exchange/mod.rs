@@ -30,6 +30,9 @@ use crate::setup::{Outbound, Setup};
 use crate::signal::Party;
 use failover::Luck;
 
+/// A call has no business with more deadlines than this at one moment.
+const MOST_WAKES: u32 = 64;
+
 /// Names a call inside the exchange.
 pub(crate) type CallNumber = u64;
 
@@ -137,14 +140,21 @@ impl Exchange {
     }
 
     /// Wakes every call whose deadline has passed.
+    ///
+    /// A call whose deadlines are over before they begin would keep every other call waiting for ever: it is given up.
     pub fn handle_deadline(&mut self, now: Moment) {
+        let mut woken: BTreeMap<CallNumber, u32> = BTreeMap::new();
         while let Some(&(at, number)) = self.deadlines.first() {
             if at > now.mono {
                 break;
             }
             self.deadlines.pop_first();
             self.wake.remove(&number);
-            if let Some(call) = self.calls.get_mut(&number) {
+            let times = woken.entry(number).or_insert(0);
+            *times += 1;
+            if *times > MOST_WAKES {
+                self.tell(number, desk::call::Event::WentInCircles, now);
+            } else if let Some(call) = self.calls.get_mut(&number) {
                 call.desk.handle_deadline(now);
                 self.carry_out(number, now);
             }

@@ -32,6 +32,9 @@ impl Promise for DeadlineNamed {
             Seen::Ordered(Action::Store { call, keep: Keep::Arrival(_), .. }) => {
                 self.opening.insert(call.clone());
             }
+            Seen::Ordered(Action::Journal { call, event: desk::call::Event::WentInCircles }) => {
+                return Broken::of(call, "it was woken over and over, and nothing came of it");
+            }
             Seen::Ordered(Action::Journal { call, .. }) => {
                 self.opening.remove(call);
             }

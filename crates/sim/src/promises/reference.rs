@@ -80,8 +80,8 @@ struct Walk {
 #[derive(Debug)]
 pub(super) struct EndsWhereThePlanAllows {
     business: Arc<Business>,
-    /// What may be walked by calls that are up: first where they came in, then where they may ask to go.
-    up: BTreeMap<CallId, Vec<Walk>>,
+    /// Calls that are up, and what they walk where they came in.
+    up: BTreeMap<CallId, (Arrival, Walk)>,
 }
 
 impl EndsWhereThePlanAllows {
@@ -89,26 +89,19 @@ impl EndsWhereThePlanAllows {
         EndsWhereThePlanAllows { business: Arc::clone(business), up: BTreeMap::new() }
     }
 
-    fn walks(&self, arrival: &Arrival, at: Timestamp) -> Vec<Walk> {
+    fn first_walk(&self, arrival: &Arrival, at: Timestamp) -> Option<Walk> {
         let business = &*self.business;
-        let Some(line) = business.lines.get(&arrival.line) else { return Vec::new() };
+        let line = business.lines.get(&arrival.line)?;
         let caller = arrival.from.as_ref().and_then(|from| business.callers.get(from.reveal()));
         let here =
             Front { office: line.office.clone(), plan: line.plan.clone(), assistant: line.assistant.clone() };
         let first = match caller {
-            Some(KnownCaller::Blocked) => return vec![for_blocked(business, &here)],
+            Some(KnownCaller::Blocked) => return Some(for_blocked(business, &here)),
             Some(KnownCaller::Client(front)) => front.clone(),
             Some(KnownCaller::Known { plan: Some(plan) }) => Front { plan: plan.clone(), ..here },
             Some(KnownCaller::Known { plan: None }) | None => here,
         };
-        let walk = |front: &Front| walk(business, front, arrival, at);
-        let first = walk(&first);
-        let doors = first.steps.iter().filter_map(|step| match step {
-            Step::Offices(offices) => Some(offices.doors()),
-            _ => None,
-        });
-        let others: Vec<Walk> = doors.flatten().map(|door| walk(&door.front)).collect();
-        std::iter::once(first).chain(others).collect()
+        Some(walk(business, &first, arrival, at))
     }
 }
 
@@ -124,13 +117,15 @@ impl Promise for EndsWhereThePlanAllows {
     fn see(&mut self, seen: Seen<'_>, _: Moment) -> Result<(), Broken> {
         match seen {
             Seen::Ordered(Action::Store { call, keep: Keep::Arrival(begun), .. }) => {
-                let walks = self.walks(&begun.arrival, begun.started);
-                self.up.insert(call.clone(), walks);
+                if let Some(walk) = self.first_walk(&begun.arrival, begun.started) {
+                    self.up.insert(call.clone(), (begun.arrival.clone(), walk));
+                }
                 Ok(())
             }
             Seen::Ordered(Action::Store { call, keep: Keep::Record(record), .. }) => {
-                let Some(walks) = self.up.remove(call) else { return Ok(()) };
-                Walker::along(&self.business, walks).judge(record).or_else(|what| Broken::of(call, what))
+                let Some((arrival, walk)) = self.up.remove(call) else { return Ok(()) };
+                let walker = Walker::along(&self.business, &arrival, walk);
+                walker.judge(record).or_else(|what| Broken::of(call, what))
             }
             Seen::Died => {
                 self.up.clear();
@@ -144,7 +139,7 @@ impl Promise for EndsWhereThePlanAllows {
 /// Goes through a record's steps beside the plan.
 struct Walker<'b> {
     business: &'b Business,
-    others: Vec<Walk>,
+    arrival: &'b Arrival,
     walk: Walk,
     /// How many steps of the walk are behind.
     at: usize,
@@ -155,16 +150,14 @@ struct Walker<'b> {
 }
 
 impl<'b> Walker<'b> {
-    fn along(business: &'b Business, mut walks: Vec<Walk>) -> Self {
-        let nowhere =
-            Walk { office: String::new(), plan: String::new(), when: When::Always, steps: Vec::new() };
-        let walk = if walks.is_empty() { nowhere } else { walks.remove(0) };
-        Walker { business, others: walks, walk, at: 0, urgent: false, again: None, last: None }
+    fn along(business: &'b Business, arrival: &'b Arrival, walk: Walk) -> Self {
+        Walker { business, arrival, walk, at: 0, urgent: false, again: None, last: None }
     }
 
     fn judge(mut self, record: &Record) -> Result<(), String> {
-        for taken in &record.steps {
-            self.take(taken, record)?;
+        for (place, taken) in record.steps.iter().enumerate() {
+            let over = record.steps.get(place + 1).map_or(record.ended, |next| next.started);
+            self.take(taken, over, record)?;
         }
         let Walk { office, plan, when, .. } = &self.walk;
         if (office, plan, when) != (&record.office, &record.plan, &record.rule) {
@@ -176,7 +169,8 @@ impl<'b> Walker<'b> {
         self.ends(record)
     }
 
-    fn take(&mut self, taken: &StepTaken, record: &Record) -> Result<(), String> {
+    /// One step, which was over at that time.
+    fn take(&mut self, taken: &StepTaken, over: Timestamp, record: &Record) -> Result<(), String> {
         let place = self.place_of(&taken.step);
         let Some(place) = place else {
             return Err(format!("step `{}` is not the next one of plan `{}`", taken.step, self.walk.plan));
@@ -194,11 +188,21 @@ impl<'b> Walker<'b> {
         self.urgent |= taken.result == StepResult::Emergency;
         self.last = Some(taken.result);
         if taken.result == StepResult::OfficeFound {
-            let chosen = self.others.iter().find(|walk| walk.office == record.office).cloned();
-            self.walk = chosen.ok_or_else(|| format!("nobody can ask for office `{}`", record.office))?;
+            self.walk = self.asked_for(&record.office, over)?;
             self.at = 0;
         }
         Ok(())
+    }
+
+    /// What is walked at an office that the caller has asked for just then.
+    fn asked_for(&self, office: &str, at: Timestamp) -> Result<Walk, String> {
+        let doors = self.walk.steps.iter().filter_map(|step| match step {
+            Step::Offices(offices) => Some(offices.doors()),
+            _ => None,
+        });
+        let door = doors.flatten().find(|door| door.front.office == office);
+        let door = door.ok_or_else(|| format!("nobody can ask for office `{office}`"))?;
+        Ok(walk(self.business, &door.front, self.arrival, at))
     }
 
     /// How many steps are behind once this one is taken; `None` if it cannot be taken now.
