@@ -341,7 +341,7 @@ impl Faults {
             trunk_drops: 0.15,
             trunk_down: 0.15,
             desk_dies: 0.15,
-            clock_steps: 0.15,
+            clock_steps: 0.2,
             dst_night: 0.15,
             ..Faults::ordinary()
         }

@@ -50,6 +50,15 @@ pub struct Diary {
     bookings: BTreeMap<String, Booking>,
     /// By call.
     holds: BTreeMap<String, Held>,
+    /// The grid of visits as it was laid out last.
+    grid: Option<Grid>,
+}
+
+/// Every visit that the opening hours allow from the dawn of a day on, free or not. It is the same all day long.
+#[derive(Clone, Debug)]
+struct Grid {
+    dawn: Timestamp,
+    visits: Vec<(Timestamp, Timestamp)>,
 }
 
 impl Diary {
@@ -58,12 +67,13 @@ impl Diary {
         rules.crews = rules.crews.max(1);
         rules.offers = rules.offers.clamp(1, 9);
         rules.visit = rules.visit.max(Duration::from_secs(300));
-        Diary { rules, busy: Vec::new(), bookings: BTreeMap::new(), holds: BTreeMap::new() }
+        Diary { rules, busy: Vec::new(), bookings: BTreeMap::new(), holds: BTreeMap::new(), grid: None }
     }
 
     /// Takes up a changed configuration; bookings, holds and busy times stay.
     pub fn set_rules(&mut self, rules: DiaryRules) {
         self.rules = Diary::new(rules).rules;
+        self.grid = None;
     }
 
     /// Replaces the times that are taken for every crew, as another calendar shows them.
@@ -81,7 +91,8 @@ impl Diary {
     ///
     /// A slot held for another call is not free.
     pub fn find(&self, wish: &Wish, now: Timestamp) -> Vec<Slot> {
-        self.search(wish, "", now)
+        let mut as_it_is = self.clone();
+        as_it_is.search(wish, "", now)
     }
 
     /// Finds slots and holds them all for `call` until `until`, in place of whatever it held.
@@ -213,7 +224,7 @@ impl Diary {
             && !others.flat_map(|(_, held)| &held.slots).any(clash)
     }
 
-    fn search(&self, wish: &Wish, call: &str, now: Timestamp) -> Vec<Slot> {
+    fn search(&mut self, wish: &Wish, call: &str, now: Timestamp) -> Vec<Slot> {
         let free = self.free_slots(call, now);
         let (fitting, others): (Vec<Slot>, Vec<Slot>) = free.into_iter().partition(|slot| wish.fits(slot));
         if fitting.is_empty() {
@@ -226,25 +237,42 @@ impl Diary {
     }
 
     /// Every time that is free for some crew, in order, each with the first crew that is.
-    fn free_slots(&self, call: &str, now: Timestamp) -> Vec<Slot> {
-        let far = |by: Duration| SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
-        let last_day = SignedDuration::from_hours(24 * MOST_DAYS);
+    fn free_slots(&mut self, call: &str, now: Timestamp) -> Vec<Slot> {
         let first = now.checked_add(far(self.rules.lead)).unwrap_or(Timestamp::MAX);
-        let last = now.checked_add(far(self.rules.horizon).min(last_day)).unwrap_or(Timestamp::MAX);
+        let last = now.checked_add(self.horizon()).unwrap_or(Timestamp::MAX);
+        let grid = self.grid_of(first);
+        let zone = self.rules.hours.zone();
         let mut slots = Vec::new();
-        for (start, end) in self.windows(first, last) {
-            let zone = self.rules.hours.zone();
+        for &(start, end) in grid.visits.iter().filter(|(start, end)| *start >= first && *end <= last) {
             let crews = (1..=self.rules.crews).map(|crew| Slot { start, end, crew, zone: zone.clone() });
             slots.extend(crews.into_iter().find(|slot| self.is_free(slot, call, now)));
         }
+        self.grid = Some(grid);
         slots
     }
 
-    /// The grid of visits: from each opening, and from each midnight, one visit after another until closing.
-    fn windows(&self, first: Timestamp, last: Timestamp) -> Vec<(Timestamp, Timestamp)> {
+    fn horizon(&self) -> SignedDuration {
+        far(self.rules.horizon).min(SignedDuration::from_hours(24 * MOST_DAYS))
+    }
+
+    /// The grid of the day in which this moment lies, laid out anew only when the day is another.
+    fn grid_of(&mut self, first: Timestamp) -> Grid {
         let zone = self.rules.hours.zone();
-        let visit = SignedDuration::try_from(self.rules.visit).unwrap_or(SignedDuration::from_hours(2));
         let dawn = first.to_zoned(zone.clone()).start_of_day().map_or(first, |zoned| zoned.timestamp());
+        match self.grid.take() {
+            Some(grid) if grid.dawn == dawn => grid,
+            _ => Grid { dawn, visits: self.windows(dawn) },
+        }
+    }
+
+    /// From each opening, and from each midnight, one visit after another until closing, for as far ahead as is looked on that
+    /// day.
+    fn windows(&self, dawn: Timestamp) -> Vec<(Timestamp, Timestamp)> {
+        let zone = self.rules.hours.zone();
+        let visit = far(self.rules.visit);
+        // A day has at most 25 hours.
+        let ahead = self.horizon().saturating_add(SignedDuration::from_hours(25));
+        let last = dawn.checked_add(ahead).unwrap_or(Timestamp::MAX);
         let mut windows = Vec::new();
         for (open, close) in self.rules.hours.open_intervals(dawn, last) {
             let mut start = open;
@@ -252,15 +280,17 @@ impl Diary {
                 if end > close {
                     break;
                 }
-                if start >= first {
-                    windows.push((start, end));
-                }
+                windows.push((start, end));
                 let midnight = start.to_zoned(zone.clone()).tomorrow().and_then(|next| next.start_of_day());
                 start = midnight.map_or(end, |midnight| end.min(midnight.timestamp()));
             }
         }
         windows
     }
+}
+
+fn far(by: Duration) -> SignedDuration {
+    SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX)
 }
 
 /// The soonest; then the soonest of another half of a day; then the soonest of another day; then whatever is left.

@@ -114,6 +114,9 @@ impl Tape {
 
     /// Takes note of what happened, before the call does.
     pub fn watch(&mut self, event: &Event, scene: Scene, now: Moment) {
+        if !self.keeping.records() {
+            return;
+        }
         match event {
             Event::Said { saying, whole, .. } => self.said(*saying, *whole),
             Event::SayFailed { saying } => self.said(*saying, false),

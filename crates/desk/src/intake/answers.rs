@@ -3,6 +3,8 @@
 //! Order: danger, then requests that count everywhere, then the question itself; an aside (a price) is
 //! answered on the way.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::{Ending, Errand, Filled, How, Intake, Move, Open, WhyMessage, WhyPerson, Wish, Words};
@@ -76,7 +78,8 @@ impl Intake {
 
     /// What nobody may be denied.
     fn requested(&mut self, heard: &Heard, now: Timestamp) -> Option<Vec<Move>> {
-        let say = self.template.say.clone();
+        let template = Arc::clone(&self.template);
+        let say = &template.say;
         if matches!(self.open, Open::Waiting(_)) && heard.request != Some(Request::Person) {
             return Some(Vec::new());
         }

@@ -10,13 +10,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Words;
+use super::words::mark;
 
 /// A pattern, read and checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     root: Arc<Node>,
-    /// What any of its phrases begins with, in order, so that most places are passed over at once.
-    first: Arc<[String]>,
+    /// The marks of what its phrases begin with, so that most places are passed over at once.
+    first: u64,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -78,23 +79,22 @@ impl Pattern {
     }
 
     fn of(root: Arc<Node>) -> Pattern {
-        let mut first = BTreeSet::new();
+        let mut first = 0;
         root.first(&mut first);
-        Pattern { root, first: first.into_iter().collect() }
+        Pattern { root, first }
     }
 
     /// The first place where the words say this, and its longest reading there.
     pub fn find(&self, words: &Words) -> Option<Range<usize>> {
-        (0..words.len()).find_map(|start| self.longest(words, start))
+        words.marked(self.first).find_map(|start| self.longest(words, start))
     }
 
     /// Every place where the words say this, the longest reading at each.
     pub fn find_all(&self, words: &Words) -> Vec<Range<usize>> {
-        (0..words.len()).filter_map(|start| self.longest(words, start)).collect()
+        words.marked(self.first).filter_map(|start| self.longest(words, start)).collect()
     }
 
     fn longest(&self, words: &Words, start: usize) -> Option<Range<usize>> {
-        self.first.binary_search_by(|first| first.as_str().cmp(words.at(start))).ok()?;
         let mut ends = Vec::new();
         self.root.ends(words, start, &mut ends);
         ends.into_iter().max().filter(|end| *end > start).map(|end| start..end)
@@ -189,12 +189,12 @@ impl Node {
         }
     }
 
-    /// Adds what its phrases can begin with; true if one of them is empty.
-    fn first(&self, first: &mut BTreeSet<String>) -> bool {
+    /// Adds the marks of what its phrases can begin with; true if one of them is empty.
+    fn first(&self, first: &mut u64) -> bool {
         match self {
             Node::Word(_, opened) => match opened.first() {
                 Some(word) => {
-                    first.insert(word.clone());
+                    *first |= mark(word);
                     false
                 }
                 None => true,

@@ -9,6 +9,8 @@ const MOST_WORDS: usize = 200;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Words {
     words: Vec<String>,
+    /// One of 64 marks for each word: words with different marks differ.
+    marks: Vec<u64>,
     /// Before which words a comma or full stop stood. Recognisers write none.
     breaks: Vec<usize>,
 }
@@ -26,7 +28,14 @@ impl Words {
                 break;
             }
         }
+        words.marks = words.words.iter().map(|word| mark(word)).collect();
         words
+    }
+
+    /// Where one of the words with these marks may stand, by [`mark`].
+    pub(super) fn marked(&self, marks: u64) -> impl Iterator<Item = usize> + '_ {
+        let marked = self.marks.iter().enumerate().filter(move |(_, mark)| **mark & marks != 0);
+        marked.map(|(place, _)| place)
     }
 
     /// Whether there was nothing to read.
@@ -84,6 +93,13 @@ impl Words {
             None => self.words.push(word.replace('\'', "")),
         }
     }
+}
+
+/// One of 64 bits, by a word's first and last letter and its length: enough to tell most words apart at a glance.
+pub(super) fn mark(word: &str) -> u64 {
+    let letter = |byte: Option<&u8>| byte.copied().map_or(0, usize::from);
+    let bytes = word.as_bytes();
+    1 << ((letter(bytes.first()) * 7 + letter(bytes.last()) * 3 + bytes.len()) % 64)
 }
 
 /// "10am" and "3:30pm" are two words each.

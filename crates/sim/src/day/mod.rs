@@ -9,6 +9,7 @@ mod upsets;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io::Write as _;
 use std::time::Duration;
 
 use desk::booking::Booking;
@@ -37,6 +38,8 @@ pub(crate) use dice::Owner;
 
 /// A day that has not ended after so many events goes in circles.
 const MOST_STEPS: u64 = 3_000_000;
+/// As long as most lines of the journal are, in bytes.
+const LINE: usize = 160;
 /// Lines of the journal shown with trouble that belongs to no one call.
 const SHOWN: usize = 40;
 
@@ -446,11 +449,18 @@ impl Day<'_> {
     }
 
     fn journal(&mut self, call: &CallId, event: &desk::call::Event) {
-        let event = serde_json::to_string(event).unwrap_or_default();
-        let line = format!("{:012.6} {call} {event}", self.now.mono.as_secs_f64());
-        self.hash.update(line.as_bytes());
+        let mut line = Vec::with_capacity(LINE);
+        let written = write!(line, "{:012.6} {call} ", self.now.mono.as_secs_f64());
+        let written =
+            written.map_err(serde_json::Error::io).and_then(|()| serde_json::to_writer(&mut line, event));
+        debug_assert!(written.is_ok(), "memory takes every line");
+        self.hash.update(&line);
         self.hash.update(b"\n");
-        self.journals.entry(call.clone()).or_default().push(line);
+        let line = String::from_utf8(line).unwrap_or_default();
+        match self.journals.get_mut(call) {
+            Some(lines) => lines.push(line),
+            None => drop(self.journals.insert(call.clone(), vec![line])),
+        }
     }
 
     fn open_sound(&mut self, sound: SoundId, beside: Option<SoundId>) {
