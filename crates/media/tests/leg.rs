@@ -5,7 +5,7 @@ mod imagined;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use imagined::{Call, MS, caller, clip, connect, filler, listen, play, voice};
+use imagined::{Call, Heard, MS, caller, clip, connect, filler, listen, play, voice};
 use media::rtcp::{self, Part};
 use media::{
     AddressRange, BargeIn, ClipId, Codec, Connect, Digit, Direction, Event, Interruptible, Law, LegId,
@@ -457,6 +457,30 @@ fn a_bridged_stream_is_one_stream_to_the_far_end() {
     assert_eq!(person.heard[before].sequence, relayed.last().unwrap().0.wrapping_add(1));
     person.order(Order::Unbridge);
     assert!(person.leg.poll_deadline().is_some());
+}
+
+#[test]
+fn a_hold_leaves_no_hole_in_the_numbers_of_what_is_relayed() {
+    let (mut caller, mut person) = (Call::answered(connect()), Call::new());
+    person.leg = media::Leg::new(99);
+    person.order(Order::Connect(connect()));
+    caller.order(Order::Bridge { with: LegId(2) });
+    person.order(Order::Bridge { with: LegId(1) });
+    for number in 0..300 {
+        match number {
+            100 => _ = person.order(Order::Direct(Direction::ReceiveOnly)),
+            200 => _ = person.order(Order::Direct(Direction::SendReceive)),
+            _ => {}
+        }
+        relayed(&mut caller, &mut person, 0, number, &[0x90; 160]);
+        person.run_ms(20);
+    }
+    let holds = |pair: &[Heard]| pair[1].timestamp.wrapping_sub(pair[0].timestamp) > 99 * 160;
+    let held: Vec<_> = person.heard.windows(2).filter(|pair| holds(pair)).collect();
+    assert_eq!(held.len(), 1, "time went on during the hold");
+    assert!(held[0][1].marker, "a new talkspurt");
+    let mut pairs = person.heard.windows(2);
+    assert!(pairs.all(|pair| pair[1].sequence == pair[0].sequence.wrapping_add(1)), "and nothing was lost");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::FIRSTRING;
+use super::desk::signal;
 use super::place::{Place, json_lines, line_at};
 use super::waiting::wait_until;
 
@@ -61,6 +62,11 @@ impl Caller {
     pub fn result(mut self) -> Value {
         let status = self.ends_within(CALL_WITHIN);
         self.told(status).unwrap()
+    }
+
+    /// Hangs up now, wherever its script is.
+    pub fn hangs_up(&self) {
+        signal("INT", self.child.id());
     }
 
     /// What it heard of a call that was answered, once it has hung up.

@@ -48,14 +48,22 @@ pub fn read_wave(path: &Path) -> Vec<i16> {
     let sound = if length == 0 { sound } else { &sound[..length.min(sound.len())] };
     let samples: Vec<i16> =
         sound.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
-    let mean = |of: &[i16]| (of.iter().map(|s| i32::from(*s)).sum::<i32>() / of.len().max(1) as i32) as i16;
     let one: Vec<i16> = samples.chunks_exact(channels).map(mean).collect();
-    match rate {
-        RATE => one,
+    at_8k(&one, rate)
+}
+
+/// The same sound at 8 kHz, from 8, 16 or 48 kHz.
+pub fn at_8k(samples: &[i16], rate_hz: usize) -> Vec<i16> {
+    match rate_hz {
+        RATE => samples.to_vec(),
         // Coarse, and good enough to tell words by.
-        _ if rate == 6 * RATE => one.chunks_exact(6).map(mean).collect(),
-        _ => media::resample::clip_to_8k(&one),
+        _ if rate_hz == 6 * RATE => samples.chunks_exact(6).map(mean).collect(),
+        _ => media::resample::clip_to_8k(samples),
     }
+}
+
+fn mean(of: &[i16]) -> i16 {
+    (of.iter().map(|sample| i32::from(*sample)).sum::<i32>() / of.len().max(1) as i32) as i16
 }
 
 /// Writes such a file of 8 kHz and one channel.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use super::exchange::{Exchange, Family, Over, PASSWORD};
-use super::peers;
+use super::{peers, sound};
 
 /// What stands before the sound of a WAV file of one codec, in bytes.
 const WAVE_HEADER: usize = 44;
@@ -24,8 +24,49 @@ pub enum Make {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Speaks {
     InTheClear,
-    /// By SRTP, or not at all; baresip only.
+    /// By SRTP, or not at all.
     Encrypted,
+}
+
+/// The one codec that linphone offers and takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Codec {
+    Pcmu,
+    G722,
+    Opus,
+}
+
+impl Codec {
+    /// Its place in linphone's own list.
+    fn number(self) -> usize {
+        match self {
+            Codec::Opus => 0,
+            Codec::Pcmu => 3,
+            Codec::G722 => 6,
+        }
+    }
+
+    /// Samples a second of what linphone hears in it.
+    fn rate_hz(self) -> usize {
+        match self {
+            Codec::Pcmu => sound::RATE,
+            Codec::G722 => 2 * sound::RATE,
+            Codec::Opus => 6 * sound::RATE,
+        }
+    }
+}
+
+/// What is listened to of everything that is kept of a call.
+#[derive(Clone, Copy)]
+struct Stretch {
+    begins: usize,
+    rate_hz: usize,
+    /// It says back what it hears, and what it says is kept.
+    said_back: bool,
+}
+
+impl Stretch {
+    const FROM_THE_START: Stretch = Stretch { begins: 0, rate_hz: sound::RATE, said_back: false };
 }
 
 /// One telephone. It is thrown away when dropped.
@@ -37,6 +78,8 @@ pub struct Telephone {
     exchange: String,
     folder: PathBuf,
     calls: usize,
+    codec: Codec,
+    stretch: Stretch,
 }
 
 impl Telephone {
@@ -68,16 +111,18 @@ impl Telephone {
         let at = format!("{};transport={}", exchange.at(over, family), over.name());
         let mut program = match make {
             Make::Baresip => baresip((number, speaks), &at, family, says, &authority, &folder),
-            Make::Linphone => linphone(number, &at, over, family, &authority, &folder),
+            Make::Linphone => linphone((number, speaks), &at, over, family, &authority, &folder),
         };
         let out = File::create(folder.join("told")).unwrap();
         program.current_dir(&folder).env("HOME", &folder).stdin(Stdio::piped());
         let mut child = program.stderr(out.try_clone().unwrap()).stdout(out).spawn().unwrap();
         let told_to = child.stdin.take().unwrap();
-        let mut telephone = Telephone { child, told_to, make, exchange: at, folder, calls: 0 };
+        let (codec, stretch) = (Codec::Pcmu, Stretch::FROM_THE_START);
+        let mut telephone =
+            Telephone { child, told_to, make, exchange: at, folder, calls: 0, codec, stretch };
         if make == Make::Linphone {
             telephone.is_told("soundcard use files");
-            telephone.is_told(&format!("play {}", says.display()));
+            telephone.says(says);
         }
         telephone
     }
@@ -94,6 +139,7 @@ impl Telephone {
     /// From now on it hears the next call. A call that comes in is picked up without being told to.
     pub fn keeps_the_next_call(&mut self) {
         self.calls += 1;
+        self.stretch = Stretch::FROM_THE_START;
         if self.make == Make::Linphone {
             self.is_told(&format!("record {}", self.kept_by_linphone().display()));
         }
@@ -123,9 +169,30 @@ impl Telephone {
         self.is_told(if self.make == Make::Baresip { "/hold" } else { "pause" });
     }
 
-    /// Takes it up again.
+    /// Takes it up again. What it hears counts from now on.
+    ///
+    /// baresip 1.0 empties the chain of its filters when it holds and does not fill it again (`audio_decoder_set`), so it would
+    /// keep nothing of what it hears from now on. It says that back instead, and keeps what it says.
     pub fn resumes(&mut self) {
-        self.is_told(if self.make == Make::Baresip { "/resume" } else { "resume 1" });
+        let said_back = self.make == Make::Baresip;
+        self.is_told(if said_back { "/resume" } else { "resume 1" });
+        if said_back {
+            self.is_told("/ausrc aubridge,ear");
+        }
+        self.stretch = Stretch { begins: 0, rate_hz: self.codec.rate_hz(), said_back };
+        self.stretch.begins = self.kept().len();
+    }
+
+    /// Offers and takes this codec only, from its next offer or answer on. linphone only.
+    pub fn speaks_only(&mut self, codec: Codec) {
+        self.codec = codec;
+        self.is_told("codec disable all");
+        self.is_told(&format!("codec enable {}", codec.number()));
+    }
+
+    /// Says what this WAV file holds from now on. linphone only.
+    pub fn says(&mut self, what: &Path) {
+        self.is_told(&format!("play {}", what.display()));
     }
 
     /// Puts the receiver down.
@@ -136,8 +203,24 @@ impl Telephone {
         });
     }
 
-    /// What it has heard of its latest call so far.
+    /// Whether its first call has ended, without a fault that it tells of.
+    pub fn has_let_go(&self) -> bool {
+        let told = fs::read(self.folder.join("told")).unwrap_or_default();
+        let ended = |line: &str| match self.make {
+            Make::Baresip => line.contains("terminated (duration: "),
+            Make::Linphone => line.contains("Call 1 with ") && line.contains("ended (No error)"),
+        };
+        String::from_utf8_lossy(&told).lines().any(ended)
+    }
+
+    /// What it has heard of its latest call so far, at 8 kHz; if it was held, since it was taken up again.
     pub fn heard(&self) -> Vec<i16> {
+        let kept = self.kept();
+        sound::at_8k(kept.get(self.stretch.begins..).unwrap_or_default(), self.stretch.rate_hz)
+    }
+
+    /// Everything that is kept of its latest call.
+    fn kept(&self) -> Vec<i16> {
         let kept = match self.make {
             Make::Baresip => self.kept_by_baresip(),
             Make::Linphone => vec![self.kept_by_linphone()],
@@ -149,10 +232,11 @@ impl Telephone {
         sounds.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
     }
 
-    /// The sndfile module writes a file for each call, and one more whenever it is taken up again, named by its time.
+    /// The sndfile module writes a file for each call and each way of its sound, named by its time.
     fn kept_by_baresip(&self) -> Vec<PathBuf> {
+        let way = if self.stretch.said_back { "-enc.wav" } else { "-dec.wav" };
         let files = fs::read_dir(&self.folder).unwrap().map(|file| file.unwrap().path());
-        let mut kept: Vec<_> = files.filter(|path| path.to_string_lossy().ends_with("-dec.wav")).collect();
+        let mut kept: Vec<_> = files.filter(|path| path.to_string_lossy().ends_with(way)).collect();
         kept.sort();
         kept.into_iter().skip(self.calls - 1).collect()
     }
@@ -188,11 +272,11 @@ fn baresip(
     folder: &Path,
 ) -> Command {
     // The codecs come before the account that names one of them.
-    let modules = ["stdio", "g711", "srtp", "aufile", "sndfile", "menu", "account"];
+    let modules = ["stdio", "g711", "srtp", "aufile", "aubridge", "sndfile", "menu", "account"];
     let modules: String = modules.iter().map(|name| format!("module {name}.so\n")).collect();
     let config = format!(
         "sip_listen {here}:0\nsip_cafile {authority}\nsip_verify_server yes\naudio_source aufile,{says}\n\
-         audio_player aufile,{kept}/played.wav\naudio_channels 1-1\nausrc_srate 8000\nauplay_srate 8000\nsnd_path {kept}\n\
+         audio_player aubridge,ear\naudio_channels 1-1\nausrc_srate 8000\nauplay_srate 8000\nsnd_path {kept}\n\
          module_path {from}\n{modules}",
         here = family.loopback(),
         authority = authority.display(),
@@ -212,7 +296,14 @@ fn baresip(
     baresip
 }
 
-fn linphone(number: &str, at: &str, over: Over, family: Family, authority: &Path, folder: &Path) -> Command {
+fn linphone(
+    (number, speaks): (&str, Speaks),
+    at: &str,
+    over: Over,
+    family: Family,
+    authority: &Path,
+    folder: &Path,
+) -> Command {
     // It finds names in certificates and no addresses, and no name is sure to be of the newer family: there the authority
     // has to be proof enough. A port of -1 is any, of 0 none.
     let by_name = over == Over::Tls && family == Family::Four;
@@ -220,7 +311,7 @@ fn linphone(number: &str, at: &str, over: Over, family: Family, authority: &Path
     let port = |of: Over| if of == over { -1 } else { 0 };
     let config = format!(
         "[sip]\nsip_port={udp}\nsip_tcp_port={tcp}\nsip_tls_port={tls}\nuse_ipv6={six}\nverify_server_certs=1\nverify_server_cn={named}\n\
-         root_ca={authority}\nguess_hostname=1\ndefault_proxy=0\n\
+         root_ca={authority}\nguess_hostname=1\ndefault_proxy=0\n{encryption}\
          [rtp]\naudio_rtp_port=-1\n\
          [proxy_0]\nreg_proxy=<sip:{at}>\nreg_route=<sip:{at}>\nreg_identity=sip:{number}@example.com\nreg_expires=60\n\
          reg_sendregister=1\npublish=0\n\
@@ -230,6 +321,10 @@ fn linphone(number: &str, at: &str, over: Over, family: Family, authority: &Path
         tls = port(Over::Tls),
         named = i32::from(by_name),
         six = i32::from(family == Family::Six),
+        encryption = match speaks {
+            Speaks::Encrypted => "media_encryption=srtp\nmedia_encryption_mandatory=1\n",
+            Speaks::InTheClear => "",
+        },
         authority = authority.display(),
     );
     fs::write(folder.join("linphonerc"), config).unwrap();

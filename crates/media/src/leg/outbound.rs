@@ -293,7 +293,12 @@ impl Leg {
     /// with our own packets, in time. Nothing while our own sound plays, on hold, or for a digit the far end did not agree to.
     pub fn relay(&mut self, relay: &Relay<'_>, now: Duration, out: &mut [u8]) -> Option<Outgoing> {
         let line = self.line.as_ref().filter(|_| self.bridged && !self.over)?;
-        if self.has_own_sound() || !self.may_send() || !is_sendable(line.latch.target()) {
+        if !self.may_send() || !is_sendable(line.latch.target()) {
+            // What is left out on hold is not lost: the numbers go on afterwards.
+            self.mapping.break_off();
+            return None;
+        }
+        if self.has_own_sound() {
             return None;
         }
         match relay.content {
