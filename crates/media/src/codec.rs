@@ -116,7 +116,8 @@ pub struct Encoder {
 enum Encoding {
     Law(Law),
     Wide(Box<(Upsampler, g722::Encoder)>),
-    Opus(opus::Encoder),
+    /// Built with the first sound of ours: two phones that both speak Opus need none, and it takes hundreds of kilobytes.
+    Opus(Option<opus::Encoder>),
 }
 
 impl Encoder {
@@ -128,7 +129,7 @@ impl Encoder {
             Codec::G722 => {
                 Encoding::Wide(Box::new((Upsampler::new(Image::Removed), g722::Encoder::default())))
             }
-            Codec::Opus => Encoding::Opus(opus::Encoder::default()),
+            Codec::Opus => Encoding::Opus(None),
         };
         Self { coding }
     }
@@ -148,7 +149,7 @@ impl Encoder {
                     })
                     .sum()
             }
-            Encoding::Opus(encoder) => encoder.encode(samples, bytes),
+            Encoding::Opus(encoder) => encoder.get_or_insert_default().encode(samples, bytes),
         }
     }
 
