@@ -49,6 +49,7 @@ use crate::shell::queue::Queue;
 use crate::shell::recording::Recordings;
 use crate::shell::registering;
 use crate::shell::saying::Sayings;
+use crate::shell::stalls::Stalls;
 use crate::shell::standing::{self, Board};
 use crate::shell::taping::{self, Tapes};
 use crate::shell::throttled::Throttled;
@@ -161,6 +162,7 @@ impl Desk {
             pulse: Default::default(),
             sound_is_late: false,
             throttled: (Throttled::of_ours(), Duration::ZERO),
+            stalls: Stalls::default(),
             opening: BTreeMap::new(),
             sockets,
             queue: Queue::default(),

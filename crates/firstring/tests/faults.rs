@@ -237,6 +237,18 @@ fn a_dead_hearing_worker_leaves_the_keypad_and_is_replaced() {
     is_greeted(&heard);
     let record = place.record(CALLER);
     assert_eq!(record["outcome"], "booked", "{record}");
+    assert_eq!(
+        place.told(&record),
+        [
+            "On Tuesday, June #, # PM, a call from # came in on #, for office `main`.",
+            "Rule `always` holds for every call.",
+            "Plan `front-door` decided by its rule `always`; the call was answered after # ms.",
+            "Step #, assistant, took # s: A visit was booked.",
+            "Trouble: hearing failed for one turn; the keypad took it.",
+            "The desk ended the call; the outcome is `booked`.",
+            "A visit is booked: #.",
+        ]
+    );
     wait_until("another worker hears", Duration::from_secs(10), || {
         desk.workers("hear").iter().any(|pid| !killed.contains(pid)).then_some(())
     });

@@ -105,6 +105,18 @@ fn a_caller_whose_desk_hangs_in_mid_call_is_not_left_in_silence() {
     let record = place.record(CALLER);
     assert_eq!(record["ended_by"], "caller", "{record}");
     assert!(record["callback"].is_string(), "{record}");
+    assert_eq!(
+        place.told(&record),
+        [
+            "On Tuesday, June #, # PM, a call from # came in on #, for office `main`.",
+            "Rule `always` holds for every call.",
+            "Plan `front-door` decided by its rule `always`; the call was answered after # ms.",
+            "Step #, assistant, took # s: The caller hung up.",
+            "Trouble: the desk itself stood still for # s, and understood late what happened meanwhile.",
+            "The caller hung up before they had an answer; the outcome is `abandoned`.",
+            "A callback task is stored: #.",
+        ]
+    );
 }
 
 #[test]

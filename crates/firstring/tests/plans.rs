@@ -76,28 +76,6 @@ fn calls(desk: &Desk, from: &str, script: &str) -> Caller {
     desk.call_at(&line_at(desk.sip), from, script)
 }
 
-/// What `explain` tells, without numbers and without what differs from one machine to the next.
-fn told(desk: &Desk, record: &Value) -> Vec<String> {
-    let story = desk.explained(record);
-    let plain = |line: &&str| {
-        !["The longest silence", "The assistant spoke", "Trouble"].iter().any(|it| line.contains(it))
-    };
-    story.lines().filter(plain).map(without_numbers).collect()
-}
-
-/// A word with a digit in it is `#`.
-fn without_numbers(line: &str) -> String {
-    let plain = |word: &str| {
-        let end = if word.ends_with(['.', ',', ';', ':']) { &word[word.len() - 1..] } else { "" };
-        if word.contains(|letter: char| letter.is_ascii_digit()) {
-            format!("#{end}")
-        } else {
-            word.to_owned()
-        }
-    };
-    line.split_whitespace().map(plain).collect::<Vec<_>>().join(" ")
-}
-
 #[test]
 fn an_office_that_does_not_pick_up_leaves_its_caller_to_the_assistant_after_fifteen_seconds() {
     if !peers::are_here() {
@@ -112,7 +90,7 @@ fn an_office_that_does_not_pick_up_leaves_its_caller_to_the_assistant_after_fift
     let rang = record["steps"][0]["duration_ms"].as_u64().unwrap();
     assert!((15_000..16_000).contains(&rang), "{record}");
     assert_eq!(
-        told(&desk, &record),
+        desk.told(&record),
         [
             "On Tuesday, June #, # PM, a call from # came in on #, for office `main`.",
             "Rule `team-busy` did not hold: of office `main` somebody is free.",
@@ -140,7 +118,7 @@ fn while_everybody_of_the_office_talks_the_assistant_answers_at_once() {
     let record = desk.record(CALLER);
     assert!(record["answer_ms"].as_u64().unwrap() < 1_000, "{record}");
     assert_eq!(
-        told(&desk, &record),
+        desk.told(&record),
         [
             "On Tuesday, June #, # PM, a call from # came in on #, for office `main`.",
             "Rule `team-busy` held: of office `main` everybody is talking to a caller.",
@@ -200,7 +178,7 @@ steps = ["message"]
         call.result();
     }
     assert_eq!(
-        told(&desk, &desk.record(SECOND)),
+        desk.told(&desk.record(SECOND)),
         [
             "On Tuesday, June #, # PM, a call from # came in on #, for office `night`.",
             "Rule `open` did not hold: office `night` is closed.",
@@ -212,7 +190,7 @@ steps = ["message"]
         ]
     );
     assert_eq!(
-        told(&desk, &desk.record(THIRD)),
+        desk.told(&desk.record(THIRD)),
         [
             "On Tuesday, June #, # PM, a call from # came in on #, for office `holiday`.",
             "Rule `open` did not hold: office `holiday` is closed for a holiday.",
@@ -259,7 +237,7 @@ fn callers_wait_in_their_order_and_whoever_would_rather_be_called_back_is() {
         ]
     );
     assert_eq!(
-        told(&desk, &record),
+        desk.told(&record),
         [
             "On Tuesday, June #, # PM, a call from # came in on #, for office `main`.",
             "Rule `always` holds for every call.",
@@ -283,7 +261,7 @@ fn callers_wait_in_their_order_and_whoever_would_rather_be_called_back_is() {
         ]
     );
     assert_eq!(
-        told(&desk, &record),
+        desk.told(&record),
         [
             "On Tuesday, June #, # PM, a call from # came in on #, for office `main`.",
             "Rule `always` holds for every call.",
@@ -315,7 +293,7 @@ steps = [{ forward = "answering-service", for = "10s" }, "message"]
     calls(&desk, CALLER, "wait 4s\nhang up").result();
     assert!(service.ends_within(Duration::from_secs(10)).success());
     assert_eq!(
-        told(&desk, &desk.record(CALLER)),
+        desk.told(&desk.record(CALLER)),
         [
             "On Tuesday, June #, # PM, a call from # came in on #, for office `main`.",
             "Rule `always` holds for every call.",
@@ -329,7 +307,7 @@ steps = [{ forward = "answering-service", for = "10s" }, "message"]
     calls(&desk, SECOND, "listen\nhang up").result();
     assert!(service.ends_within(Duration::from_secs(10)).success());
     assert_eq!(
-        told(&desk, &desk.record(SECOND)),
+        desk.told(&desk.record(SECOND)),
         [
             "On Tuesday, June #, # PM, a call from # came in on #, for office `main`.",
             "Rule `always` holds for every call.",

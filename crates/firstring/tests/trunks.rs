@@ -18,6 +18,9 @@ use stage::{CALLER, LINE};
 
 /// Nobody on loopback takes longer.
 const SOON: Duration = Duration::from_secs(10);
+/// An offer of sound that nobody sends.
+const QUIET: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+                     m=audio 9 RTP/AVP 0\r\na=inactive\r\n";
 /// Until the assistant has been interrupted and the person is rung.
 const RUNG_WITHIN: Duration = Duration::from_secs(30);
 
@@ -60,6 +63,46 @@ fn a_phone_that_forwards_back_to_the_desk_is_busy_and_the_caller_leaves_a_messag
     let told = desk.get("/api/v1/refusals");
     assert!(told.contains("forwards its calls back to this desk, which counts as busy"), "{told}");
     assert!(!told.contains("5550177"), "whose phone it is stays private: {told}");
+    assert_eq!(
+        place.told(&record),
+        [
+            "On Tuesday, June #, # PM, a call from # came in on #, for office `main`.",
+            "Rule `always` holds for every call.",
+            "Plan `front-door` decided by its rule `always`; the call was answered after # ms.",
+            "Step #, assistant, took # s: The caller asked for a person.",
+            "Step #, ring on-call, took # s: Marigold was busy. Nobody took the call.",
+            "Step #, message, took # s: No message was left.",
+            "The caller hung up before they had an answer; the outcome is `abandoned`.",
+            "A callback task is stored: #.",
+        ]
+    );
+}
+
+#[test]
+fn a_person_whose_phone_forwarded_the_call_here_is_not_rung_back() {
+    let place = Place::new();
+    place.says("steps = [\"assistant\", {", "steps = [{");
+    place.bring_prompts();
+    let _desk = place.open();
+    let carrier = Carrier::at(place.person, place.sip);
+    carrier.send(&carrier.forwarded_by(PERSON));
+    let answer = carrier.receives(SOON, |message| !message.starts_with("SIP/2.0 1"));
+    assert!(answer.starts_with("SIP/2.0 200 "), "the person's phone is not rung: {answer}");
+    carrier.acknowledge(&answer);
+    carrier.hang_up(&answer);
+    carrier.receives(SOON, |message| message.starts_with("SIP/2.0 200") && message.contains("BYE"));
+    assert_eq!(
+        place.told(&place.record(CALLER)),
+        [
+            "On Tuesday, June #, # PM, a call from # came in on #, forwarded by # because nobody picked up, for office `main`.",
+            "Rule `always` holds for every call.",
+            "Plan `front-door` decided by its rule `always`; the call was answered after # ms.",
+            "Step #, ring on-call, took # s: Marigold was not rung: this call was forwarded from that very number. Nobody took the call.",
+            "Step #, message, took # s: The caller hung up.",
+            "The caller hung up before they had an answer; the outcome is `abandoned`.",
+            "A callback task is stored: #.",
+        ]
+    );
 }
 
 #[test]
@@ -180,6 +223,18 @@ impl Carrier {
         self.inside(reply, "BYE", 2, "z9hG4bKbye");
     }
 
+    /// A call that this number did not take and forwarded here.
+    fn forwarded_by(&self, forwarder: &str) -> String {
+        let Carrier { us, desk, .. } = self;
+        format!(
+            "INVITE sip:{LINE}@{desk} SIP/2.0\r\nVia: SIP/2.0/UDP {us};branch=z9hG4bKforwarded\r\nMax-Forwards: 60\r\n\
+             From: <sip:{CALLER}@{us}>;tag=forwarded\r\nTo: <sip:{LINE}@{desk}>\r\nCall-ID: forwarded\r\n\
+             CSeq: 1 INVITE\r\nContact: <sip:{us}>\r\nDiversion: <sip:{forwarder}@{us}>;reason=no-answer\r\n\
+             Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{QUIET}",
+            QUIET.len()
+        )
+    }
+
     /// The message of a page, with a way back to us and sound to agree on.
     fn as_shown(&self, page: &str) -> String {
         let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/trunks");
@@ -192,8 +247,6 @@ impl Carrier {
             _ => format!("{line}\r\n"),
         };
         let head: String = shown.lines().map(line).collect();
-        let sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
-                   m=audio 9 RTP/AVP 0\r\na=inactive\r\n";
-        format!("{head}Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}", sdp.len())
+        format!("{head}Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{QUIET}", QUIET.len())
     }
 }

@@ -36,7 +36,7 @@ pub use caller::Goal;
 pub use chance::Chance;
 pub use conversation::{CallerDoes, Conversation, NoSuchLine, People, Reply, Shown};
 pub use faults::{Fault, Faults, Thrown};
-pub use replay::{NotReplayed, differences, replay};
+pub use replay::{NotReplayed, Replayed, differences, replay};
 pub use report::{CallReport, DayReport, Report, Trouble};
 pub use sabotage::Sabotage;
 pub use shop::Shop;

@@ -4,7 +4,8 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use serde_json::json;
-use store::Reader;
+use sim::Replayed;
+use store::{ReadError, Reader};
 
 use crate::config::Config;
 
@@ -14,21 +15,26 @@ use crate::config::Config;
 /// If the store cannot be read, or stdout fails.
 pub fn lived(config: &Config, call: &str, json: bool) -> anyhow::Result<ExitCode> {
     let directory = &config.data_directory;
-    let before = match Reader::open(directory)?.call(call) {
+    let reader = Reader::open(directory)?;
+    let before = match reader.call(call) {
         Ok(record) => record,
-        Err(error) => return no(&error.to_string()),
+        Err(error) => return no(&not_found(&reader, call, &error)?),
     };
     let Some(journal) = store::journal::read(directory, &before.id)? else {
         return no(&format!(
-            "no journal is kept of call {}; it is older than `keep`, or could not be written",
-            before.id
+            "no journal is kept of call {id}; it is older than `keep`, or could not be written; \
+             `firstring explain {id}` tells from its record what happened",
+            id = before.id
         ));
     };
-    let again = match sim::replay(&config.business, &journal) {
-        Ok(record) => record,
+    let Replayed { record: again, is_cut } = match sim::replay(&config.business, &journal) {
+        Ok(replayed) => replayed,
         Err(sim::NotReplayed(because)) => return no(&because),
     };
-    let differences = sim::differences(&before, &again);
+    let mut differences = sim::differences(&before, &again);
+    if is_cut {
+        differences.push("the call was over with its journal, and goes on after it now".to_string());
+    }
     let mut out = anstream::stdout().lock();
     if json {
         let result = json!({
@@ -50,6 +56,17 @@ fn verdict(differences: &[String]) -> String {
         [] => "It goes as it went: the same steps, and the same end.".to_string(),
         some => format!("It does not go as it went: {}.", some.join("; ")),
     }
+}
+
+fn not_found(reader: &Reader, call: &str, error: &ReadError) -> anyhow::Result<String> {
+    let is_up = reader.under_way()?.iter().any(|one| one.id.0.starts_with(call));
+    Ok(match error {
+        ReadError::Unknown { .. } if is_up => format!("call {call} is not over yet; hang up first"),
+        ReadError::Unknown { .. } => {
+            format!("{error}; `firstring calls` shows those of the calls that are kept")
+        }
+        _ => error.to_string(),
+    })
 }
 
 fn no(because: &str) -> anyhow::Result<ExitCode> {

@@ -11,6 +11,7 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use desk::call::{Closing, TapeOrder};
+use desk::machine::Moment;
 use desk::record::CallId;
 use line::{Action, Event, Exchange, Live, Opening, SoundEvent, SoundId, SoundOrder};
 use media::{
@@ -35,6 +36,7 @@ use crate::shell::recording::Recordings;
 use crate::shell::registering::Reaching;
 use crate::shell::saying::Sayings;
 use crate::shell::signalling::connection;
+use crate::shell::stalls::Stalls;
 use crate::shell::standing::{Board, Pace};
 use crate::shell::taping::Tapes;
 use crate::shell::telling::{self, Name};
@@ -136,6 +138,8 @@ pub struct Control {
     pub sound_is_late: bool,
     /// Whether the container holds us back, and for how long it did while we looked last.
     pub throttled: (Throttled, Duration),
+    /// When this thread was kept from its work.
+    pub stalls: Stalls,
     /// Listening that waits until what comes before is rendered.
     pub listens: BTreeMap<SoundId, Listen>,
 }
@@ -151,6 +155,7 @@ impl Control {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => result?,
             }
+            self.note_stall();
             self.read_sockets(&mut buffer);
             self.read_letters();
             self.meet_deadlines();
@@ -247,9 +252,23 @@ impl Control {
             self.drain();
         }
         if self.exchange.poll_deadline().is_some_and(|deadline| deadline.at <= now.mono) {
+            self.note_wakes(now);
             self.exchange.handle_deadline(now);
             self.drain();
         }
+    }
+
+    /// Journals say that the desk was kept from its work: deadlines that passed meanwhile come after all that happened.
+    fn note_stall(&mut self) {
+        let now = self.clock.now();
+        if let Some(from) = self.stalls.turns(now) {
+            self.exchange.deadlines().for_each(|(call, _)| self.keeper.note_stall(call, from, now));
+        }
+    }
+
+    /// Journals say when a deadline was met, which is after all that was told before.
+    fn note_wakes(&self, now: Moment) {
+        self.exchange.due(now).for_each(|(call, deadline)| self.keeper.note_wake(call, deadline, now));
     }
 
     /// Takes no more calls. People who talk may finish, for a while.
@@ -311,8 +330,9 @@ impl Control {
             Action::TakeMessage { call, sound, id, hang } => self.take_message(call, sound, id, hang),
             Action::EndMessage { call } => self.recordings.end(&call),
             Action::Tape { call, sound, order } => self.tape(call, sound, order),
-            Action::Store { call, ask, keep } => {
-                if let line::Keep::Record(record) = &keep {
+            Action::Store { call, ask, mut keep } => {
+                if let line::Keep::Record(record) = &mut keep {
+                    self.stalls.tell(record);
                     self.ears.forget(&record.id);
                     self.metrics.count(record);
                     telling::over(record);

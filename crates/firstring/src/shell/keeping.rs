@@ -3,10 +3,10 @@
 //! That storing fails is told once, by the store; what it meant for a single call is in that call's record.
 
 use std::cell::Cell;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use desk::call::Arrival;
-use desk::machine::{Ask, Moment};
+use desk::call::{Arrival, Why};
+use desk::machine::{Ask, Deadline, Moment};
 use desk::record::{CallId, Recording};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -42,6 +42,23 @@ struct Entry<'a> {
     moment: Moment,
     #[serde(flatten)]
     event: &'a desk::call::Event,
+}
+
+/// One line of a journal that tells of a deadline that passed.
+#[derive(serde::Serialize)]
+struct Woken {
+    moment: Moment,
+    event: &'static str,
+    due: Duration,
+    why: Why,
+}
+
+/// One line of a journal that tells of a desk that was kept from its work.
+#[derive(serde::Serialize)]
+struct StoodStill {
+    moment: Moment,
+    event: &'static str,
+    from: Duration,
 }
 
 /// One line of a journal that tells what was said in SIP.
@@ -91,6 +108,22 @@ impl Keeper {
     /// Writes one line of a call's journal.
     pub fn note(&self, call: &CallId, event: &desk::call::Event, now: Moment) {
         if let Ok(line) = serde_json::to_string(&Entry { moment: now, event }) {
+            self.journals.try_note(call, now.wall.to_zoned(TimeZone::UTC).date(), line);
+        }
+    }
+
+    /// Writes down that a call's desk was told only now that this deadline has passed: a busy machine is late, and what the
+    /// desk was told meanwhile came first.
+    pub fn note_wake(&self, call: &CallId, deadline: Deadline<Why>, now: Moment) {
+        let Deadline { at: due, why } = deadline;
+        if let Ok(line) = serde_json::to_string(&Woken { moment: now, event: "woken", due, why }) {
+            self.journals.try_note(call, now.wall.to_zoned(TimeZone::UTC).date(), line);
+        }
+    }
+
+    /// Writes down that a call's desk was kept from its work since this moment.
+    pub fn note_stall(&self, call: &CallId, from: Duration, now: Moment) {
+        if let Ok(line) = serde_json::to_string(&StoodStill { moment: now, event: "stood_still", from }) {
             self.journals.try_note(call, now.wall.to_zoned(TimeZone::UTC).date(), line);
         }
     }

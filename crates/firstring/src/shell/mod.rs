@@ -23,6 +23,7 @@ pub mod registering;
 pub mod resolving;
 pub mod saying;
 mod signalling;
+pub mod stalls;
 pub mod standing;
 pub mod taping;
 pub mod telling;

@@ -4,7 +4,7 @@
 //! in that place: a test may kill, starve or stop it and open the next. A [`caller`] of ours goes by a script; a bare
 //! [`phone`] shows the desk from the wire; [`peers`] are programs of others, with [`sound`] of their own, and so are the [`carrier`], the
 //! [`exchange`] between desks and telephones, and each [`telephone`]. A [`forwarder`] is a rough path between a desk and a
-//! [`headset`], which is a telephone's sound alone.
+//! [`headset`], which is a telephone's sound alone. A [`story`] is what `explain` tells of a call.
 //!
 //! Ports are free ones, data lie in a directory of their own, and every process that was started here ends with the
 //! value that stands for it. Prompts that one desk has rendered are handed to the next: each test would wait for them.
@@ -29,6 +29,7 @@ pub mod phone;
 pub mod place;
 pub mod sound;
 pub mod stopped;
+pub mod story;
 pub mod telephone;
 pub mod waiting;
 

@@ -139,6 +139,13 @@ impl Exchange {
         self.calls.values().map(|call| (&call.id, call.desk.poll_deadline()))
     }
 
+    /// Calls that [`Exchange::handle_deadline`] wakes at this moment, and what each has waited for.
+    pub fn due(&self, now: Moment) -> impl Iterator<Item = (&CallId, Deadline<Why>)> {
+        let due = self.deadlines.iter().take_while(move |(at, _)| *at <= now.mono);
+        let calls = due.filter_map(|(_, number)| self.calls.get(number));
+        calls.filter_map(|call| Some((&call.id, call.desk.poll_deadline()?)))
+    }
+
     /// Wakes every call whose deadline has passed.
     ///
     /// A call whose deadlines are over before they begin would keep every other call waiting for ever: it is given up.
