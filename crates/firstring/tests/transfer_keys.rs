@@ -1,6 +1,7 @@
 //! The transfer keys of telephones that are not ours, on the wire: a caller is with Dana, who holds them, takes them up again,
 //! in another codec or the same, and puts them through to Lee, blind or after a word with her. baresip over TLS with encrypted
-//! sound, linphone over UDP and over TLS, kamailio between. Each end has to hear what the other plays, by correlation with it.
+//! sound, linphone over UDP and over TLS, kamailio between; and SIPp over UDP, straight at the desk. Each end has to hear what
+//! the other plays, by correlation with it.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -11,14 +12,16 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use media::Law;
 use serde_json::Value;
 use stage::certificates::Authority;
 use stage::exchange::{Exchange, Family, Over, PASSWORD};
 use stage::office::{Office, TOKEN_IS_IN, rtp_ports};
 use stage::place::Place;
+use stage::sound::Handset;
 use stage::telephone::{Codec, Make, Speaks, Telephone};
 use stage::waiting::{free_port, wait_until};
-use stage::{peers, sound};
+use stage::{CALLER, peers, sound};
 
 /// The numbers of all telephones, for the exchange.
 const TELEPHONES: &str = "^[+]131255501[56]";
@@ -219,6 +222,72 @@ impl Way {
         }
         dana.resumes();
     }
+}
+
+#[test]
+fn a_desk_phone_holds_a_caller_changes_its_codec_and_puts_them_through_and_each_end_hears_the_other() {
+    if !peers::have(&["sipp"]) {
+        return;
+    }
+    let place = Place::of(&Office { channels: 4, ..Office::default() });
+    let (phone, other) = (free_port(), free_port());
+    place.says(r#"reach = [{ to = "101" }]"#, &desk_phones(phone, other));
+    place.says(r#"ring = "on-call", for = "5s""#, r#"ring = "Dana", for = "20s""#);
+    place.bring_prompts();
+    let mut desk = place.open();
+    let (dana, lee) = (Handset::with_beeps(DANA_HZ), Handset::with_beeps(LEE_HZ));
+    let mut phones = [
+        desk_phone("holds_and_transfers.xml", phone, &dana, &[("lee", other)], &place),
+        desk_phone("picks_up.xml", other, &lee, &[], &place),
+    ];
+    let caller = place.call(CALLER, &format!("press 0\n{}", format!("say {WORDS}\n").repeat(40)));
+    let words = sound::rendered("rms", WORDS);
+    let words = sound::trimmed(&words);
+    comes_true("Dana hears the caller", || hears_words(&dana.heard(), words));
+    comes_true("Dana hears the caller in A-law", || hears_words(&dana.heard_in(Law::Pcma), words));
+    comes_true("Dana hears the caller in µ-law again", || hears_words(&dana.heard_after(Law::Pcma), words));
+    comes_true("Lee hears the caller", || hears_words(&lee.heard(), words));
+    assert!(phones[0].ends_within(LIMIT).success(), "Dana's phone is free again, and went by its script");
+    caller.hangs_up();
+    assert!(phones[1].ends_within(LIMIT).success());
+    let heard = caller.heard();
+    assert_eq!(heard.result["packets"]["lost"], 0, "{}", heard.result);
+    let record = place.record_within(LIMIT, CALLER);
+    assert_eq!(record["outcome"], "transferred", "{record}");
+    let heard = sound::read_wave(&heard.wave);
+    for (who, hz) in [("Dana", DANA_HZ), ("Dana in A-law", DANA_HZ * 1.5), ("Lee", LEE_HZ)] {
+        assert!(hears(&heard, &beep(hz)), "the caller heard {who}");
+    }
+    desk.has_calls(0);
+    assert!(desk.stop(LIMIT).0.success());
+}
+
+/// Dana at one port and Lee at another, as the configuration says it after Dana's name.
+fn desk_phones(dana: u16, lee: u16) -> String {
+    format!(
+        r#"reach = [{{ to = "sip:dana@127.0.0.1:{dana}", accept = "pick-up" }}]
+[[person]]
+name = "Lee"
+reach = [{{ to = "sip:lee@127.0.0.1:{lee}", accept = "pick-up" }}]"#
+    )
+}
+
+/// A phone on a desk, by this scenario: SIPp signals, and the handset has the sound.
+fn desk_phone(
+    scenario: &str,
+    port: u16,
+    handset: &Handset,
+    knows: &[(&str, u16)],
+    place: &Place,
+) -> peers::Peer {
+    let folder = place.folder().join(scenario.trim_end_matches(".xml"));
+    fs::create_dir(&folder).unwrap();
+    let mut sipp = peers::sipp(scenario, &folder);
+    sipp.args(["-m", "1", "-p", &port.to_string(), "-key", "sound_port", &handset.port.to_string()]);
+    for (name, value) in knows {
+        sipp.args(["-key", name, &value.to_string()]);
+    }
+    peers::Peer::start(&mut sipp, &folder, "phone")
 }
 
 fn tried(step: &Value) -> Vec<&Value> {

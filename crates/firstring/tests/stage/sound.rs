@@ -146,29 +146,55 @@ pub fn mu_law(samples: &[i16]) -> Vec<u8> {
     bytes
 }
 
+/// Packets that were heard, each with its law.
+type Packets = Mutex<Vec<(Law, Vec<i16>)>>;
+
 /// The sound of a phone whose signalling somebody else does: sends a tone once it hears anything, and keeps what it hears.
+/// It speaks the law that it is spoken to in; in A-law the tone is half as high again, so that who listens can tell.
 pub struct Handset {
     pub port: u16,
     stop: Arc<AtomicBool>,
-    heard: Arc<Mutex<Vec<i16>>>,
+    heard: Arc<Packets>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Handset {
     /// Listens from now on.
     pub fn with_tone(frequency_hz: f64) -> Handset {
+        Handset::saying(frequency_hz, Duration::ZERO)
+    }
+
+    /// The same with a tone for a second and then two seconds of quiet: who waits for that may speak.
+    pub fn with_beeps(frequency_hz: f64) -> Handset {
+        Handset::saying(frequency_hz, Duration::from_secs(2))
+    }
+
+    fn saying(frequency_hz: f64, rest: Duration) -> Handset {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
         let port = socket.local_addr().unwrap().port();
         let (stop, heard) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
         let (told, kept) = (Arc::clone(&stop), Arc::clone(&heard));
-        let thread = std::thread::spawn(move || converse(&socket, frequency_hz, &told, &kept));
+        let thread = std::thread::spawn(move || converse(&socket, (frequency_hz, rest), &told, &kept));
         Handset { port, stop, heard, thread: Some(thread) }
     }
 
     /// Everything heard so far.
     pub fn heard(&self) -> Vec<i16> {
-        self.heard.lock().unwrap().clone()
+        self.heard.lock().unwrap().iter().flat_map(|(_, samples)| samples.clone()).collect()
+    }
+
+    /// What was heard so far in this law.
+    pub fn heard_in(&self, law: Law) -> Vec<i16> {
+        let heard = self.heard.lock().unwrap();
+        heard.iter().filter(|(of, _)| *of == law).flat_map(|(_, samples)| samples.clone()).collect()
+    }
+
+    /// What was heard so far since the last packet in this law.
+    pub fn heard_after(&self, law: Law) -> Vec<i16> {
+        let heard = self.heard.lock().unwrap();
+        let first = heard.iter().rposition(|(of, _)| *of == law).map_or(0, |last| last + 1);
+        heard[first..].iter().flat_map(|(_, samples)| samples.clone()).collect()
     }
 }
 
@@ -179,31 +205,50 @@ impl Drop for Handset {
     }
 }
 
-fn converse(socket: &UdpSocket, frequency_hz: f64, stop: &AtomicBool, heard: &Mutex<Vec<i16>>) {
-    let sound = mu_law(&tone(frequency_hz, Duration::from_secs(1)));
+fn converse(socket: &UdpSocket, (frequency_hz, rest): (f64, Duration), stop: &AtomicBool, heard: &Packets) {
+    let said = |law: Law, frequency_hz: f64| {
+        let mut samples = tone(frequency_hz, Duration::from_secs(1));
+        samples.resize(samples.len() + RATE * rest.as_secs() as usize, 0);
+        let mut bytes = vec![0; samples.len()];
+        law.encode(&samples, &mut bytes);
+        bytes
+    };
+    let (mu_law, a_law) = (said(Law::Pcmu, frequency_hz), said(Law::Pcma, frequency_hz * 1.5));
     let mut peer = None;
     let mut next = Instant::now();
     let mut sequence = 0_u16;
     let mut buffer = [0; 2_048];
     while !stop.load(Ordering::Relaxed) {
         if let Ok((length, from)) = socket.recv_from(&mut buffer)
-            && is_sound(&buffer[..length])
+            && let Some(law) = law_of(&buffer[..length])
         {
             if peer.is_none() {
                 next = Instant::now();
             }
-            peer = Some(from);
-            let mut samples = [0; 1_500];
-            let count = Law::Pcmu.decode(&buffer[12..length], &mut samples);
-            heard.lock().unwrap().extend(&samples[..count]);
+            peer = Some((from, law));
+            let mut samples = vec![0; length - 12];
+            law.decode(&buffer[12..length], &mut samples);
+            heard.lock().unwrap().push((law, samples));
         }
-        while let Some(peer) = peer.filter(|_| Instant::now() >= next) {
+        while let Some((peer, law)) = peer.filter(|_| Instant::now() >= next) {
+            let (sound, payload_type) = if law == Law::Pcma { (&a_law, 8) } else { (&mu_law, 0) };
             let at = usize::from(sequence) * PACKET;
             let piece = &sound[at % sound.len()..at % sound.len() + PACKET];
-            let _ = socket.send_to(&rtp(sequence, at as u32, piece), peer);
+            let mut packet = rtp(sequence, at as u32, piece);
+            packet[1] = payload_type;
+            let _ = socket.send_to(&packet, peer);
             sequence = sequence.wrapping_add(1);
             next += Duration::from_millis(20);
         }
+    }
+}
+
+/// The law of a datagram that is RTP of PCMU or PCMA. Source: RFC 3551 table 4.
+fn law_of(datagram: &[u8]) -> Option<Law> {
+    match datagram.get(1)? & 0x7f {
+        0 if is_rtp(datagram) => Some(Law::Pcmu),
+        8 if is_rtp(datagram) => Some(Law::Pcma),
+        _ => None,
     }
 }
 
@@ -219,7 +264,11 @@ pub fn rtp(sequence: u16, timestamp: u32, sound: &[u8]) -> Vec<u8> {
 
 /// Whether a datagram is RTP of PCMU.
 pub fn is_sound(datagram: &[u8]) -> bool {
-    datagram.len() > 12 && datagram[0] >> 6 == 2 && datagram[1] & 0x7f == 0
+    law_of(datagram) == Some(Law::Pcmu)
+}
+
+fn is_rtp(datagram: &[u8]) -> bool {
+    datagram.len() > 12 && datagram[0] >> 6 == 2
 }
 
 /// Sound like a voice that never pauses: harmonics of a gliding pitch, a little louder and softer by turns.
