@@ -200,7 +200,7 @@ impl Node {
                 None => true,
             },
             Node::Row(nodes) => nodes.iter().all(|node| node.first(first)),
-            Node::Choice(nodes) => nodes.iter().fold(false, |empty, node| node.first(first) || empty),
+            Node::Choice(nodes) => nodes.iter().filter(|node| node.first(first)).count() > 0,
             Node::Maybe(node) => {
                 node.first(first);
                 true
