@@ -55,6 +55,15 @@ fn goes_as_it_went(place: &Place, record: &Value) {
     assert_eq!(steps(&again), steps(record));
 }
 
+/// The record of the call that was placed, once its journal is whole as well: two threads keep them.
+fn recorded(desk: &Desk) -> Value {
+    let record = desk.record(CALLER);
+    wait_until("the journal is whole", Duration::from_secs(20), || {
+        fs::read_to_string(journal(desk, &record)).unwrap().contains(r#""event":"sounded""#).then_some(())
+    });
+    record
+}
+
 fn journal(place: &Place, record: &Value) -> PathBuf {
     let is_it = |path: &PathBuf| path.file_stem().unwrap() == id(record);
     journals(place).into_iter().find(is_it).unwrap()
@@ -85,7 +94,7 @@ fn a_visit_booked_by_keys_is_booked_again_from_its_journal() {
     let _turn = Turn::beside_others();
     let mut desk = open();
     desk.call(CALLER, BOOK_BY_KEYS).result();
-    let record = desk.record(CALLER);
+    let record = recorded(&desk);
     assert_eq!(record["outcome"], "booked", "{record}");
     goes_as_it_went(&desk, &record);
     let page = replayed(&desk, id(&record), &[]);
@@ -109,7 +118,7 @@ fn a_caller_whom_a_person_took_is_taken_again_from_the_journal() {
     let desk = Desk::open(&office);
     desk.call(CALLER, "barge 500ms press 0\nwait 8s\nhang up").result();
     assert!(phone.ends_within(Duration::from_secs(10)).success(), "the phone saw the call end");
-    let record = desk.record(CALLER);
+    let record = recorded(&desk);
     assert_eq!(record["outcome"], "transferred", "{record}");
     goes_as_it_went(&desk, &record);
 
@@ -133,7 +142,7 @@ fn a_spoken_message_after_ringing_in_vain_is_left_again_from_the_journal() {
     let words = "please call me back about the water heater";
     let script = format!("barge 500ms press 0\nwait 9s\nlisten\nsay {words}\npress #\nexpect-end 30s");
     desk.call(CALLER, &script).result();
-    let record = desk.record(CALLER);
+    let record = recorded(&desk);
     assert_eq!(record["outcome"], "message", "{record}");
     goes_as_it_went(&desk, &record);
 }
@@ -156,7 +165,7 @@ fn a_journal_that_lost_a_line_and_another_plan_are_told_as_differences() {
     let _turn = Turn::beside_others();
     let desk = open();
     desk.call(CALLER, BOOK_BY_KEYS).result();
-    let record = desk.record(CALLER);
+    let record = recorded(&desk);
     let journal = journal(&desk, &record);
     let whole = fs::read_to_string(&journal).unwrap();
 
@@ -194,7 +203,7 @@ fn what_cannot_be_replayed_is_refused_with_what_to_do() {
         (output.stderr == not_over.as_bytes()).then_some(())
     });
     caller.result();
-    let record = desk.record(CALLER);
+    let record = recorded(&desk);
     let journal = journal(&desk, &record);
     let whole = fs::read_to_string(&journal).unwrap();
 
@@ -243,7 +252,7 @@ fn a_call_during_which_the_desk_hung_goes_again_as_it_went() {
     let Some(stopped) = desk.stop_thread("control") else { return };
     caller.result();
     drop(stopped);
-    let record = desk.record(CALLER);
+    let record = recorded(&desk);
     assert_eq!(record["steps"][0]["result"], "caller_hung_up", "{record}");
     let text = fs::read_to_string(journal(&desk, &record)).unwrap();
     assert!(text.contains(r#""event":"stood_still""#), "{text}");
