@@ -598,6 +598,20 @@ fn a_need_told_over_the_disclosure_is_kept_though_its_hearing_is_told_twice() {
 }
 
 #[test]
+fn a_caller_whose_call_went_in_circles_is_promised_a_call_back() {
+    let mut night = Evening::new(vec![Step::Assistant, ring(), Step::Message]);
+    night.tell(Event::WentInCircles);
+    let (ask, reason, _) = night.callback().expect("a callback task");
+    assert_eq!(reason, CallbackReason::Failure);
+    assert!(!night.said(sayings::WILL_CALL_BACK), "not before it is stored");
+    night.tell(Event::Stored { ask, stored: true });
+    assert!(night.said(sayings::WILL_CALL_BACK));
+    night.tell(Event::WentInCircles);
+    assert!(night.orders.contains(&Action::HangUp { leg: Leg::Caller }), "a second time ends it");
+    assert!(night.close().troubles.iter().any(|trouble| trouble.contains("went in circles")));
+}
+
+#[test]
 fn a_hello_into_the_greeting_is_no_misunderstanding() {
     let mut night = Evening::new(vec![Step::Assistant, ring(), Step::Message]);
     let greeting = night.sayings();

@@ -5,7 +5,7 @@ use super::minutes::millis;
 use super::{
     Action, Call, Caller, Closing, DEAD_LINE, GOODBYE_TAKES_AT_MOST, Leg, LineFault, REPORT_TAKES_AT_MOST,
 };
-use super::{SayingId, Sound, Stage};
+use super::{SayingId, Sound, Stage, Tone};
 use crate::machine::Moment;
 use crate::record::{CallbackReason, EndedBy, Outcome, Record, StepResult, Tried};
 use crate::sabotage::{Sabotage, is};
@@ -61,8 +61,8 @@ impl Call {
         self.finish(EndedBy::Desk, now);
     }
 
-    /// A fault of ours that would keep everybody else waiting too: whatever the call was about, it ends, and the caller is
-    /// called back.
+    /// A fault of ours that would keep everybody else waiting too: whatever the call was about is left, and the caller is
+    /// promised a call back, if they are there and that is not what went in circles.
     pub(super) fn went_in_circles(&mut self, now: Moment) {
         if matches!(self.stage, Stage::Over) {
             return;
@@ -71,10 +71,20 @@ impl Call {
         self.unhelped = CallbackReason::Failure;
         self.stop_ringing();
         self.cascade.end(StepResult::EngineFailed, now);
-        match self.stage {
-            Stage::Filing { .. } => self.file(now),
-            _ => self.finish(EndedBy::Desk, now),
+        match (&self.stage, self.caller) {
+            (Stage::Filing { .. }, _) => self.file(now),
+            (Stage::Promising { .. } | Stage::Closing { .. } | Stage::Connected { .. }, _)
+            | (_, Caller::Gone) => self.finish(EndedBy::Desk, now),
+            _ => self.promise_instead(now),
         }
+    }
+
+    fn promise_instead(&mut self, now: Moment) {
+        self.keep_what_was_learned();
+        self.leave_line();
+        self.out.push(Action::StopListening { to: Leg::Caller });
+        self.out.push(Action::Tone { to: Leg::Caller, tone: Tone::Silence });
+        self.promise(now);
     }
 
     /// Lets go of everything, and waits for the caller's leg to tell how it sounded.
