@@ -120,9 +120,13 @@ impl Desk {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// Files, sockets and the like that it has open. Source: `proc(5)`, fd.
+    /// Files, sockets and the like that it has open, without the socket and the process descriptor of each voice worker: those
+    /// are as many as there are workers at the moment, and one that is thrown away is replaced. Source: `proc(5)`, fd.
     pub fn descriptors(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+        let open = fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        let all: Vec<_> = open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok()).collect();
+        let workers = all.iter().filter(|target| target.ends_with("anon_inode:[pidfd]")).count();
+        all.len() - (2 * workers).min(all.len())
     }
 
     /// Processes that this desk has started, of one kind of voice worker. Source: `proc(5)`, children.
