@@ -40,12 +40,6 @@ pub struct Slot {
     pub zone: TimeZone,
 }
 
-impl Slot {
-    fn overlaps(&self, start: Timestamp, end: Timestamp) -> bool {
-        self.start < end && start < self.end
-    }
-}
-
 /// How soon somebody is needed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -194,11 +188,11 @@ mod tests {
 
     #[test]
     fn offers_are_the_soonest_then_another_half_of_the_day_then_another_day() {
-        let slots = diary(1).find(&Wish::default(), at(NOW));
+        let slots = diary(1).find(&Wish::default(), "", at(NOW));
         assert_eq!(starts(&slots), ["Mon 30 10:00", "Mon 30 12:00", "Tue 01 08:00"]);
         let soonest = Wish { soonest: true, ..Wish::default() };
         assert_eq!(
-            starts(&diary(1).find(&soonest, at(NOW))),
+            starts(&diary(1).find(&soonest, "", at(NOW))),
             ["Mon 30 10:00", "Mon 30 12:00", "Mon 30 14:00"]
         );
     }
@@ -250,7 +244,7 @@ mod tests {
     fn a_caller_who_drops_and_books_the_same_again_has_one_booking() {
         let mut diary = diary(1);
         let (now, until) = (at(NOW), at("2026-11-30T07:03"));
-        let slot = diary.find(&Wish::default(), now)[0].clone();
+        let slot = diary.find(&Wish::default(), "", now)[0].clone();
         let once = diary.prepare(&draft(&slot, "+13125550143"), "call-1", until, now).unwrap();
         diary.keep(once.clone());
         let again = diary.prepare(&draft(&slot, "+13125550143"), "call-2", until, now).unwrap();
@@ -263,11 +257,11 @@ mod tests {
         let mut diary = diary(1);
         let (now, until) = (at(NOW), at("2026-11-30T07:03"));
         for _ in 0..2 {
-            let slot = diary.find(&Wish::default(), now)[0].clone();
+            let slot = diary.find(&Wish::default(), "", now)[0].clone();
             let booking = diary.prepare(&draft(&slot, "+13125550143"), "call-1", until, now).unwrap();
             diary.keep(booking);
         }
-        let slot = diary.find(&Wish::default(), now)[0].clone();
+        let slot = diary.find(&Wish::default(), "", now)[0].clone();
         let third = diary.prepare(&draft(&slot, "+13125550143"), "call-1", until, now);
         assert_eq!(third, Err(BookingError::TooManyOpen));
         assert!(diary.prepare(&draft(&slot, "+13125550199"), "call-2", until, now).is_ok());
@@ -279,23 +273,23 @@ mod tests {
         diary.set_busy(vec![(at("2026-11-30T11:30"), at("2026-11-30T12:30"))]);
         let now = at("2026-11-30T07:59");
         let all = Wish { soonest: true, ..Wish::default() };
-        assert_eq!(starts(&diary.find(&all, now)), ["Mon 30 14:00", "Tue 01 08:00", "Tue 01 10:00"]);
+        assert_eq!(starts(&diary.find(&all, "", now)), ["Mon 30 14:00", "Tue 01 08:00", "Tue 01 10:00"]);
         // The Wednesday before Thanksgiving, in the afternoon: the next visit is on Friday.
-        assert_eq!(starts(&diary.find(&all, at("2026-11-25T13:00")))[0], "Fri 27 08:00");
+        assert_eq!(starts(&diary.find(&all, "", at("2026-11-25T13:00")))[0], "Fri 27 08:00");
     }
 
     #[test]
     fn a_wish_that_cannot_be_met_gets_what_is_nearest() {
         let mut wish = Wish::default();
         wish.any.push(When { day: None, hours: Some(Hours::After(jiff::civil::time(18, 0, 0, 0))) });
-        let slots = diary(1).find(&wish, at(NOW));
+        let slots = diary(1).find(&wish, "", at(NOW));
         assert_eq!(starts(&slots), ["Mon 30 14:00", "Tue 01 14:00", "Wed 02 14:00"]);
         assert!(slots.iter().all(|slot| !wish.fits(slot)));
     }
 
     #[test]
     fn visits_keep_to_the_wall_clock_across_the_change_to_summer_time() {
-        let slots = diary(1).find(&Wish { soonest: true, ..Wish::default() }, at("2027-03-12T16:00"));
+        let slots = diary(1).find(&Wish { soonest: true, ..Wish::default() }, "", at("2027-03-12T16:00"));
         assert_eq!(starts(&slots), ["Mon 15 08:00", "Mon 15 10:00", "Mon 15 12:00"]);
         assert_eq!(slots[0].start.to_string(), "2027-03-15T13:00:00Z");
     }
@@ -304,19 +298,19 @@ mod tests {
     fn a_cancelled_booking_gives_its_time_back() {
         let mut diary = diary(1);
         let (now, until) = (at(NOW), at("2026-11-30T07:03"));
-        let slot = diary.find(&Wish::default(), now)[0].clone();
+        let slot = diary.find(&Wish::default(), "", now)[0].clone();
         let mut booking = diary.prepare(&draft(&slot, "+13125550143"), "call-1", until, now).unwrap();
         diary.keep(booking.clone());
-        assert_ne!(diary.find(&Wish::default(), now)[0], slot);
+        assert_ne!(diary.find(&Wish::default(), "", now)[0], slot);
         booking.status = Status::Cancelled;
         diary.keep(booking);
-        assert_eq!(diary.find(&Wish::default(), now)[0], slot);
+        assert_eq!(diary.find(&Wish::default(), "", now)[0], slot);
     }
 
     #[test]
     fn a_booking_is_stored_with_the_zone_it_was_spoken_in() {
         let mut diary = diary(1);
-        let slot = diary.find(&Wish::default(), at(NOW))[0].clone();
+        let slot = diary.find(&Wish::default(), "", at(NOW))[0].clone();
         let booking =
             diary.prepare(&draft(&slot, "+13125550143"), "call-1", at("2026-11-30T07:03"), at(NOW)).unwrap();
         let text = serde_json::to_string(&booking.slot).unwrap();

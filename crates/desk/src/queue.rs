@@ -158,12 +158,12 @@ mod tests {
         fn offers(&mut self) -> Vec<(String, String)> {
             let Office { business, queues, engaged, now } = self;
             std::iter::from_fn(|| queues.offer(business, *now, |person| engaged.contains(person)))
-                .map(|(call, person)| (call.0, person))
+                .map(|(call, person)| (call.to_string(), person))
                 .collect()
         }
 
         fn news(&mut self) -> Vec<(String, usize)> {
-            std::iter::from_fn(|| self.queues.news()).map(|(call, ahead)| (call.0, ahead)).collect()
+            std::iter::from_fn(|| self.queues.news()).map(|(call, ahead)| (call.to_string(), ahead)).collect()
         }
     }
 

@@ -1,6 +1,7 @@
 //! What is kept of a call: one record each, with every step and turn, and the tasks it leaves behind.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,10 +10,11 @@ use crate::business::When;
 use crate::number::E164;
 use crate::private::Private;
 
-/// Names one call, everywhere: in the store, the journal, the console and the log.
+/// Names one call, everywhere: in the store, the journal, the console and the log. Copies share the text: every event, order
+/// and line of the journal carries one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct CallId(pub String);
+pub struct CallId(pub Arc<str>);
 
 impl std::fmt::Display for CallId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

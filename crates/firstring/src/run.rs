@@ -331,10 +331,9 @@ fn prompt_list(business: &Business) -> Vec<Prompt> {
         let recordings = business.keeping.records().then_some(sayings::OF_RECORDINGS).into_iter().flatten();
         let fixed = sayings::ALL.into_iter().chain(in_line).chain(recordings).map(str::to_string);
         let asked = assistant.intake.prompts(&business.name);
-        let offices = business.directory().map(|directory| directory.prompts()).unwrap_or_default();
-        lines.extend(
-            greeting.chain(fixed).chain(asked).chain(offices).map(|text| Line::new(&assistant.voice, &text)),
-        );
+        let offices = business.directory().into_iter().flat_map(|directory| directory.prompts());
+        let asked = asked.iter().chain(offices).cloned();
+        lines.extend(greeting.chain(fixed).chain(asked).map(|text| Line::new(&assistant.voice, &text)));
     }
     lines.into_iter().map(|line| Prompt { line, recording: None }).collect()
 }

@@ -283,7 +283,7 @@ mod tests {
     const DAY: Date = jiff::civil::date(2026, 11, 20);
 
     fn call(id: &str) -> CallId {
-        CallId(id.to_string())
+        CallId(id.into())
     }
 
     #[test]

@@ -148,7 +148,7 @@ fn make(folder: &Path) -> io::Result<()> {
 }
 
 fn plain(call: &CallId) -> io::Result<&str> {
-    let name = call.0.as_str();
+    let name = &*call.0;
     is_plain(name).then_some(name).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidFilename))
 }
 
@@ -264,7 +264,7 @@ pub fn discard(directory: &Path, call: &CallId) -> io::Result<()> {
 
 fn stem(path: &Path) -> Option<CallId> {
     let name = path.file_stem()?.to_str().filter(|name| is_plain(name))?;
-    Some(CallId(name.to_string()))
+    Some(CallId(name.into()))
 }
 
 fn files(folder: &Path, extension: &str) -> io::Result<Vec<PathBuf>> {
@@ -571,7 +571,7 @@ mod tests {
     }
 
     fn call() -> CallId {
-        CallId("c-1".to_string())
+        CallId("c-1".into())
     }
 
     fn packet(kind: Kind, ms: u32) -> Vec<u8> {
@@ -691,10 +691,10 @@ mod tests {
         for (name, text) in [("a", ""), ("b", "FSTRACK1"), ("c", &"x".repeat(500))] {
             let path = home.path().join("recordings").join(format!("{name}.tracks"));
             std::fs::write(path, text).unwrap();
-            assert!(Tracks::open(home.path(), &CallId(name.to_string())).is_err(), "{name}");
+            assert!(Tracks::open(home.path(), &CallId(name.into())).is_err(), "{name}");
         }
-        assert!(TracksWriter::create(home.path(), &CallId("../x".to_string()), &begun()).is_err());
-        assert_eq!(find(home.path(), begun().started, &CallId("../../x".to_string())), None);
+        assert!(TracksWriter::create(home.path(), &CallId("../x".into()), &begun()).is_err());
+        assert_eq!(find(home.path(), begun().started, &CallId("../../x".into())), None);
     }
 
     #[test]

@@ -71,7 +71,7 @@ impl Memory for Sqlite {
     }
 
     fn under_way(&self) -> Vec<String> {
-        self.reader().under_way().unwrap().into_iter().map(|call| call.id.0).collect()
+        self.reader().under_way().unwrap().into_iter().map(|call| call.id.to_string()).collect()
     }
 
     fn bookings(&self) -> Vec<Booking> {
@@ -256,7 +256,7 @@ fn a_record_knows_its_recording_whichever_was_stored_first(mut memory: impl Memo
     let parts = vec![Part { from_ms: 4_000, to_ms: 9_000 }];
     let place = |place: &str| Some(format!("{place}/c-1.wav"));
     let told = |id: &str, recording: &Recording| Write::Recording {
-        call: CallId(id.to_string()),
+        call: CallId(id.into()),
         started: at(0),
         recording: recording.clone(),
     };
@@ -290,7 +290,7 @@ fn lists_are_newest_first_and_pages_neither_repeat_nor_skip(mut memory: impl Mem
     loop {
         let some = memory.calls(page.clone()).unwrap();
         let Some(last) = some.last() else { break };
-        page.before = Some(last.id.0.clone());
+        page.before = Some(last.id.to_string());
         seen.extend(some);
     }
     assert_eq!(seen, calls.into_iter().rev().collect::<Vec<_>>());
@@ -301,7 +301,7 @@ fn lists_are_newest_first_and_pages_neither_repeat_nor_skip(mut memory: impl Mem
 fn a_call_is_found_by_the_beginning_of_its_id(mut memory: impl Memory) {
     memory.write_all(["c-ab1", "c-ab", "c-b_1", "c-bx1"].iter().map(|id| file(record(id, 0))).collect());
     for (asked, found) in [("c-ab", "c-ab"), ("c-ab1", "c-ab1"), ("c-b_", "c-b_1"), ("c-bx", "c-bx1")] {
-        assert_eq!(memory.call(asked).unwrap().id.0, found);
+        assert_eq!(memory.call(asked).unwrap().id.to_string(), found);
     }
     for (asked, why) in [
         ("c-a", "more than one id begins with c-a; write more of it"),

@@ -306,7 +306,7 @@ fn a_desk_that_starts_on_a_full_disk_answers_and_stores_once_there_is_room() {
 
     std::fs::remove_file(home.join("ballast")).unwrap();
     let found = told.recv_timeout(Duration::from_secs(10)).unwrap();
-    assert_eq!(found.interrupted[0].record.id.0, "c-before");
+    assert_eq!(found.interrupted[0].record.id.to_string(), "c-before");
     assert_eq!(found.interrupted[0].callback.created, at(30));
     store.try_write(3, book(booking("b-1", 60, 1))).unwrap();
     assert!(matches!(answers.recv().unwrap(), Written { ask: 3, result: Ok(Stored::Booked(_)) }));

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Booking, BookingError, Draft, OPEN_BOOKINGS_PER_CALLER, Slot, Status, booking_key};
 use crate::hours::OfficeHours;
 use crate::number::E164;
-use crate::understand::Wish;
+use crate::understand::{Visit, Wish};
 
 /// What the owner configured for a calendar.
 #[derive(Clone, Debug)]
@@ -58,7 +58,28 @@ pub struct Diary {
 #[derive(Clone, Debug)]
 struct Grid {
     dawn: Timestamp,
-    visits: Vec<(Timestamp, Timestamp)>,
+    visits: Vec<Visit>,
+}
+
+/// A visit that this crew could make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Free {
+    visit: Visit,
+    crew: u16,
+}
+
+/// Time that is gone: for one crew, or for all.
+#[derive(Clone, Copy, Debug)]
+struct Taken {
+    start: Timestamp,
+    end: Timestamp,
+    crew: Option<u16>,
+}
+
+impl Taken {
+    fn clashes(&self, start: Timestamp, end: Timestamp, crew: u16) -> bool {
+        self.start < end && start < self.end && self.crew.is_none_or(|taken| taken == crew)
+    }
 }
 
 impl Diary {
@@ -86,19 +107,14 @@ impl Diary {
         &self.rules.calendar
     }
 
-    /// Up to three (or as configured) free slots: those that fit the wish, soonest first and spread over
-    /// parts of the day and days, or, if none fits, those nearest to it. Empty if nothing is free at all.
+    /// Up to three (or as configured) free slots, all held for `call` until `until` in place of whatever it held: those that fit
+    /// the wish, soonest first and spread over parts of the day and days, or, if none fits, those nearest to it. Empty if nothing
+    /// is free at all.
     ///
     /// A slot held for another call is not free.
-    pub fn find(&self, wish: &Wish, now: Timestamp) -> Vec<Slot> {
-        let mut as_it_is = self.clone();
-        as_it_is.search(wish, "", now)
-    }
-
-    /// Finds slots and holds them all for `call` until `until`, in place of whatever it held.
     pub fn offer(&mut self, wish: &Wish, call: &str, until: Timestamp, now: Timestamp) -> Vec<Slot> {
         self.forget_lapsed(now);
-        let slots = self.search(wish, call, now);
+        let slots = self.find(wish, call, now);
         self.holds.insert(call.to_string(), Held { slots: slots.clone(), until });
         slots
     }
@@ -217,38 +233,52 @@ impl Diary {
     }
 
     fn is_free(&self, slot: &Slot, call: &str, now: Timestamp) -> bool {
-        let clash = |other: &Slot| other.crew == slot.crew && slot.overlaps(other.start, other.end);
-        let others = self.holds.iter().filter(|(holder, held)| *holder != call && held.until > now);
-        !self.busy.iter().any(|&(start, end)| slot.overlaps(start, end))
-            && !self.bookings.values().any(|booking| clash(&booking.slot))
-            && !others.flat_map(|(_, held)| &held.slots).any(clash)
+        !self.taken(call, now).any(|taken| taken.clashes(slot.start, slot.end, slot.crew))
     }
 
-    fn search(&mut self, wish: &Wish, call: &str, now: Timestamp) -> Vec<Slot> {
-        let free = self.free_slots(call, now);
-        let (fitting, others): (Vec<Slot>, Vec<Slot>) = free.into_iter().partition(|slot| wish.fits(slot));
-        if fitting.is_empty() {
-            return nearest(others, wish, self.rules.offers);
-        }
-        if wish.soonest {
-            return fitting.into_iter().take(self.rules.offers).collect();
-        }
-        spread(&fitting, self.rules.offers)
+    /// Everything that is not free for `call`.
+    fn taken(&self, call: &str, now: Timestamp) -> impl Iterator<Item = Taken> {
+        let of_slot = |slot: &Slot| Taken { start: slot.start, end: slot.end, crew: Some(slot.crew) };
+        let others = self.holds.iter().filter(move |(holder, held)| *holder != call && held.until > now);
+        let busy = self.busy.iter().map(|&(start, end)| Taken { start, end, crew: None });
+        let booked = self.bookings.values().map(move |booking| of_slot(&booking.slot));
+        busy.chain(booked).chain(others.flat_map(|(_, held)| &held.slots).map(of_slot))
+    }
+
+    /// What would be offered to `call`; nothing is held.
+    pub fn find(&mut self, wish: &Wish, call: &str, now: Timestamp) -> Vec<Slot> {
+        let free = self.free(call, now);
+        let (fitting, others): (Vec<Free>, Vec<Free>) =
+            free.into_iter().partition(|free| wish.suits(&free.visit));
+        let many = self.rules.offers;
+        let chosen = match (fitting.is_empty(), wish.soonest) {
+            (true, _) => nearest(others, wish, many),
+            (false, true) => fitting.into_iter().take(many).collect(),
+            (false, false) => spread(&fitting, many),
+        };
+        chosen.into_iter().map(|free| self.slot(free)).collect()
+    }
+
+    fn slot(&self, Free { visit: Visit { start, end, .. }, crew }: Free) -> Slot {
+        Slot { start, end, crew, zone: self.rules.hours.zone().clone() }
     }
 
     /// Every time that is free for some crew, in order, each with the first crew that is.
-    fn free_slots(&mut self, call: &str, now: Timestamp) -> Vec<Slot> {
+    fn free(&mut self, call: &str, now: Timestamp) -> Vec<Free> {
         let first = now.checked_add(far(self.rules.lead)).unwrap_or(Timestamp::MAX);
         let last = now.checked_add(self.horizon()).unwrap_or(Timestamp::MAX);
         let grid = self.grid_of(first);
-        let zone = self.rules.hours.zone();
-        let mut slots = Vec::new();
-        for &(start, end) in grid.visits.iter().filter(|(start, end)| *start >= first && *end <= last) {
-            let crews = (1..=self.rules.crews).map(|crew| Slot { start, end, crew, zone: zone.clone() });
-            slots.extend(crews.into_iter().find(|slot| self.is_free(slot, call, now)));
-        }
+        let taken: Vec<Taken> = self.taken(call, now).filter(|taken| taken.end > first).collect();
+        let is_free =
+            |visit: &Visit, crew: u16| !taken.iter().any(|taken| taken.clashes(visit.start, visit.end, crew));
+        let visits = grid.visits.iter().filter(|visit| visit.start >= first && visit.end <= last);
+        let free = visits.filter_map(|visit| {
+            let crew = (1..=self.rules.crews).find(|crew| is_free(visit, *crew))?;
+            Some(Free { visit: *visit, crew })
+        });
+        let free = free.collect();
         self.grid = Some(grid);
-        slots
+        free
     }
 
     fn horizon(&self) -> SignedDuration {
@@ -267,7 +297,7 @@ impl Diary {
 
     /// From each opening, and from each midnight, one visit after another until closing, for as far ahead as is looked on that
     /// day.
-    fn windows(&self, dawn: Timestamp) -> Vec<(Timestamp, Timestamp)> {
+    fn windows(&self, dawn: Timestamp) -> Vec<Visit> {
         let zone = self.rules.hours.zone();
         let visit = far(self.rules.visit);
         // A day has at most 25 hours.
@@ -280,7 +310,7 @@ impl Diary {
                 if end > close {
                     break;
                 }
-                windows.push((start, end));
+                windows.push(Visit::between(start, end, zone));
                 let midnight = start.to_zoned(zone.clone()).tomorrow().and_then(|next| next.start_of_day());
                 start = midnight.map_or(end, |midnight| end.min(midnight.timestamp()));
             }
@@ -294,27 +324,27 @@ fn far(by: Duration) -> SignedDuration {
 }
 
 /// The soonest; then the soonest of another half of a day; then the soonest of another day; then whatever is left.
-fn spread(fitting: &[Slot], many: usize) -> Vec<Slot> {
-    let day = |slot: &Slot| slot.start.to_zoned(slot.zone.clone()).date();
-    let half = |slot: &Slot| (day(slot), slot.start.to_zoned(slot.zone.clone()).hour() >= 12);
-    let mut chosen: Vec<&Slot> = fitting.iter().take(1).collect();
+fn spread(fitting: &[Free], many: usize) -> Vec<Free> {
+    let day = |free: &Free| free.visit.day();
+    let half = |free: &Free| (free.visit.day(), free.visit.is_after_noon());
+    let mut chosen: Vec<&Free> = fitting.iter().take(1).collect();
     while chosen.len() < many.min(fitting.len()) {
-        let left = || fitting.iter().filter(|slot| !chosen.contains(slot));
-        let other_day = left().find(|slot| chosen.len() >= 2 && !chosen.iter().any(|c| day(c) == day(slot)));
-        let other_half = || left().find(|slot| !chosen.iter().any(|c| half(c) == half(slot)));
+        let left = || fitting.iter().filter(|free| !chosen.contains(free));
+        let other_day = left().find(|free| chosen.len() >= 2 && !chosen.iter().any(|c| day(c) == day(free)));
+        let other_half = || left().find(|free| !chosen.iter().any(|c| half(c) == half(free)));
         match other_day.or_else(other_half).or_else(|| left().next()) {
             Some(next) => chosen.push(next),
             None => break,
         }
     }
-    chosen.sort_by_key(|slot| slot.start);
-    chosen.into_iter().cloned().collect()
+    chosen.sort_by_key(|free| free.visit.start);
+    chosen.into_iter().copied().collect()
 }
 
 /// Those least far from the wish, in order of time.
-fn nearest(mut free: Vec<Slot>, wish: &Wish, many: usize) -> Vec<Slot> {
-    free.sort_by_key(|slot| (wish.distance(slot), slot.start));
+fn nearest(mut free: Vec<Free>, wish: &Wish, many: usize) -> Vec<Free> {
+    free.sort_by_cached_key(|free| (wish.distance(&free.visit), free.visit.start));
     free.truncate(many);
-    free.sort_by_key(|slot| slot.start);
+    free.sort_by_key(|free| free.visit.start);
     free
 }

@@ -5,6 +5,8 @@
 //!
 //! Invariant: every office has words of its own and a key of its own.
 
+use std::collections::BTreeSet;
+
 use crate::business::Front;
 use crate::understand::pattern::{Pattern, PatternError, Rules};
 use crate::understand::{Words, safety};
@@ -17,6 +19,8 @@ pub struct Directory {
     doors: Vec<Door>,
     /// Made of the doors.
     asked: Asked,
+    /// Every sentence that can be rendered before the first call.
+    prompts: BTreeSet<String>,
 }
 
 impl PartialEq for Directory {
@@ -89,7 +93,11 @@ impl Directory {
         let doors: Vec<Door> = offices.into_iter().zip('1'..='8').map(door).collect::<Result<_, _>>()?;
         check_apart(&doors)?;
         let asked = asked(&doors);
-        Ok(Directory { doors, asked })
+        let text = &asked.text;
+        let questions = [&text.ask, &text.again, &text.menu].map(String::clone);
+        let chosen = doors.iter().map(|door| Directory::chosen(&door.name));
+        let prompts = questions.into_iter().chain(chosen).collect();
+        Ok(Directory { doors, asked, prompts })
     }
 
     /// The offices, in the order of their keys.
@@ -106,10 +114,8 @@ impl Directory {
     }
 
     /// Every sentence that can be rendered before the first call.
-    pub fn prompts(&self) -> Vec<String> {
-        let text = &self.asked.text;
-        let questions = [&text.ask, &text.again, &text.menu].map(String::clone);
-        questions.into_iter().chain(self.doors.iter().map(|door| Directory::chosen(&door.name))).collect()
+    pub fn prompts(&self) -> &BTreeSet<String> {
+        &self.prompts
     }
 
     /// What a caller hears who has chosen.

@@ -29,13 +29,18 @@ impl Intake {
     /// A sentence, with the business's name filled in.
     pub(super) fn say(&self, text: &str) -> Move {
         let text = text.replace("{business}", &self.guest.business);
-        Move::Say(Phrase { prepared: self.prepared.contains(&text), text, guarded: false })
+        Move::Say(Phrase { prepared: self.is_prepared(&text), text, guarded: false })
     }
 
     /// A sentence that is heard to its end.
     pub(super) fn warn(&self, text: &str) -> Move {
-        let prepared = self.prepared.contains(text);
+        let prepared = self.is_prepared(text);
         Move::Say(Phrase { text: text.to_string(), prepared, guarded: true })
+    }
+
+    fn is_prepared(&self, text: &str) -> bool {
+        let of_offices = |directory: &Arc<Directory>| directory.prompts().contains(text);
+        self.prepared.contains(text) || self.directory.as_ref().is_some_and(of_offices)
     }
 
     fn say_with(&self, text: &str, what: &str, filling: &str) -> Move {

@@ -45,7 +45,7 @@ pub struct Intake {
     template: Arc<Template>,
     guest: Guest,
     /// Sentences that need no engine, because they were rendered when the configuration was read.
-    prepared: BTreeSet<String>,
+    prepared: Arc<BTreeSet<String>>,
     /// The offices the caller may choose from, before anything else is asked.
     directory: Option<Arc<Directory>>,
     open: Open,
@@ -284,7 +284,7 @@ impl Intake {
                 .filled
                 .insert("callback".to_string(), Filled { value: caller.to_string(), how: How::CallerId });
         }
-        let prepared = template.prompts(&guest.business).into_iter().collect();
+        let prepared = template.prompts(&guest.business);
         let misses = Misses::default();
         Intake { template, guest, prepared, directory: None, open: Open::Service, known, misses }
     }
@@ -292,7 +292,6 @@ impl Intake {
     /// The same conversation, to find out which office the caller would like.
     #[must_use]
     pub fn choosing_among(mut self, directory: Arc<Directory>) -> Intake {
-        self.prepared.extend(directory.prompts());
         self.open = Open::Office;
         self.directory = Some(directory);
         self

@@ -1,7 +1,7 @@
 //! A template: the questions, phrases and sentences of one trade, read from TOML and checked.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
 
@@ -24,6 +24,18 @@ pub struct Template {
     pronounce: BTreeMap<String, String>,
     /// The menu of the first question as written: `{services}` stands for the keys of the services.
     menu: String,
+    prepared: Prepared,
+}
+
+/// Every sentence that can be rendered before the first call, for the business that asked last: every call asks, and a template
+/// serves one business. A copy may be changed, so it finds its own.
+#[derive(Debug, Default)]
+struct Prepared(Mutex<(String, Option<Arc<BTreeSet<String>>>)>);
+
+impl Clone for Prepared {
+    fn clone(&self) -> Prepared {
+        Prepared::default()
+    }
 }
 
 /// Every question there is.
@@ -355,6 +367,7 @@ impl Template {
             rules,
             say: file.say,
             pronounce: file.pronounce,
+            prepared: Prepared::default(),
         };
         template.write_menu();
         template.check_sentences()?;
@@ -393,6 +406,7 @@ impl Template {
         };
         let all: Vec<String> = self.services.iter().enumerate().map(named).collect();
         self.questions.service.text.menu = self.menu.replace(SERVICES, &all.join(" "));
+        self.prepared = Prepared::default();
     }
 
     /// The same template for a business of another country.
@@ -408,6 +422,7 @@ impl Template {
         if let Some(price) = self.topics.iter_mut().find(|topic| topic.id == "price") {
             price.say = words.to_string();
         }
+        self.prepared = Prepared::default();
         self
     }
 
@@ -417,7 +432,19 @@ impl Template {
     }
 
     /// Every sentence that can be rendered before the first call.
-    pub fn prompts(&self, business: &str) -> Vec<String> {
+    pub fn prompts(&self, business: &str) -> Arc<BTreeSet<String>> {
+        let mut last = self.prepared.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            (of, Some(prompts)) if of == business => Arc::clone(prompts),
+            _ => {
+                let prompts = Arc::new(self.find_prompts(business));
+                *last = (business.to_string(), Some(Arc::clone(&prompts)));
+                prompts
+            }
+        }
+    }
+
+    fn find_prompts(&self, business: &str) -> BTreeSet<String> {
         let mut prompts = BTreeSet::new();
         for (_, sentence, filling) in self.say.all() {
             match filling {
@@ -440,7 +467,7 @@ impl Template {
         prompts.extend(crate::understand::Danger::ALL.map(|danger| danger.advice().to_string()));
         prompts.extend(self.topics.iter().map(|topic| topic.say.replace("{business}", business)));
         prompts.remove("");
-        prompts.into_iter().collect()
+        prompts
     }
 
     pub(super) fn service(&self, id: &str) -> Option<&Service> {

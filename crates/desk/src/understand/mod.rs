@@ -20,7 +20,7 @@ use jiff::Zoned;
 
 pub use answers::{Answer, Pick};
 pub use safety::{Danger, Request};
-pub use wish::{Day, Hours, When, Wish};
+pub use wish::{Day, Hours, Visit, When, Wish};
 pub use words::Words;
 
 /// Everything found in one utterance.

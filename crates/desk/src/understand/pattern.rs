@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Words;
-use super::words::mark;
+use super::words::{Places, mark};
 
 /// A pattern, read and checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,9 +95,8 @@ impl Pattern {
     }
 
     fn longest(&self, words: &Words, start: usize) -> Option<Range<usize>> {
-        let mut ends = Vec::new();
-        self.root.ends(words, start, &mut ends);
-        ends.into_iter().max().filter(|end| *end > start).map(|end| start..end)
+        let ends = self.root.ends(words, start);
+        ends.last().filter(|end| *end > start).map(|end| start..end)
     }
 
     /// The phrases it stands for: all of them, or `most` spread evenly over them if there are more.
@@ -163,29 +162,21 @@ impl fmt::Display for Node {
 }
 
 impl Node {
-    /// Adds to `ends` where readings that start at `start` can end; each once.
-    fn ends(&self, words: &Words, start: usize, ends: &mut Vec<usize>) {
+    /// Where readings that start at `start` can end.
+    fn ends(&self, words: &Words, start: usize) -> Places {
         match self {
-            Node::Word(_, opened) => {
-                if opened.iter().enumerate().all(|(offset, word)| words.at(start + offset) == word) {
-                    add(ends, start + opened.len());
-                }
+            Node::Word(_, opened) => match words.are(start, opened) {
+                true => Places::one(start + opened.len()),
+                false => Places::default(),
+            },
+            Node::Row(nodes) => nodes.iter().fold(Places::one(start), |starts, node| {
+                starts.iter().fold(Places::default(), |ends, from| ends.and(node.ends(words, from)))
+            }),
+            Node::Choice(nodes) => {
+                nodes.iter().fold(Places::default(), |ends, node| ends.and(node.ends(words, start)))
             }
-            Node::Row(nodes) => {
-                let mut starts = vec![start];
-                for node in nodes {
-                    let mut next = Vec::new();
-                    starts.iter().for_each(|&from| node.ends(words, from, &mut next));
-                    starts = next;
-                }
-                starts.into_iter().for_each(|end| add(ends, end));
-            }
-            Node::Choice(nodes) => nodes.iter().for_each(|node| node.ends(words, start, ends)),
-            Node::Maybe(node) => {
-                add(ends, start);
-                node.ends(words, start, ends);
-            }
-            Node::Rule(_, node) => node.ends(words, start, ends),
+            Node::Maybe(node) => Places::one(start).and(node.ends(words, start)),
+            Node::Rule(_, node) => node.ends(words, start),
         }
     }
 
@@ -257,12 +248,6 @@ impl Node {
             Node::Row(nodes) | Node::Choice(nodes) => nodes.iter().for_each(|node| node.each(visit)),
             Node::Maybe(node) | Node::Rule(_, node) => node.each(visit),
         }
-    }
-}
-
-fn add(ends: &mut Vec<usize>, end: usize) {
-    if !ends.contains(&end) {
-        ends.push(end);
     }
 }
 

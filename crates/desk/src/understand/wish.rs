@@ -1,7 +1,8 @@
 //! When somebody would like a visit, and how well a slot meets that.
 
-use jiff::civil::{Date, Time, Weekday};
-use jiff::{Timestamp, Zoned};
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime, Time, Weekday};
+use jiff::tz::TimeZone;
 
 use crate::booking::Slot;
 
@@ -64,28 +65,31 @@ impl Wish {
 
     /// Whether a slot meets the wish.
     pub fn fits(&self, slot: &Slot) -> bool {
-        let local = Local::of(slot);
-        let wanted = self.any.is_empty() || self.any.iter().any(|when| when.is_met(&local));
-        wanted && !self.is_refused(slot, &local)
+        self.suits(&Visit::between(slot.start, slot.end, &slot.zone))
     }
 
-    fn is_refused(&self, slot: &Slot, local: &Local) -> bool {
-        self.beyond.is_some_and(|beyond| slot.start <= beyond)
-            || self.not.iter().any(|when| when.is_met(local))
+    /// The same of a visit that nobody has been offered yet.
+    pub fn suits(&self, visit: &Visit) -> bool {
+        let wanted = self.any.is_empty() || self.any.iter().any(|when| when.is_met(visit));
+        wanted && !self.is_refused(visit)
     }
 
-    /// How far a slot is from the wish, in minutes with days counting more: only for comparing slots.
-    pub fn distance(&self, slot: &Slot) -> u64 {
-        let local = Local::of(slot);
-        let nearest = self.any.iter().map(|when| when.distance(&local)).min().unwrap_or(0);
-        let refused = if self.is_refused(slot, &local) { 1_000_000 } else { 0 };
+    fn is_refused(&self, visit: &Visit) -> bool {
+        self.beyond.is_some_and(|beyond| visit.start <= beyond)
+            || self.not.iter().any(|when| when.is_met(visit))
+    }
+
+    /// How far a visit is from the wish, in minutes with days counting more: only for comparing visits.
+    pub fn distance(&self, visit: &Visit) -> u64 {
+        let nearest = self.any.iter().map(|when| when.distance(visit)).min().unwrap_or(0);
+        let refused = if self.is_refused(visit) { 1_000_000 } else { 0 };
         nearest + refused
     }
 
     /// This wish, with days and hours it leaves open taken from a slot: "make it eleven" means the same day.
     #[must_use]
     pub fn on_the_day_of(mut self, slot: &Slot) -> Wish {
-        let date = Local::of(slot).start.date();
+        let date = slot.start.to_zoned(slot.zone.clone()).date();
         for when in &mut self.any {
             when.day = when.day.or(Some(Day::On(date)));
         }
@@ -93,21 +97,37 @@ impl Wish {
     }
 }
 
-/// A slot by the clock of its office.
-struct Local {
-    start: Zoned,
-    end: Zoned,
+/// A window of time in which a visit could be made, and what the clock of its office shows at both ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Visit {
+    /// The earliest arrival.
+    pub start: Timestamp,
+    /// The end of the visit.
+    pub end: Timestamp,
+    from: DateTime,
+    to: DateTime,
 }
 
-impl Local {
-    fn of(slot: &Slot) -> Local {
-        Local { start: slot.start.to_zoned(slot.zone.clone()), end: slot.end.to_zoned(slot.zone.clone()) }
+impl Visit {
+    /// Between two moments, by this clock.
+    pub fn between(start: Timestamp, end: Timestamp, zone: &TimeZone) -> Visit {
+        Visit { start, end, from: zone.to_datetime(start), to: zone.to_datetime(end) }
+    }
+
+    /// The day on which it begins.
+    pub fn day(&self) -> Date {
+        self.from.date()
+    }
+
+    /// Whether it begins at noon or later.
+    pub fn is_after_noon(&self) -> bool {
+        self.from.hour() >= 12
     }
 
     /// Minutes of the day at start and end; an end after midnight counts on.
     fn minutes(&self) -> (i32, i32) {
-        let day = if self.end.date() > self.start.date() { 24 * 60 } else { 0 };
-        (minutes(self.start.time()), minutes(self.end.time()) + day)
+        let day = if self.to.date() > self.from.date() { 24 * 60 } else { 0 };
+        (minutes(self.from.time()), minutes(self.to.time()) + day)
     }
 }
 
@@ -116,14 +136,14 @@ fn minutes(time: Time) -> i32 {
 }
 
 impl When {
-    fn is_met(&self, slot: &Local) -> bool {
-        self.day.is_none_or(|day| day.distance(slot.start.date()) == 0)
-            && self.hours.is_none_or(|hours| hours.distance(slot) == 0)
+    fn is_met(&self, visit: &Visit) -> bool {
+        self.day.is_none_or(|day| day.distance(visit.day()) == 0)
+            && self.hours.is_none_or(|hours| hours.distance(visit) == 0)
     }
 
-    fn distance(&self, slot: &Local) -> u64 {
-        let days = self.day.map_or(0, |day| day.distance(slot.start.date()));
-        let minutes = self.hours.map_or(0, |hours| hours.distance(slot));
+    fn distance(&self, visit: &Visit) -> u64 {
+        let days = self.day.map_or(0, |day| day.distance(visit.day()));
+        let minutes = self.hours.map_or(0, |hours| hours.distance(visit));
         days * 1_000 + u64::from(minutes)
     }
 }
@@ -147,9 +167,9 @@ impl Day {
 }
 
 impl Hours {
-    /// Minutes between; zero if the slot will do.
-    fn distance(self, slot: &Local) -> u32 {
-        let (start, end) = slot.minutes();
+    /// Minutes between; zero if the visit will do.
+    fn distance(self, visit: &Visit) -> u32 {
+        let (start, end) = visit.minutes();
         let apart = match self {
             Hours::At(time) if (start..end).contains(&minutes(time)) => 0,
             Hours::At(time) => (start - minutes(time)).abs(),

@@ -59,8 +59,8 @@ impl Words {
     }
 
     /// Whether the words at `index` are exactly these.
-    pub fn are(&self, index: usize, these: &[&str]) -> bool {
-        these.iter().enumerate().all(|(offset, word)| self.at(index + offset) == *word)
+    pub fn are(&self, index: usize, these: &[impl AsRef<str>]) -> bool {
+        these.iter().enumerate().all(|(offset, word)| self.at(index + offset) == word.as_ref())
     }
 
     /// Whether a comma or full stop stood before this word.
@@ -92,6 +92,50 @@ impl Words {
             Some(opened) => self.words.extend(opened.split(' ').map(ToString::to_string)),
             None => self.words.push(word.replace('\'', "")),
         }
+    }
+}
+
+/// Places between the words of one utterance, each once. Copied and joined without memory of its own: most of the time
+/// that reading takes goes by here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Places([u64; PLACES]);
+
+/// So many times 64 places are enough for [`MOST_WORDS`], and one behind the last.
+const PLACES: usize = MOST_WORDS / 64 + 1;
+
+impl Places {
+    /// This one; none, if no utterance is as long.
+    pub fn one(place: usize) -> Places {
+        let mut places = Places::default();
+        if let Some(bits) = places.0.get_mut(place / 64) {
+            *bits = 1 << (place % 64);
+        }
+        places
+    }
+
+    /// These and those.
+    #[must_use]
+    pub fn and(mut self, those: Places) -> Places {
+        self.0.iter_mut().zip(those.0).for_each(|(these, those)| *these |= those);
+        self
+    }
+
+    /// From the first to the last.
+    pub fn iter(self) -> impl Iterator<Item = usize> {
+        let of_bits = |(nth, mut bits): (usize, u64)| {
+            std::iter::from_fn(move || {
+                let lowest = (bits != 0).then(|| nth * 64 + bits.trailing_zeros() as usize)?;
+                bits &= bits - 1;
+                Some(lowest)
+            })
+        };
+        self.0.into_iter().enumerate().flat_map(of_bits)
+    }
+
+    /// The last.
+    pub fn last(self) -> Option<usize> {
+        let highest = self.0.iter().enumerate().rev().find(|(_, bits)| **bits != 0);
+        highest.map(|(nth, bits)| nth * 64 + bits.ilog2() as usize)
     }
 }
 
@@ -160,5 +204,14 @@ mod tests {
         }
         assert!(Words::of("no, wednesday").pauses_before(1));
         assert_eq!(Words::of(&"word ".repeat(10_000)).len(), MOST_WORDS);
+    }
+
+    #[test]
+    fn places_are_kept_once_and_in_order() {
+        let kept = [3, 64, 0, 3, MOST_WORDS].map(Places::one).into_iter().reduce(Places::and).unwrap();
+        assert_eq!(kept.iter().collect::<Vec<_>>(), [0, 3, 64, MOST_WORDS]);
+        assert_eq!(kept.last(), Some(MOST_WORDS));
+        assert_eq!(Places::default().last(), None);
+        assert_eq!(Places::one(10_000), Places::default());
     }
 }

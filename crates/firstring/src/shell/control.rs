@@ -500,7 +500,7 @@ impl Control {
 
     /// The sound of a leg reports: what the desk is to know goes on to the exchange.
     fn media_reports(&mut self, sound: SoundId, event: media::Event) {
-        let call = self.calls.get(&sound).map(|call| call.0.as_str());
+        let call = self.calls.get(&sound).map(|call| &*call.0);
         tracing::trace!(target: "firstring::media", leg = sound.0, call, event = %Name(&event), "Event");
         let told = match event {
             media::Event::Spoke { id, at, gap } => self.sayings.began(sound, id, at, gap),

@@ -365,7 +365,7 @@ mod tests {
     }
 
     fn call(name: &str) -> CallId {
-        CallId(name.to_owned())
+        CallId(name.into())
     }
 
     #[tokio::test(start_paused = true)]

@@ -88,7 +88,7 @@ pub fn over(record: &Record) {
 
 /// One line for a write that the store has answered.
 pub fn stored(call: Option<&CallId>, stored: bool, took: Duration) {
-    let call = call.map(|call| call.0.as_str());
+    let call = call.map(|call| &*call.0);
     let took_us = took.as_micros();
     tracing::debug!(target: "firstring::store", call, stored, took_us, "The store has answered");
 }

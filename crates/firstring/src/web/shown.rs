@@ -83,7 +83,7 @@ impl From<Record> for ShownCall {
     fn from(call: Record) -> Self {
         let recording = call.recording.map(|recording| ShownRecording::of(&call.id.0, recording));
         ShownCall {
-            id: call.id.0,
+            id: call.id.to_string(),
             line: call.line,
             office: call.office,
             from: call.from,
@@ -229,7 +229,7 @@ pub(super) struct CallUnderWay {
 impl From<CallStarted> for CallUnderWay {
     fn from(call: CallStarted) -> Self {
         let CallStarted { id, line, office, from, started, plan, .. } = call;
-        CallUnderWay { id: id.0, line, office, from, started, plan }
+        CallUnderWay { id: id.to_string(), line, office, from, started, plan }
     }
 }
 
@@ -309,7 +309,7 @@ impl From<Message> for ShownMessage {
     fn from(message: Message) -> Self {
         let Message { id, call, from, line, seconds, urgency, created } = message;
         let sound = format!("/api/v1/messages/{id}/sound");
-        ShownMessage { id, call: call.0, from, line, seconds, urgency, created, sound }
+        ShownMessage { id, call: call.to_string(), from, line, seconds, urgency, created, sound }
     }
 }
 
@@ -337,6 +337,6 @@ pub(super) struct ShownCallback {
 impl From<Callback> for ShownCallback {
     fn from(task: Callback) -> Self {
         let Callback { id, call, number, line, reason, urgency, slots, created } = task;
-        ShownCallback { id, call: call.0, number, line, reason, urgency, slots, created }
+        ShownCallback { id, call: call.to_string(), number, line, reason, urgency, slots, created }
     }
 }

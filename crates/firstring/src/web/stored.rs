@@ -100,7 +100,7 @@ pub(super) async fn calls(
     let page = which.page()?;
     let list = desk.read(move |reader| {
         let under_way = if page.before.is_none() { reader.under_way()? } else { Vec::new() };
-        let (calls, next) = with_next(reader.calls(&page)?, &page, |call| &call.id.0);
+        let (calls, next) = with_next(reader.calls(&page)?, &page, |call| &*call.id.0);
         let items = calls.into_iter().map(ShownCall::from).collect();
         Ok(CallList { under_way: under_way.into_iter().map(CallUnderWay::from).collect(), items, next })
     });
@@ -270,8 +270,8 @@ pub(super) fn part_of(asked: &str, whole: u64) -> Result<Option<RangeInclusive<u
 }
 
 /// The entries of a page, and where the next begins if there may be one.
-fn with_next<T>(items: Vec<T>, page: &Page, id: impl Fn(&T) -> &String) -> (Vec<T>, Option<String>) {
-    let next = items.last().filter(|_| items.len() == page.limit).map(|last| id(last).clone());
+fn with_next<T>(items: Vec<T>, page: &Page, id: impl Fn(&T) -> &str) -> (Vec<T>, Option<String>) {
+    let next = items.last().filter(|_| items.len() == page.limit).map(|last| id(last).to_string());
     (items, next)
 }
 

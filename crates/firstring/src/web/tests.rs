@@ -28,7 +28,7 @@ fn number(text: &str) -> E164 {
 
 fn started(id: &str, minute: i64) -> CallStarted {
     CallStarted {
-        id: CallId(id.to_string()),
+        id: CallId(id.into()),
         line: number("+13125550100"),
         office: "main".to_string(),
         from: Some(Private::new(number("+13125550143"))),
@@ -103,7 +103,7 @@ fn booking() -> Booking {
 fn callback() -> Callback {
     Callback {
         id: "cb-1".to_string(),
-        call: CallId("c-1".to_string()),
+        call: CallId("c-1".into()),
         number: Some(Private::new(number("+13125550143"))),
         line: number("+13125550100"),
         reason: CallbackReason::Emergency,
@@ -116,7 +116,7 @@ fn callback() -> Callback {
 fn message() -> Message {
     Message {
         id: "m-1".to_string(),
-        call: CallId("c-1".to_string()),
+        call: CallId("c-1".into()),
         from: None,
         line: number("+13125550100"),
         seconds: 0.01,

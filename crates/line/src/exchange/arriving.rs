@@ -182,7 +182,7 @@ impl Exchange {
     fn name(&self, now: Moment) -> CallId {
         let stamp = now.wall.strftime("%Y%m%d-%H%M%S");
         let count = self.counted.wrapping_add(self.setup.salt) & 0xffff_ffff;
-        CallId(format!("{stamp}-{count:08x}"))
+        CallId(format!("{stamp}-{count:08x}").into())
     }
 
     /// The caller's socket is open: agree on a format, and let the desk decide.

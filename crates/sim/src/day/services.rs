@@ -10,7 +10,7 @@ use desk::record::{CallId, Outcome, Record};
 use line::{Event, Keep, SoundId};
 
 use super::callers::{Captured, Recording};
-use super::{Day, Happening, see};
+use super::{Day, Happening};
 use crate::faults::Fault;
 use crate::promises::Seen;
 use crate::report::CallReport;
@@ -74,8 +74,7 @@ impl Day<'_> {
         };
         if self.sabotage == Some(Sabotage::KeepsRecordsTwice) && matches!(keep, Keep::Record(_)) {
             let again = line::Action::Store { call: call.clone(), ask, keep: keep.clone() };
-            let broken = see(&mut self.promises, Seen::Ordered(&again), self.now);
-            self.note(broken);
+            self.ordered(&again);
         }
         self.later(least, most, Happening::Stores { call, ask, keep, stored });
     }
@@ -131,7 +130,7 @@ impl Day<'_> {
             Keep::Callback(task) => drop(self.tasks.insert(call.clone(), task.id.clone())),
             Keep::Arrival(_) | Keep::Message(_) | Keep::Record(_) => {}
         }
-        let broken = see(&mut self.promises, Seen::Kept { call, keep }, self.now);
+        let broken = self.promises.see(Seen::Kept { call, keep }, self.now);
         self.note(broken);
         self.put_right(call, keep);
     }

@@ -8,7 +8,7 @@ use sip::{EndedBy, LegId, Notice};
 
 use super::trunk::State;
 use super::wire::Wire;
-use super::{Day, Happening, see};
+use super::{Day, Happening};
 use crate::promises::Seen;
 use crate::report::CallReport;
 
@@ -53,8 +53,7 @@ impl Day<'_> {
         if self.wire.is_some() {
             self.wire = Some(Wire::new(self.world.trunks(), self.seed ^ self.starts.rotate_left(32)));
         }
-        let Day { promises, .. } = self;
-        let broken = see(promises, Seen::Died, self.now);
+        let broken = self.promises.see(Seen::Died, self.now);
         self.note(broken);
     }
 

@@ -27,6 +27,7 @@ impl Promise for DeadlineNamed {
         "A live call always has a named deadline, and is woken by it."
     }
 
+    #[inline(always)]
     fn see(&mut self, seen: Seen<'_>, now: Moment) -> Result<(), Broken> {
         match seen {
             Seen::Ordered(Action::Store { call, keep: Keep::Arrival(_), .. }) => {
@@ -72,6 +73,7 @@ impl Promise for OneRecord {
         "A finished call has exactly one record."
     }
 
+    #[inline(always)]
     fn see(&mut self, seen: Seen<'_>, _: Moment) -> Result<(), Broken> {
         match seen {
             Seen::Ordered(Action::Store { call, keep: Keep::Arrival(_), .. }) => {
@@ -121,6 +123,7 @@ impl Promise for NeverLost {
         "No outcome is `lost`, unless a callback could not be stored and the caller heard so."
     }
 
+    #[inline(always)]
     fn see(&mut self, seen: Seen<'_>, _: Moment) -> Result<(), Broken> {
         match seen {
             Seen::Ordered(Action::Say { call, phrases, .. })
@@ -179,6 +182,7 @@ struct Fates {
 }
 
 impl Fates {
+    #[inline(always)]
     fn see(&mut self, seen: Seen<'_>) {
         match seen {
             Seen::Ordered(Action::OpenSound { sound, .. }) => self.opened = Some(*sound),
@@ -218,6 +222,7 @@ impl Promise for NobodyLeftWaiting {
         "Whoever left without a person, a visit, a message or what they asked for has a callback task."
     }
 
+    #[inline(always)]
     fn see(&mut self, seen: Seen<'_>, _: Moment) -> Result<(), Broken> {
         self.fates.see(seen);
         let Seen::Ordered(Action::Store { call, keep: Keep::Record(record), .. }) = seen else {
@@ -291,6 +296,7 @@ impl Promise for TrueOutcome {
         "A record's outcome is what happened: a stored visit, a person on the line, a stored message, a stored task."
     }
 
+    #[inline(always)]
     fn see(&mut self, seen: Seen<'_>, _: Moment) -> Result<(), Broken> {
         self.fates.see(seen);
         match seen {

@@ -27,6 +27,7 @@ impl Promise for NoLegLeftOpen {
         "When a call is over, none of its legs is left open, neither in SIP nor in sound."
     }
 
+    #[inline(always)]
     fn see(&mut self, seen: Seen<'_>, _: Moment) -> Result<(), Broken> {
         match seen {
             Seen::Ordered(Action::OpenSound { sound, .. }) => {
@@ -77,6 +78,7 @@ impl Promise for ChannelsComeBack {
         "When every call is over, every channel is free, and never are more taken than there are."
     }
 
+    #[inline(always)]
     fn see(&mut self, seen: Seen<'_>, _: Moment) -> Result<(), Broken> {
         let (Seen::Settled(exchange) | Seen::Over(exchange)) = seen else { return Ok(()) };
         for (trunk, taken, limit) in exchange.board().channels() {
@@ -108,6 +110,7 @@ impl Promise for LatePersonReleased {
         "A person who picks up, however late, is connected or let go within 27 s."
     }
 
+    #[inline(always)]
     fn see(&mut self, seen: Seen<'_>, now: Moment) -> Result<(), Broken> {
         match seen {
             Seen::Died => *self = LatePersonReleased::default(),
@@ -233,6 +236,7 @@ impl Promise for AskedAnsweredOnce {
         "Whatever is asked of the shell is answered once, and on a perfect day nothing is left unanswered."
     }
 
+    #[inline(always)]
     fn see(&mut self, seen: Seen<'_>, _: Moment) -> Result<(), Broken> {
         match seen {
             Seen::Ordered(action) => self.order(action),

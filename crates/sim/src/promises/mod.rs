@@ -66,27 +66,66 @@ pub(crate) trait Promise {
     fn see(&mut self, seen: Seen<'_>, now: Moment) -> Result<(), Broken>;
 }
 
-/// Every promise. `booked` is how sentences begin that tell of a booking; with `strict`, nothing may be left
-/// unanswered at the end.
-pub(crate) fn all(business: &Arc<Business>, booked: BTreeSet<String>, strict: bool) -> Vec<Box<dyn Promise>> {
-    vec![
-        Box::new(ends::DeadlineNamed::default()),
-        Box::new(ends::OneRecord::default()),
-        Box::new(ends::NeverLost::default()),
-        Box::new(ends::NobodyLeftWaiting::default()),
-        Box::new(ends::TrueOutcome::default()),
-        Box::new(legs::NoLegLeftOpen::default()),
-        Box::new(legs::ChannelsComeBack),
-        Box::new(legs::LatePersonReleased::default()),
-        Box::new(legs::AskedAnsweredOnce::new(strict)),
-        Box::new(tapes::RecordedOnlyWhenTold::default()),
-        Box::new(words::SlotGivenOnce::default()),
-        Box::new(words::BookedOnlyWhenStored::new(booked)),
-        Box::new(words::NeverSilent),
-        Box::new(words::PromisedOnlyWhenStored::default()),
-        Box::new(moving::FailureMovesOn::default()),
-        Box::new(moving::HoldsGivenBack::default()),
-        Box::new(reference::RungAsLongAsSaid::of(business)),
-        Box::new(reference::EndsWhereThePlanAllows::of(business)),
-    ]
+/// What broke, with the name of the promise and what it holds.
+pub(crate) type Objection = (Broken, &'static str, &'static str);
+
+/// Makes the list of promises, each of its own type: what a checker does not look at costs nothing then, and that is most of
+/// what it is shown.
+macro_rules! promises {
+    ($($promise:ident: $of:ty = $new:expr),* $(,)?) => {
+        /// Every promise.
+        #[derive(Debug)]
+        pub(crate) struct Promises {
+            $($promise: $of,)*
+        }
+
+        impl Promises {
+            /// `booked` is how sentences begin that tell of a booking; with `strict`, nothing may be left unanswered at the end.
+            pub fn new(business: &Arc<Business>, booked: BTreeSet<String>, strict: bool) -> Promises {
+                let given = Given { business, booked, strict };
+                Promises { $($promise: ($new)(&given),)* }
+            }
+
+            /// Shows one thing to every checker; gives what the first of them objects to.
+            #[inline(always)]
+            pub fn see(&mut self, seen: Seen<'_>, now: Moment) -> Option<Objection> {
+                $(
+                    if let Err(broken) = self.$promise.see(seen, now) {
+                        return Some((broken, self.$promise.name(), self.$promise.sentence()));
+                    }
+                )*
+                None
+            }
+        }
+    };
+}
+
+/// What promises are made of.
+struct Given<'a> {
+    business: &'a Arc<Business>,
+    booked: BTreeSet<String>,
+    strict: bool,
+}
+
+promises! {
+    deadline_named: ends::DeadlineNamed = |_: &Given| Default::default(),
+    one_record: ends::OneRecord = |_: &Given| Default::default(),
+    never_lost: ends::NeverLost = |_: &Given| Default::default(),
+    nobody_left_waiting: ends::NobodyLeftWaiting = |_: &Given| Default::default(),
+    true_outcome: ends::TrueOutcome = |_: &Given| Default::default(),
+    no_leg_left_open: legs::NoLegLeftOpen = |_: &Given| Default::default(),
+    channels_come_back: legs::ChannelsComeBack = |_: &Given| legs::ChannelsComeBack,
+    late_person_released: legs::LatePersonReleased = |_: &Given| Default::default(),
+    asked_answered_once: legs::AskedAnsweredOnce = |given: &Given| legs::AskedAnsweredOnce::new(given.strict),
+    recorded_only_when_told: tapes::RecordedOnlyWhenTold = |_: &Given| Default::default(),
+    slot_given_once: words::SlotGivenOnce = |_: &Given| Default::default(),
+    booked_only_when_stored: words::BookedOnlyWhenStored =
+        |given: &Given| words::BookedOnlyWhenStored::new(given.booked.clone()),
+    never_silent: words::NeverSilent = |_: &Given| words::NeverSilent,
+    promised_only_when_stored: words::PromisedOnlyWhenStored = |_: &Given| Default::default(),
+    failure_moves_on: moving::FailureMovesOn = |_: &Given| Default::default(),
+    holds_given_back: moving::HoldsGivenBack = |_: &Given| Default::default(),
+    rung_as_long_as_said: reference::RungAsLongAsSaid = |given: &Given| reference::RungAsLongAsSaid::of(given.business),
+    ends_where_the_plan_allows: reference::EndsWhereThePlanAllows =
+        |given: &Given| reference::EndsWhereThePlanAllows::of(given.business),
 }

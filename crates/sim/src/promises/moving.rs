@@ -56,6 +56,7 @@ impl Promise for FailureMovesOn {
         "A question that cannot be spoken moves the call on within 3 s."
     }
 
+    #[inline(always)]
     fn see(&mut self, seen: Seen<'_>, now: Moment) -> Result<(), Broken> {
         match seen {
             Seen::Ordered(Action::Say { call, sound, saying, .. }) => {
@@ -105,6 +106,7 @@ impl Promise for HoldsGivenBack {
         "When a call is over, the times that were held for it are free again."
     }
 
+    #[inline(always)]
     fn see(&mut self, seen: Seen<'_>, _: Moment) -> Result<(), Broken> {
         match seen {
             Seen::Ordered(Action::Store { call, keep: Keep::Record(_), .. }) => {

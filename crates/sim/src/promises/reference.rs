@@ -4,6 +4,7 @@
 //! call's record, and says whether that walk could have been. So a step that is skipped, a rule that does not hold, or an end
 //! that no step leads to is found even where the desk's own books agree with each other.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +53,7 @@ impl Promise for RungAsLongAsSaid {
         "A phone is rung for as long as a step of the plan says, and no longer."
     }
 
+    #[inline(always)]
     fn see(&mut self, seen: Seen<'_>, _: Moment) -> Result<(), Broken> {
         match seen {
             Seen::Ordered(Action::Sip(Order::Call(call) | Order::CallOver { call, .. }))
@@ -114,6 +116,7 @@ impl Promise for EndsWhereThePlanAllows {
         "A call takes the steps of the plan that holds for it, in order, and ends where they lead."
     }
 
+    #[inline(always)]
     fn see(&mut self, seen: Seen<'_>, _: Moment) -> Result<(), Broken> {
         match seen {
             Seen::Ordered(Action::Store { call, keep: Keep::Arrival(begun), .. }) => {
@@ -328,7 +331,10 @@ impl<'b> Walker<'b> {
 
 fn walk(business: &Business, front: &Front, arrival: &Arrival, at: Timestamp) -> Walk {
     let rules = rules_of(business, &front.plan);
-    let held = rules.iter().find(|rule| holds(business, rule.when, &front.office, arrival, at));
+    let openness = OnceCell::new();
+    let hours = || business.offices.get(&front.office).map(|office| office.hours.openness(at));
+    let openness = || *openness.get_or_init(hours);
+    let held = rules.iter().find(|rule| holds(business, rule.when, &front.office, arrival, &openness));
     let (when, steps) = match held {
         Some(rule) => (rule.when, rule.steps.clone()),
         None => (When::Always, vec![Step::Message]),
@@ -346,14 +352,18 @@ fn rules_of<'b>(business: &'b Business, plan: &str) -> &'b [Rule] {
     business.plans.get(plan).map(|plan| plan.rules.as_slice()).unwrap_or_default()
 }
 
-fn holds(business: &Business, when: When, office: &str, arrival: &Arrival, at: Timestamp) -> bool {
-    let openness = business.offices.get(office).map(|office| office.hours.openness(at));
-    let is_open = openness == Some(Openness::Open);
+fn holds(
+    business: &Business,
+    when: When,
+    office: &str,
+    arrival: &Arrival,
+    openness: &dyn Fn() -> Option<Openness>,
+) -> bool {
     match when {
         When::Always => true,
-        When::Open => is_open,
-        When::Closed => !is_open,
-        When::Holiday => openness == Some(Openness::Holiday),
+        When::Open => openness() == Some(Openness::Open),
+        When::Closed => openness() != Some(Openness::Open),
+        When::Holiday => openness() == Some(Openness::Holiday),
         When::TeamBusy => arrival.busy_offices.contains(office),
         When::KnownCaller => {
             arrival.from.as_ref().is_some_and(|from| business.callers.contains_key(from.reveal()))

@@ -31,6 +31,7 @@ impl Promise for RecordedOnlyWhenTold {
         "Nothing is recorded before everybody who is heard on it has heard to its end that it is."
     }
 
+    #[inline(always)]
     fn see(&mut self, seen: Seen<'_>, _: Moment) -> Result<(), Broken> {
         match seen {
             Seen::Ordered(Action::Say { sound, saying, phrases, .. })

@@ -51,6 +51,7 @@ impl Promise for SlotGivenOnce {
         "No crew's time is booked twice, nor asked for again once it is known to be taken."
     }
 
+    #[inline(always)]
     fn see(&mut self, seen: Seen<'_>, _: Moment) -> Result<(), Broken> {
         match seen {
             Seen::Kept { call, keep: Keep::Booking(booking) } => {
@@ -102,6 +103,7 @@ impl Promise for BookedOnlyWhenStored {
         "A caller hears that a visit is booked only after it is stored."
     }
 
+    #[inline(always)]
     fn see(&mut self, seen: Seen<'_>, _: Moment) -> Result<(), Broken> {
         match seen {
             Seen::Kept { call, keep: Keep::Booking(_) } => {
@@ -144,6 +146,7 @@ impl Promise for PromisedOnlyWhenStored {
         "A caller is promised a call back, or that a message is kept, only after it is stored."
     }
 
+    #[inline(always)]
     fn see(&mut self, seen: Seen<'_>, _: Moment) -> Result<(), Broken> {
         match seen {
             Seen::Kept { call, keep: Keep::Callback(_) } => {
@@ -183,6 +186,7 @@ impl Promise for NeverSilent {
         "While it is our turn, a caller never hears nothing for 4 s."
     }
 
+    #[inline(always)]
     fn see(&mut self, seen: Seen<'_>, _: Moment) -> Result<(), Broken> {
         match seen {
             Seen::Quiet { call, longest } if longest >= NEVER => {

@@ -25,7 +25,7 @@ pub fn number(last: u32) -> E164 {
 
 pub fn started(id: &str, minute: i64) -> CallStarted {
     CallStarted {
-        id: CallId(id.to_string()),
+        id: CallId(id.into()),
         line: number(0),
         office: "main".to_string(),
         from: Some(Private::new(number(43))),
@@ -99,7 +99,7 @@ pub fn booking(id: &str, minute: i64, crew: u16) -> Booking {
 pub fn callback(id: &str, call: &str, minute: i64) -> Callback {
     Callback {
         id: id.to_string(),
-        call: CallId(call.to_string()),
+        call: CallId(call.into()),
         number: Some(Private::new(number(43))),
         line: number(0),
         reason: CallbackReason::AskedForPerson,
@@ -112,7 +112,7 @@ pub fn callback(id: &str, call: &str, minute: i64) -> Callback {
 pub fn message(id: &str, minute: i64) -> Message {
     Message {
         id: id.to_string(),
-        call: CallId(format!("call-of-{id}")),
+        call: CallId(format!("call-of-{id}").into()),
         from: None,
         line: number(0),
         seconds: 4.5,

@@ -44,7 +44,7 @@ fn a_caller_who_falls_silent_after_telling_the_problem_leaves_a_message_not_noth
     let mut call = Story::known();
     call.says("clogged drain").is_silent().is_silent().is_silent();
     assert_eq!(call.last(), &Move::TakeMessage(WhyMessage::NotUnderstood));
-    assert_eq!(call.diary.find(&Wish::default(), call.now).len(), 3);
+    assert_eq!(call.diary.find(&Wish::default(), "", call.now).len(), 3);
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn a_slot_that_somebody_else_took_is_said_so_and_others_are_offered() {
     let mut call = Story::known();
     call.says("clogged drain");
     // The hold lapsed, and another call took the first time.
-    let first = call.diary.find(&Wish::default(), call.now)[0].clone();
+    let first = call.diary.find(&Wish::default(), "", call.now)[0].clone();
     let offered = match call.intake.open {
         Open::Slot => call.intake.known.offered.clone(),
         _ => Vec::new(),
