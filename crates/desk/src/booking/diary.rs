@@ -82,6 +82,28 @@ impl Taken {
     }
 }
 
+/// All of it, in order, so that a visit is held only against what is near.
+#[derive(Debug)]
+struct Gone {
+    taken: Vec<Taken>,
+    longest: SignedDuration,
+}
+
+impl Gone {
+    fn of(mut taken: Vec<Taken>) -> Gone {
+        taken.sort_unstable_by_key(|taken| taken.start);
+        let longest = taken.iter().map(|taken| taken.end.duration_since(taken.start)).max();
+        Gone { taken, longest: longest.unwrap_or_default() }
+    }
+
+    fn leaves(&self, visit: &Visit, crew: u16) -> bool {
+        let first =
+            self.taken.partition_point(|taken| taken.start.duration_since(visit.start) < -self.longest);
+        let near = self.taken.iter().skip(first).take_while(|taken| taken.start < visit.end);
+        !near.into_iter().any(|taken| taken.clashes(visit.start, visit.end, crew))
+    }
+}
+
 impl Diary {
     /// An empty diary.
     pub fn new(mut rules: DiaryRules) -> Diary {
@@ -268,12 +290,10 @@ impl Diary {
         let first = now.checked_add(far(self.rules.lead)).unwrap_or(Timestamp::MAX);
         let last = now.checked_add(self.horizon()).unwrap_or(Timestamp::MAX);
         let grid = self.grid_of(first);
-        let taken: Vec<Taken> = self.taken(call, now).filter(|taken| taken.end > first).collect();
-        let is_free =
-            |visit: &Visit, crew: u16| !taken.iter().any(|taken| taken.clashes(visit.start, visit.end, crew));
+        let taken = Gone::of(self.taken(call, now).filter(|taken| taken.end > first).collect());
         let visits = grid.visits.iter().filter(|visit| visit.start >= first && visit.end <= last);
         let free = visits.filter_map(|visit| {
-            let crew = (1..=self.rules.crews).find(|crew| is_free(visit, *crew))?;
+            let crew = (1..=self.rules.crews).find(|crew| taken.leaves(visit, *crew))?;
             Some(Free { visit: *visit, crew })
         });
         let free = free.collect();
