@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use media::rtp::Packet;
 use media::{
     BargeIn, ClipId, Codec, Connect, Digit, DigitTypes, Direction, Event, Interruptible, Law, LegId, Listen,
-    Order, Play,
+    Order, Play, Recorded, Recorder, Recording,
 };
 use media_thread::{Config, MediaThreads, OrderError, RingTap};
 
@@ -228,4 +228,26 @@ fn closed_legs_give_their_ports_back() {
             wait_for(&told, |_, event| matches!(event, Event::Closed { .. }).then_some(()));
         }
     }
+}
+
+/// Takes longer over a packet than a packet lasts.
+struct Slow;
+
+impl Recorder for Slow {
+    fn take(&mut self, _: &Recorded<'_>) {
+        std::thread::sleep(MS * 25);
+    }
+}
+
+#[test]
+fn a_thread_with_more_on_it_than_it_can_hold_still_lets_a_caller_go() {
+    let (threads, told) = threads(43_000..=43_003);
+    let phone = Phone::new(threads.open(LegId(1), HOME, None).unwrap());
+    threads.order(LegId(1), Order::Record(Recording::To(Box::new(Slow)))).unwrap();
+    threads.order(LegId(1), Order::Connect(phone.connect(Codec::Pcmu))).unwrap();
+    for _ in 0..20 {
+        phone.hear();
+    }
+    threads.order(LegId(1), Order::Close).unwrap();
+    wait_for(&told, |_, event| matches!(event, Event::Closed { .. }).then_some(()));
 }

@@ -50,7 +50,7 @@ struct Way {
     taken_up_in: &'static [Codec],
 }
 
-const WAYS: [Way; 5] = [
+const WAYS: [Way; 6] = [
     Way {
         place: 0,
         name: "baresip-encrypted-blind",
@@ -93,6 +93,15 @@ const WAYS: [Way; 5] = [
         make: Make::Linphone,
         over: Over::Udp,
         speaks: Speaks::InTheClear,
+        attended: false,
+        taken_up_in: &[Codec::G722, Codec::Opus, Codec::Pcmu],
+    },
+    Way {
+        place: 5,
+        name: "linphone-encrypted-changes-codec-to-g722-opus-and-back",
+        make: Make::Linphone,
+        over: Over::Tls,
+        speaks: Speaks::Encrypted,
         attended: false,
         taken_up_in: &[Codec::G722, Codec::Opus, Codec::Pcmu],
     },

@@ -8,6 +8,7 @@ use desk::call::{Leg, SayingId};
 use desk::machine::Moment;
 use desk::record::CallId;
 use desk::switchboard::Channel;
+use desk::understand::Cards;
 use sip::LegId;
 use sip::sdp::{Agreed, Codec, Direction, Protection};
 
@@ -32,6 +33,8 @@ pub(crate) struct Legs {
     pub put_through: Option<PutThrough>,
     /// What is to be said to the caller and has not begun, for whoever watches.
     pub unspoken: BTreeMap<SayingId, String>,
+    /// What is left out of the caller's words before anybody sees them.
+    pub cards: Cards,
 }
 
 /// A caller whom the trunk is to put through.

@@ -165,6 +165,14 @@ impl Encoder {
             Encoding::Wide(_) | Encoding::Opus(_) => self.encode(&[0; MAX_PACKET_SAMPLES][..samples], bytes),
         }
     }
+
+    /// Gives back what takes hundreds of kilobytes. What is encoded next stands at the beginning of a sound.
+    pub fn rest(&mut self) {
+        match &mut self.coding {
+            Encoding::Opus(encoder) => *encoder = None,
+            Encoding::Law(_) | Encoding::Wide(_) => {}
+        }
+    }
 }
 
 /// Bytes become samples at 8 kHz.

@@ -100,6 +100,13 @@ impl Hearing {
         self.ear.tap = None;
     }
 
+    /// Gives back what a decoder remembers: nothing is heard for as long as two legs are bridged, and Opus takes hundreds of
+    /// kilobytes. What is heard next stands at the beginning of a sound.
+    pub fn rest(&mut self) {
+        self.ear.decoder = Decoder::default();
+        self.ear.last_length = 0;
+    }
+
     pub fn is_listening(&self) -> bool {
         self.ear.listening.is_some()
     }

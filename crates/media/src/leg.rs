@@ -268,6 +268,8 @@ struct Line {
     latch: Latch,
     codec: Codec,
     encoder: Encoder,
+    /// Nothing of ours was encoded since then: another leg's packets pass through, or the call is held.
+    unused_since: Option<Duration>,
     payload_type: u8,
     receive_payload_type: u8,
     digits: Option<DigitTypes>,

@@ -20,23 +20,28 @@ struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    /// Bytes that are in use.
+    static HELD: Cell<i64> = const { Cell::new(0) };
 }
 
-// SAFETY: every call goes to the system's allocator unchanged; counting touches only a thread-local integer.
+// SAFETY: every call goes to the system's allocator unchanged; counting touches only thread-local integers.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        HELD.with(|bytes| bytes.set(bytes.get() + layout.size() as i64));
         // SAFETY: the caller's promise is passed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        HELD.with(|bytes| bytes.set(bytes.get() - layout.size() as i64));
         // SAFETY: the caller's promise is passed on.
         unsafe { System.dealloc(at, layout) }
     }
 
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        HELD.with(|bytes| bytes.set(bytes.get() + size as i64 - layout.size() as i64));
         // SAFETY: the caller's promise is passed on.
         unsafe { System.realloc(at, layout, size) }
     }
@@ -47,6 +52,10 @@ static COUNTING: Counting = Counting;
 
 fn allocations() -> u64 {
     ALLOCATIONS.with(Cell::get)
+}
+
+fn held_kib() -> i64 {
+    HELD.with(Cell::get) / 1_024
 }
 
 struct Nowhere(u64);
@@ -212,4 +221,75 @@ fn bridge(with: Connect) {
     assert!(lively, "{relayed} relayed, {written} written");
     assert!(recorded.count() >= 10_000, "came and went: {}", recorded.count());
     assert_eq!(allocations() - before, 0);
+}
+
+#[test]
+fn two_phones_that_both_speak_opus_take_no_codec_of_ours_while_they_talk() {
+    let opus = Connect { codec: Codec::Opus, payload_type: 111, receive_payload_type: 111, ..connect() };
+    let mut call = OpusCall::begun(&opus);
+    let before = held_kib();
+    let [mut caller, mut person] = [Leg::new(1), Leg::new(2)];
+    caller.handle(Order::Connect(opus.clone()), call.now);
+    person.handle(Order::Connect(opus), call.now);
+    caller.handle(Order::Listen(listen(300)), call.now);
+    call.runs_ms(1_000, [&mut caller, &mut person]);
+    let talked_to = held_kib() - before;
+    caller.handle(Order::Bridge { with: LegId(2) }, call.now);
+    person.handle(Order::Bridge { with: LegId(1) }, call.now);
+    call.runs_ms(6_000, [&mut caller, &mut person]);
+    let bridged = held_kib() - before;
+    assert!(talked_to > 400, "{talked_to} KiB: nothing was there to be given back");
+    assert!(bridged < 100, "{bridged} KiB are held by two legs that only pass sound through");
+    let allocated = allocations();
+    call.runs_ms(60_000, [&mut caller, &mut person]);
+    assert_eq!(allocations() - allocated, 0);
+}
+
+/// The far end of the caller's leg, which speaks Opus all the time.
+struct OpusCall {
+    packets: Vec<Vec<u8>>,
+    number: u16,
+    now: std::time::Duration,
+}
+
+impl OpusCall {
+    fn begun(with: &Connect) -> OpusCall {
+        let mut encoder = media::codec::Encoder::new(with.codec);
+        let coded = |piece: &[i16]| {
+            let mut payload = [0; 480];
+            let length = encoder.encode(piece, &mut payload);
+            payload[..length].to_vec()
+        };
+        OpusCall { packets: voice(2_000).chunks(160).map(coded).collect(), number: 0, now: MS * 1_000 }
+    }
+
+    fn runs_ms(&mut self, ms: u64, [caller_leg, person_leg]: [&mut Leg; 2]) {
+        let (mut wire, mut out) = ([0; 600], [0; MAX_DATAGRAM]);
+        for _ in 0..ms / 20 {
+            let sound = Packet {
+                marker: false,
+                payload_type: Codec::Opus.payload_type(),
+                sequence: self.number,
+                timestamp: u32::from(self.number) * 960,
+                ssrc: 5,
+                payload: &self.packets[usize::from(self.number) % self.packets.len()],
+            };
+            self.number += 1;
+            let length = sound.write(&mut wire).unwrap();
+            if let Some(relay) = caller_leg.receive(&mut wire[..length], caller(), self.now) {
+                person_leg.relay(&relay, self.now, &mut out);
+            }
+            // What the person says is as much: the same comes back.
+            let length = sound.write(&mut wire).unwrap();
+            if let Some(relay) = person_leg.receive(&mut wire[..length], caller(), self.now) {
+                caller_leg.relay(&relay, self.now, &mut out);
+            }
+            for leg in [&mut *caller_leg, &mut *person_leg] {
+                leg.handle_deadline(self.now);
+                while leg.write(self.now, &mut out).is_some() {}
+                while leg.poll_event().is_some() {}
+            }
+            self.now += MS * 20;
+        }
+    }
 }

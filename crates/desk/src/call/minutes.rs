@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::tape::{BETWEEN_KEYS, DIGITS_OF_A_CARD};
 use crate::business::Kept;
 use crate::call::{Arrival, SayingId, Sound};
 use crate::machine::Moment;
@@ -130,6 +131,7 @@ impl Minutes {
     pub fn take_turns(&mut self) -> Vec<Turn> {
         let mut turns = std::mem::take(&mut self.turns);
         turns.sort_by_key(|turn| turn.start_ms);
+        leave_out_cards(&mut turns);
         turns
     }
 
@@ -151,6 +153,51 @@ impl Minutes {
     }
 }
 
+/// Keys that can be a card's number are kept as presses, not as figures. A card that is spoken has no figures here: see
+/// [`Cards`](crate::understand::Cards).
+fn leave_out_cards(turns: &mut [Turn]) {
+    let mut pressed: Vec<&mut Turn> = turns.iter_mut().filter(|turn| turn.who == Who::Keypad).collect();
+    let goes_on = |one: &&mut Turn, next: &&mut Turn| next.start_ms - one.start_ms <= millis(BETWEEN_KEYS);
+    for number in pressed.chunk_by_mut(goes_on) {
+        if number.len() >= DIGITS_OF_A_CARD as usize {
+            number.iter_mut().for_each(|turn| turn.text = None);
+        }
+    }
+}
+
 pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::number::{Country, E164};
+    use crate::record::CallId;
+
+    fn pressed(keys: &str, apart: Duration) -> Vec<Option<String>> {
+        let arrival = Arrival {
+            id: CallId("1".to_string()),
+            line: E164::parse("+13125550100", Country::US).expect("a number"),
+            from: None,
+            diverted_by: None,
+            diverted_because: None,
+            verification: None,
+            busy_offices: [].into(),
+        };
+        let now = Moment { mono: Duration::from_secs(1), wall: Timestamp::UNIX_EPOCH };
+        let mut minutes = Minutes::new(arrival, now, Kept::Announced);
+        for (count, key) in keys.chars().enumerate() {
+            minutes.pressed(key, now.mono + apart * u32::try_from(count).expect("few keys"));
+        }
+        minutes.take_turns().into_iter().map(|turn| turn.text.map(|text| text.reveal().clone())).collect()
+    }
+
+    #[test]
+    fn a_card_that_is_keyed_in_leaves_presses_and_no_figures() {
+        assert_eq!(pressed("4111111111111111", Duration::from_secs(1)), vec![None; 16]);
+        let number: Vec<_> = "13125550143".chars().map(|key| Some(key.to_string())).collect();
+        assert_eq!(pressed("13125550143", Duration::from_secs(1)), number);
+        assert!(pressed("121212121212", Duration::from_secs(30)).iter().all(Option::is_some), "menus");
+    }
 }

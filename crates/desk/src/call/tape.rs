@@ -17,9 +17,9 @@ use crate::record::Recording;
 use crate::understand::{Request, Words, cards, safety};
 
 /// A telephone number has 11 digits with its country, a card at least 12 (ISO/IEC 7812-1).
-const DIGITS_OF_A_CARD: u32 = 12;
+pub(super) const DIGITS_OF_A_CARD: u32 = 12;
 /// Keys further apart than this belong to different numbers.
-const BETWEEN_KEYS: Duration = Duration::from_secs(6);
+pub(super) const BETWEEN_KEYS: Duration = Duration::from_secs(6);
 /// In the sound, a key begins before it is told.
 const KEY_BEGINS: Duration = Duration::from_millis(300);
 /// Number, expiry and code follow each other; this long after the last sign of them they are over.

@@ -19,6 +19,7 @@ mod words;
 use jiff::Zoned;
 
 pub use answers::{Answer, Pick};
+pub use cards::Cards;
 pub use safety::{Danger, Request};
 pub use wish::{Day, Hours, Visit, When, Wish};
 pub use words::Words;

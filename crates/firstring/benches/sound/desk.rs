@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use media::{BargeIn, ClipId, Event, Interruptible, LegId, Listen, Order, OursFrom, Play};
 
+use crate::counted::in_use_kib;
 use crate::kinds::{Kind, What};
 use crate::media_thread::{Config, MediaThreads, RingTap};
 use crate::process::{ports, tell, told};
@@ -17,8 +18,8 @@ pub const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const PROMPT: usize = 80_000;
 const TIMES: u64 = 6;
 
-/// Opens a leg for each port it is told, plays, and closes them when it is told to.
-pub fn work(kind: Kind, legs: usize) {
+/// Opens a leg for each port it is told, plays, and closes them when it is told to; then the same again with other ports.
+pub fn work(kind: Kind) {
     let (over, closed) = channel();
     let config = Config { threads: 1, rtp_ports: 20_000..=32_767, marked: true, origin: Instant::now() };
     let threads = MediaThreads::start(config, move |_: LegId, event: Event| {
@@ -27,16 +28,34 @@ pub fn work(kind: Kind, legs: usize) {
         }
     })
     .unwrap();
-    tell("ready");
-    let phones = ports(&told());
     let prompt: Arc<[i16]> = voice(PROMPT).into();
+    tell(&format!("ready {}", in_use_kib()));
+    let mut first = 0;
+    loop {
+        let phones = ports(&told());
+        if phones.is_empty() {
+            return;
+        }
+        round(&threads, kind, first, &phones, &prompt);
+        for leg in first..first + phones.len() as u64 {
+            threads.order(LegId(leg), Order::Close).unwrap();
+            closed.recv().unwrap();
+        }
+        tell(&format!("closed {}", in_use_kib()));
+        first += phones.len() as u64;
+    }
+}
+
+/// Legs toward these phones, from this number on, until it is told to close them.
+fn round(threads: &MediaThreads, kind: Kind, first: u64, phones: &[u16], prompt: &Arc<[i16]>) {
     let mut desk = Vec::new();
     let mut taps = Vec::new();
-    for (leg, phone) in phones.into_iter().enumerate() {
-        let beside = (kind.what == What::Bridges && leg % 2 == 1).then(|| LegId(leg as u64 - 1));
-        desk.push(threads.open(LegId(leg as u64), HOME, beside).unwrap().port().to_string());
-        threads.order(LegId(leg as u64), Order::Connect(kind.connect(leg, phone))).unwrap();
-        taps.extend(begin(&threads, kind, leg, &prompt));
+    for (leg, phone) in phones.iter().enumerate() {
+        let id = LegId(first + leg as u64);
+        let beside = (kind.what == What::Bridges && leg % 2 == 1).then(|| LegId(id.0 - 1));
+        desk.push(threads.open(id, HOME, beside).unwrap().port().to_string());
+        threads.order(id, Order::Connect(kind.connect(leg, *phone))).unwrap();
+        taps.extend(begin(threads, kind, id, beside, prompt));
     }
     tell(&desk.join(" "));
     let stop = Arc::new(AtomicBool::new(false));
@@ -44,19 +63,18 @@ pub fn work(kind: Kind, legs: usize) {
     assert_eq!(told(), "close");
     stop.store(true, Relaxed);
     recogniser.join().unwrap();
-    for leg in 0..legs {
-        threads.order(LegId(leg as u64), Order::Close).unwrap();
-        closed.recv().unwrap();
-    }
-    tell("closed");
-    told();
 }
 
-fn begin(threads: &MediaThreads, kind: Kind, leg: usize, prompt: &Arc<[i16]>) -> Option<rtrb::Consumer<i16>> {
-    let id = LegId(leg as u64);
+fn begin(
+    threads: &MediaThreads,
+    kind: Kind,
+    id: LegId,
+    beside: Option<LegId>,
+    prompt: &Arc<[i16]>,
+) -> Option<rtrb::Consumer<i16>> {
     if kind.what == What::Bridges {
-        if leg % 2 == 1 {
-            threads.order(id, Order::Bridge { with: LegId(id.0 - 1) }).unwrap();
+        if let Some(with) = beside {
+            threads.order(id, Order::Bridge { with }).unwrap();
         }
         return None;
     }

@@ -16,9 +16,10 @@ use crate::process::{ports, tell, told};
 
 const MS: Duration = Duration::from_millis(1);
 
-pub fn work(kind: Kind, legs: usize) {
+pub fn work(kind: Kind) {
     tell("ready");
     let phones: Vec<SocketAddr> = ports(&told()).into_iter().map(|port| (HOME, port).into()).collect();
+    let legs = phones.len();
     let mut poll = Poll::new().unwrap();
     let sockets: Vec<UdpSocket> = (0..legs)
         .map(|leg| {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use media::srtp::{Keys, MasterKey, Suite};
-use media::{Codec, Connect, Direction};
+use media::{Codec, Connect, DigitTypes, Direction};
 
 use crate::desk::HOME;
 
@@ -26,19 +26,27 @@ pub struct Kind {
     /// Of the caller, and of the person where there is one.
     pub codecs: (Codec, Codec),
     pub encrypted: bool,
+    /// Keys as events were not agreed, so they are looked for in the sound. Hardly any trunk is like that.
+    pub keys_in_sound: bool,
 }
 
 const fn kind(name: &'static str, what: What, codecs: (Codec, Codec), encrypted: bool) -> Kind {
-    Kind { name, what, codecs, encrypted }
+    Kind { name, what, codecs, encrypted, keys_in_sound: false }
+}
+
+const fn without_events(kind: Kind) -> Kind {
+    Kind { keys_in_sound: true, ..kind }
 }
 
 const MU: Codec = Codec::Pcmu;
 const WIDE: Codec = Codec::G722;
 const OPUS: Codec = Codec::Opus;
+const EVENTS: DigitTypes = DigitTypes { send: 101, receive: 101 };
 
 impl Kind {
-    pub const ALL: [Kind; 13] = [
+    pub const ALL: [Kind; 14] = [
         kind("plays-g711", What::Plays, (MU, MU), false),
+        without_events(kind("keys-in-g711", What::Plays, (MU, MU), false)),
         kind("listens-g711", What::Listens, (MU, MU), false),
         kind("plays-srtp", What::Plays, (MU, MU), true),
         kind("plays-g722", What::Plays, (WIDE, WIDE), false),
@@ -77,7 +85,7 @@ impl Kind {
             codec,
             payload_type: codec.payload_type(),
             receive_payload_type: codec.payload_type(),
-            digits: None,
+            digits: (!self.keys_in_sound).then_some(EVENTS),
             packet_time: Duration::from_millis(20),
             keys: self.encrypted.then(|| Keys { ours: ours(), theirs: theirs() }),
             latch: Vec::new(),

@@ -2,15 +2,28 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Instant;
 
 use crate::cpu::Used;
+
+/// Why a measurement was given up. Its processes end with it, and the next one begins.
+#[derive(Debug, thiserror::Error)]
+pub enum GivenUp {
+    /// The time a measurement may take is over; as a rule the thread has more legs than it can hold.
+    #[error("it was not through in time")]
+    Late,
+    /// A process has ended by itself; what it said stands on stderr.
+    #[error("a process of it ended early")]
+    Gone,
+}
 
 /// A process of this very program. It ends when dropped.
 pub struct Process {
     child: Child,
     hears: ChildStdin,
-    says: BufReader<ChildStdout>,
+    says: Receiver<String>,
 }
 
 impl Process {
@@ -21,18 +34,24 @@ impl Process {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let (hears, says) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        let (hears, out) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        let (line, says) = channel();
+        std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|said| line.send(said)));
         Process { child, hears, says }
     }
 
+    /// One that has ended is noticed by what it does not say.
     pub fn tell(&mut self, line: &str) {
-        writeln!(self.hears, "{line}").unwrap();
+        let _ = writeln!(self.hears, "{line}");
     }
 
-    pub fn told(&mut self) -> String {
-        let mut line = String::new();
-        self.says.read_line(&mut line).unwrap();
-        line.trim().to_owned()
+    /// What it says next.
+    pub fn told(&mut self, until: Instant) -> Result<String, GivenUp> {
+        let said = self.says.recv_timeout(until.saturating_duration_since(Instant::now()));
+        said.map_err(|why| match why {
+            RecvTimeoutError::Timeout => GivenUp::Late,
+            RecvTimeoutError::Disconnected => GivenUp::Gone,
+        })
     }
 
     pub fn pid(&self) -> u32 {

@@ -6,12 +6,15 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::phones::Seen;
+use crate::returning::Peaks;
 use crate::verdicts::{Budget, Verdicts};
 
 /// One line of the table.
 pub struct Row<'a> {
     pub what: &'a str,
     pub endpoint: &'a str,
+    /// At once.
+    pub legs: usize,
     pub seen: &'a Seen,
     /// Of one call, in percent of a core.
     pub cpu: f64,
@@ -49,9 +52,10 @@ impl Report {
         if !self.json {
             println!("\n{title}");
             println!(
-                "  {:<14} {:<10} {:>8} {:>7} {:>9} {:>9} {:>8} {:>8} {:>8} {:>9} {:>9} {:>8}",
+                "  {:<14} {:<10} {:>5} {:>8} {:>7} {:>9} {:>9} {:>8} {:>8} {:>8} {:>9} {:>9} {:>8}",
                 "",
                 "",
+                "legs",
                 "CPU %",
                 "floors",
                 "KiB",
@@ -67,13 +71,13 @@ impl Report {
     }
 
     pub fn row(&self, row: &Row<'_>) {
-        let Row { what, endpoint, seen, cpu, floors, memory, left } = row;
+        let Row { what, endpoint, legs, seen, cpu, floors, memory, left } = row;
         let shown = |figure: Option<f64>, digits: usize| {
             figure.map_or_else(|| "-".to_owned(), |figure| format!("{figure:.digits$}"))
         };
         let missed = seen.sent.saturating_sub(seen.received);
         let text = format!(
-            "  {what:<14} {endpoint:<10} {cpu:>8.4} {floors:>7.2} {:>9} {:>9} {:>8.1} {:>8.1} {:>8.1} {:>9} {:>9} {missed:>8}",
+            "  {what:<14} {endpoint:<10} {legs:>5} {cpu:>8.4} {floors:>7.2} {:>9} {:>9} {:>8.1} {:>8.1} {:>8.1} {:>9} {:>9} {missed:>8}",
             shown(*memory, 1),
             shown(*left, 0),
             seen.gap_p50,
@@ -83,8 +87,30 @@ impl Report {
             shown(seen.delay_p99, 2),
         );
         let line = json!({
-            "type": "row", "what": what, "endpoint": endpoint, "cpu_percent": cpu, "floors": floors, "kib": memory,
-            "kib_left": left, "seen": seen,
+            "type": "row", "what": what, "endpoint": endpoint, "legs": legs, "cpu_percent": cpu, "floors": floors,
+            "kib": memory, "kib_left": left, "seen": seen,
+        });
+        self.say(&text, &line);
+    }
+
+    pub fn heads_peaks(&self, title: &str) {
+        if !self.json {
+            println!("\n{title}");
+            let heads = ["legs", "before", "peak", "after", "peak", "after", "in use", "after"];
+            println!("  {:<14}{}", "", heads.map(|head| format!(" {head:>8}")).concat());
+        }
+    }
+
+    /// Memory before, at each peak and after it, and what of it is in use.
+    pub fn peaks(&self, what: &str, seen: &Peaks) {
+        let Peaks { legs, before, peaks, in_use } = seen;
+        let shown: String = peaks.as_flattened().iter().map(|kib| format!(" {kib:>8}")).collect();
+        let used =
+            in_use.map(|kib| format!(" {:>8}", kib.map_or_else(|| "-".to_owned(), |kib| kib.to_string())));
+        let text = format!("  {what:<14} {legs:>8} {before:>8}{shown}{}", used.concat());
+        let line = json!({
+            "type": "peaks", "what": what, "legs": legs, "kib_before": before, "kib_peak_after": peaks,
+            "kib_in_use": in_use,
         });
         self.say(&text, &line);
     }

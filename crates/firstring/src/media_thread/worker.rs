@@ -26,6 +26,9 @@ const DRAINED_AT_ONCE: u32 = 64;
 const PHASES: usize = 20;
 /// Orders taken before packets get their turn again.
 const ORDERS_AT_ONCE: u32 = 256;
+/// Milliseconds of the wheel before packets and orders get their turn again. A thread with more legs than it can hold is never
+/// through with its wheel, and must hear all the same that some of them are over.
+const TICKS_AT_ONCE: u32 = 20;
 
 /// Sent to a thread.
 pub enum Command {
@@ -262,7 +265,8 @@ impl<F: Fn(LegId, Event)> Worker<F> {
 
     fn turn_wheel(&mut self) {
         let mut due = std::mem::take(&mut self.due);
-        while let Some(tick) = self.wheel.turn(self.now(), &mut due) {
+        for _ in 0..TICKS_AT_ONCE {
+            let Some(tick) = self.wheel.turn(self.now(), &mut due) else { break };
             for index in due.drain(..) {
                 let Some(Some(seat)) = self.seats.get(index as usize) else { continue };
                 if seat.due == tick {

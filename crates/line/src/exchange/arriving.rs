@@ -11,6 +11,7 @@ use desk::number::E164;
 use desk::private::Private;
 use desk::record::CallId;
 use desk::sabotage::{Sabotage, is};
+use desk::understand::Cards;
 use sip::sdp::{Protection, Secrets};
 use sip::{Invitation, Refusal as SipRefusal, sdp};
 
@@ -173,6 +174,7 @@ impl Exchange {
             handing_over: None,
             put_through: None,
             unspoken,
+            cards: Cards::default(),
         };
         self.calls.insert(call, legs);
         self.show(call, What::Arrived { line: number, from, plan }, now);

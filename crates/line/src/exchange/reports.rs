@@ -223,9 +223,13 @@ impl Exchange {
         self.calls.get_mut(&call).and_then(|legs| legs.unspoken.remove(&saying))
     }
 
-    /// The recogniser is done: whoever watches sees what was understood.
-    pub(super) fn heard(&mut self, call: &CallId, listen: ListenId, heard: Heard, now: Moment) {
+    /// The recogniser is done: whoever watches sees what was understood. The figures of a card are seen by nobody: what is
+    /// written down is then what the desk went by, and a journal replays to the same call.
+    pub(super) fn heard(&mut self, call: &CallId, listen: ListenId, mut heard: Heard, now: Moment) {
         let Some(&number) = self.by_id.get(call) else { return };
+        if let (Heard::Words(words), Some(legs)) = (&mut heard, self.calls.get_mut(&number)) {
+            words.text = legs.cards.left_out_of(&words.text);
+        }
         match &heard {
             Heard::Words(words) => {
                 // The recogniser's own scale is no share of anything.

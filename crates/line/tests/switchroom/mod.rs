@@ -41,6 +41,8 @@ pub struct Switchroom {
     pub followed: Vec<String>,
     pub records: Vec<Record>,
     pub signals: Vec<(Signal, bool)>,
+    /// What desks were told, as the journals keep it.
+    pub journal: Vec<desk::call::Event>,
     /// Of every sound: the local address, and whom it has to face.
     pub opened: Vec<(IpAddr, IpAddr)>,
     /// The sounds of callers, in the order they came.
@@ -94,6 +96,7 @@ impl Switchroom {
             followed: Vec::new(),
             records: Vec::new(),
             signals: Vec::new(),
+            journal: Vec::new(),
             opened: Vec::new(),
             callers: Vec::new(),
             shown: Vec::new(),
@@ -156,6 +159,7 @@ impl Switchroom {
                 Action::Store { call, ask: Some(ask), .. } => self.waiting.push((call, ask)),
                 Action::Say { sound, saying, .. } => self.sayings.push((sound, saying)),
                 Action::Show(live) => self.shown.push(live),
+                Action::Journal { event, .. } => self.journal.push(event),
                 Action::Signalled { signal, is_late, .. } => self.signals.push((*signal, is_late)),
                 _ => {}
             }

@@ -183,6 +183,9 @@ impl Leg {
             Order::Tone(tone) => self.tone = tone.map(Player::new),
             Order::Bridge { with: _ } => {
                 self.stop_listening(now);
+                if let Some(hearing) = &mut self.hearing {
+                    hearing.rest();
+                }
                 self.bridged = true;
                 (self.smoother, self.quiet) = (None, None);
                 self.turn.theirs(now);
@@ -222,6 +225,7 @@ impl Leg {
             latch,
             codec: connect.codec,
             encoder: encoder.unwrap_or_else(|| Encoder::new(connect.codec)),
+            unused_since: None,
             payload_type: connect.payload_type,
             receive_payload_type: connect.receive_payload_type,
             digits: connect.digits,

@@ -20,6 +20,8 @@ use crate::{MAX_PACKET_SAMPLES, RATE_HZ};
 
 /// A bridged leg that has had nothing to relay for this long sends silence, so that the far end sees a living stream.
 const RELAY_QUIET: Duration = Duration::from_millis(200);
+/// Long enough that a phone which keeps quiet between its words does not have an encoder built for each pause.
+const ENCODER_RESTS_AFTER: Duration = Duration::from_secs(5);
 /// When sending is this far behind (the machine was asleep), the packets in between are left out, not sent in a heap.
 const LEFT_OUT_AFTER: u32 = 3;
 /// How fast the memory of our own loudness fades, per packet: echo comes back within a fifth of a second.
@@ -78,6 +80,7 @@ impl Leg {
         let silent = !self.may_send() || !is_sendable(target);
         if silent || self.relays_at(now) && !self.has_own_sound() {
             self.fresh = true;
+            self.leave_the_encoder(now);
             return None;
         }
         let length = match self.pen.write(timestamp, packet_ticks) {
@@ -92,6 +95,16 @@ impl Leg {
         self.count_sent(length);
         self.record_sent(&out[..length], now);
         Some(Outgoing { length, to: target, from: Port::Rtp })
+    }
+
+    /// Nothing of ours goes out. An encoder that is not used for a while is given back; the next sound builds another, which
+    /// knows as little of what the far end heard in between as this one would.
+    fn leave_the_encoder(&mut self, now: Duration) {
+        let Some(line) = &mut self.line else { return };
+        let since = *line.unused_since.get_or_insert(now);
+        if now.saturating_sub(since) >= ENCODER_RESTS_AFTER {
+            line.encoder.rest();
+        }
     }
 
     /// For the recording, in the clear. A key is no sound.
@@ -204,6 +217,7 @@ impl Leg {
         out: &mut [u8],
     ) -> Option<usize> {
         let line = self.line.as_mut()?;
+        line.unused_since = None;
         let room = out.get_mut(HEADER_LEN..)?;
         let length = match sounding {
             true => line.encoder.encode(samples, room),
