@@ -177,7 +177,7 @@ mod tests {
 
     fn pressed(keys: &str, apart: Duration) -> Vec<Option<String>> {
         let arrival = Arrival {
-            id: CallId("1".to_string()),
+            id: CallId("1".into()),
             line: E164::parse("+13125550100", Country::US).expect("a number"),
             from: None,
             diverted_by: None,
