@@ -55,6 +55,10 @@ pub struct Cards {
 impl Cards {
     /// The same words, with what is a card's left out.
     pub fn left_out_of(&mut self, text: &str) -> String {
+        if !may_be_of_card(text) {
+            self.follows = false;
+            return text.to_owned();
+        }
         let pieces: Vec<&str> = text.split_whitespace().collect();
         let (runs, sign) = (runs(&pieces), first_sign(&pieces));
         let only_figures = runs.iter().map(|run| run.pieces.len()).sum::<usize>() == pieces.len();
@@ -77,6 +81,13 @@ impl Cards {
         });
         kept.collect::<Vec<_>>().join(" ")
     }
+}
+
+/// Whether anything here is worth a closer look: most of what callers say has neither figures nor a word of cards in it.
+fn may_be_of_card(text: &str) -> bool {
+    let words = Words::of(&text.replace('-', " "));
+    let is_sign = |at: usize| SIGNS.iter().any(|sign| words.are(at, sign));
+    words.all().iter().any(|word| Said::word(word) != Said::Else) || (0..words.len()).any(is_sign)
 }
 
 /// Figures that follow each other, as digits or as words.
