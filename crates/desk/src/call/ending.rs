@@ -164,6 +164,9 @@ impl Call {
         if is(Sabotage::OverwritesTheOutcome) {
             outcome = Outcome::Booked;
         }
+        for sentence in self.fillers.told(now.mono) {
+            self.minutes.trouble(sentence);
+        }
         let record = Record {
             id: self.minutes.arrival.id.clone(),
             line: self.minutes.arrival.line.clone(),

@@ -15,7 +15,8 @@ use desk::machine::Moment;
 use desk::record::CallId;
 use line::{Action, Event, Exchange, Live, Opening, SoundEvent, SoundId, SoundOrder};
 use media::{
-    AddressRange, BargeIn, Connect, Filler, LegId, Listen, Order, OursFrom, Play, Recording, SpeechEnd,
+    AddressRange, BargeIn, ClipId, Connect, Filler, LegId, Listen, Order, OursFrom, Play, Recording,
+    SpeechEnd,
 };
 use mio::{Events, Poll, Token};
 use store::recording::Begun;
@@ -504,6 +505,7 @@ impl Control {
         tracing::trace!(target: "firstring::media", leg = sound.0, call, event = %Name(&event), "Event");
         let told = match event {
             media::Event::Spoke { id, at, gap } => self.sayings.began(sound, id, at, gap),
+            media::Event::Played { id: ClipId::FILLER, at, .. } => Some(SoundEvent::FillerEnded { at }),
             media::Event::Played { id, complete, samples: _, at } => {
                 self.sayings.ended(sound, id, complete, at)
             }
@@ -520,7 +522,7 @@ impl Control {
                 SpeechEnd::Cut => None,
             },
             media::Event::Digit { digit, at } => Some(SoundEvent::Digit { digit: digit.as_char(), at }),
-            media::Event::FillerPlayed { .. } => Some(SoundEvent::FillerPlayed),
+            media::Event::FillerPlayed { at, .. } => Some(SoundEvent::FillerBegan { at }),
             media::Event::MediaTimeout { .. } => Some(SoundEvent::Silent),
             media::Event::Closed { quality, at: _ } => Some(closed(&quality)),
             media::Event::FirstPacket { .. }
