@@ -211,6 +211,7 @@ impl Control {
                 Letter::Rendered(rendered) => {
                     self.sayings.rendered(rendered);
                     self.play();
+                    self.drain();
                 }
                 Letter::Stop => self.stop(),
                 Letter::Drill => self.drill_changed(),
