@@ -291,6 +291,8 @@ pub enum Keep {
     Callback(Callback),
     /// A message.
     Message(Message),
+    /// The record of a call that was turned away, and of which nothing else is kept.
+    TurnedAway(Box<Record>),
     /// The call's record.
     Record(Box<Record>),
 }

@@ -339,6 +339,9 @@ impl Control {
                     self.metrics.count(record);
                     telling::over(record);
                 }
+                if let line::Keep::TurnedAway(record) = &keep {
+                    self.metrics.count(record);
+                }
                 self.keeper.keep(call, ask, keep);
             }
             Action::Journal { call, event } => {

@@ -40,6 +40,8 @@ pub struct Switchroom {
     pub placed: Vec<sip::Call>,
     pub followed: Vec<String>,
     pub records: Vec<Record>,
+    /// Of callers for whom there was no channel.
+    pub turned_away: Vec<Record>,
     pub signals: Vec<(Signal, bool)>,
     /// Of every sound: the local address, and whom it has to face.
     pub opened: Vec<(IpAddr, IpAddr)>,
@@ -93,6 +95,7 @@ impl Switchroom {
             placed: Vec::new(),
             followed: Vec::new(),
             records: Vec::new(),
+            turned_away: Vec::new(),
             signals: Vec::new(),
             opened: Vec::new(),
             callers: Vec::new(),
@@ -146,6 +149,7 @@ impl Switchroom {
                 }
                 Action::Store { keep: Keep::Arrival(begun), .. } => self.begun.push(*begun),
                 Action::Store { keep: Keep::Record(record), .. } => self.records.push(*record),
+                Action::Store { keep: Keep::TurnedAway(record), .. } => self.turned_away.push(*record),
                 Action::Sip(Order::Refuse { leg, refusal }) => self.refused.push((leg, refusal)),
                 Action::Sip(Order::Call(call) | Order::CallOver { call, .. }) => self.placed.push(*call),
                 Action::Sip(Order::MayFollow { targets, .. }) => {
