@@ -17,7 +17,9 @@ pub fn explain(record: &Record, zone: &TimeZone) -> Vec<String> {
     story.push(ending(record));
     story.extend(left_behind(record));
     story.extend(recording(record));
-    story.push(how_it_sounded(record));
+    if record.outcome != Outcome::TurnedAway {
+        story.push(how_it_sounded(record));
+    }
     story
 }
 
@@ -45,6 +47,9 @@ fn arrival(record: &Record, zone: &TimeZone) -> String {
 }
 
 fn answer(record: &Record) -> String {
+    if record.outcome == Outcome::TurnedAway {
+        return format!("The caller was turned away before plan `{}` began.", record.plan);
+    }
     let rule = format!("Plan `{}` decided by its rule `{}`", record.plan, record.rule.name());
     match record.answer_ms {
         Some(ms) => format!("{rule}; the call was answered after {ms} ms."),
@@ -79,6 +84,9 @@ fn conversation(record: &Record) -> Option<String> {
 }
 
 fn ending(record: &Record) -> String {
+    if record.outcome == Outcome::TurnedAway {
+        return format!("Nobody answered; the outcome is `{}`.", record.outcome.name());
+    }
     let by = match record.ended_by {
         EndedBy::Caller => "The caller hung up",
         EndedBy::Person => "The person they talked to hung up",

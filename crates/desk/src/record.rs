@@ -46,6 +46,8 @@ pub enum Outcome {
     WrongNumber,
     /// Turned away by the owner's list, or spam that ended itself.
     Refused,
+    /// Every channel was taken, so the caller was told busy, or was sent elsewhere, before anything was tried.
+    TurnedAway,
     /// Nobody spoke.
     NoInput,
     /// The caller hung up while being served well.
@@ -70,6 +72,7 @@ impl Outcome {
             Outcome::OptedOut => "opted_out",
             Outcome::WrongNumber => "wrong_number",
             Outcome::Refused => "refused",
+            Outcome::TurnedAway => "turned_away",
             Outcome::NoInput => "no_input",
             Outcome::Abandoned => "abandoned",
             Outcome::Interrupted => "interrupted",

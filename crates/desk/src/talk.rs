@@ -333,6 +333,11 @@ impl Talk {
         }
     }
 
+    /// Whether a visit is on its way to the store.
+    pub fn is_booking(&self) -> bool {
+        matches!(self.phase, Phase::Waiting { errand: Errand::Booking, .. })
+    }
+
     /// When something has failed to happen.
     pub fn deadline(&self) -> Option<Deadline<Why>> {
         match &self.phase {

@@ -112,6 +112,7 @@ fn a_caller_whose_desk_hangs_in_mid_call_is_not_left_in_silence() {
             "Rule `always` holds for every call.",
             "Plan `front-door` decided by its rule `always`; the call was answered after # ms.",
             "Step #, assistant, took # s: The caller hung up.",
+            "Trouble: the caller heard the filler for # s, because the desk itself stood still.",
             "Trouble: the desk itself stood still for # s, and understood late what happened meanwhile.",
             "The caller hung up before they had an answer; the outcome is `abandoned`.",
             "A callback task is stored: #.",

@@ -16,7 +16,7 @@ use stage::office::{Office, PERSON};
 use stage::peers::{self, Peer};
 use stage::phone::Phone;
 use stage::place::Place;
-use stage::waiting::{Turn, free_port};
+use stage::waiting::{Turn, free_port, wait_until};
 
 const SECOND: &str = "+13125550144";
 const THIRD: &str = "+13125550145";
@@ -43,6 +43,19 @@ fn on_two_channels_a_third_caller_is_told_busy_and_nobody_is_rung() {
     desk.has_calls(2);
     let mut third = Phone::at([127, 0, 0, 1], 0, &place);
     assert_eq!(third.invite("third").0, 486);
+    let turned_away = wait_until("whoever was told busy is on record", Duration::from_secs(5), || {
+        desk.shown(&["calls"]).into_iter().find(|call| call["outcome"] == "turned_away")
+    });
+    assert_eq!(
+        desk.told(&turned_away),
+        [
+            "On Tuesday, June #, # PM, a call from # came in on #, for office `main`.",
+            "Rule `always` holds for every call.",
+            "The caller was turned away before plan `front-door` began.",
+            "Trouble: every channel of this trunk is taken; raise `channels` if the carrier gives more.",
+            "Nobody answered; the outcome is `turned_away`.",
+        ]
+    );
     second.result();
     first.result();
     assert_eq!(
@@ -60,7 +73,7 @@ fn on_two_channels_a_third_caller_is_told_busy_and_nobody_is_rung() {
     );
     desk.record(SECOND);
     let calls = desk.shown(&["calls"]);
-    assert_eq!(calls.len(), 2, "whoever was told busy is no call of the desk's: {calls:?}");
+    assert_eq!(calls.len(), 3, "{calls:?}");
     let told = desk.get("/api/v1/refusals");
     assert!(told.contains("every channel of this trunk is taken; raise `channels`"), "{told}");
 }

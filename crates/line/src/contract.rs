@@ -95,6 +95,11 @@ pub enum SoundEvent {
         /// Whether it was spoken to its end.
         whole: bool,
     },
+    /// The voice failed while it made the sound of something, and another one made it anew.
+    MadeAgain {
+        /// What is to be said.
+        saying: SayingId,
+    },
     /// Something could not be said at all.
     SayFailed {
         /// What was to be said.
@@ -119,8 +124,16 @@ pub enum SoundEvent {
     },
     /// Nothing has come in for too long.
     Silent,
-    /// The dead-man filler played: nothing of ours was audible in time.
-    FillerPlayed,
+    /// The dead-man filler began: nothing of ours was audible in time.
+    FillerBegan {
+        /// When.
+        at: Duration,
+    },
+    /// The filler came to its end, or made way.
+    FillerEnded {
+        /// When.
+        at: Duration,
+    },
     /// The leg is closed.
     Closed {
         /// From the confirmation of our answer to the first audible word.
@@ -278,6 +291,8 @@ pub enum Keep {
     Callback(Callback),
     /// A message.
     Message(Message),
+    /// The record of a call that was turned away, and of which nothing else is kept.
+    TurnedAway(Box<Record>),
     /// The call's record.
     Record(Box<Record>),
 }

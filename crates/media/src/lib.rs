@@ -36,6 +36,7 @@ mod smoothing;
 pub mod srtp;
 pub mod timeline;
 pub mod tones;
+pub mod trim;
 pub mod turn;
 pub mod voice;
 
@@ -58,6 +59,7 @@ pub use recording::{Recorded, Recorder, Recording, Track};
 pub use relay::Relay;
 pub use timeline::Timeline;
 pub use tones::Tone;
+pub use trim::Trim;
 
 use std::time::Duration;
 

@@ -173,7 +173,7 @@ impl Leg {
         for waiting in self.waiting.drain(..) {
             self.out.push_back(SoundEvent::Said { saying: waiting.saying, at: now, whole: false });
         }
-        self.filler_until = None;
+        self.end_filler(now);
         // What was to be listened for after it is listened for anew, or not at all.
         self.pending = None;
         self.advance(now);
@@ -362,7 +362,7 @@ impl Leg {
             self.turn.filled(now);
             self.turn.heard(now, true);
             self.filler_until = Some(now + FILLER);
-            self.out.push_back(SoundEvent::FillerPlayed);
+            self.out.push_back(SoundEvent::FillerBegan { at: now });
         }
         self.mind_silence(now);
     }
@@ -397,7 +397,9 @@ impl Leg {
         if let Some(playing) = self.playing.take_if(|playing| playing.until <= now) {
             self.out.push_back(SoundEvent::Said { saying: playing.saying, at: now, whole: true });
         }
-        self.filler_until.take_if(|until| *until <= now);
+        if self.filler_until.is_some_and(|until| until <= now) {
+            self.end_filler(now);
+        }
     }
 
     fn finish_speech(&mut self, now: Duration) {
@@ -442,7 +444,13 @@ impl Leg {
             self.waiting.pop_front();
             self.out.push_back(SoundEvent::Said { saying, at: now, whole: false });
         }
-        self.filler_until = None;
+        self.end_filler(now);
+    }
+
+    fn end_filler(&mut self, now: Duration) {
+        if self.filler_until.take().is_some() {
+            self.out.push_back(SoundEvent::FillerEnded { at: now });
+        }
     }
 
     fn fail_renderings(&mut self, now: Duration) {

@@ -19,6 +19,9 @@ pub const LONGEST_SECONDS: u32 = 600;
 
 const HEADER: usize = 44;
 
+/// Four seconds of sound, in bytes.
+const ROOM: usize = 4 * RATE_HZ as usize * 2;
+
 /// Why a recording did not work.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -79,7 +82,8 @@ pub struct MessageWriter {
 }
 
 impl MessageWriter {
-    /// Begins the recording `id` in a data directory.
+    /// Begins the recording `id` in a data directory. A disk without room for four seconds of sound says so
+    /// here, before anybody has spoken.
     pub fn create(directory: &Path, id: &str) -> Result<MessageWriter, SoundError> {
         let path = path(directory, id)?;
         DirBuilder::new().recursive(true).create(messages(directory))?;
@@ -92,6 +96,10 @@ impl MessageWriter {
         };
         let mut file = BufWriter::new(file);
         file.write_all(&header(0))?;
+        file.write_all(&[0; ROOM])?;
+        file.flush()?;
+        file.get_ref().set_len(HEADER as u64)?;
+        file.seek(SeekFrom::Start(HEADER as u64))?;
         Ok(MessageWriter { file, samples: 0 })
     }
 

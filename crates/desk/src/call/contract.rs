@@ -128,10 +128,25 @@ pub enum Event {
         /// Whether it was spoken to its end.
         whole: bool,
     },
+    /// The voice failed while it made the sound of something, and another one made it anew.
+    MadeAgain {
+        /// What is to be said.
+        saying: SayingId,
+    },
     /// Something could not be said at all.
     SayFailed {
         /// What was to be said.
         saying: SayingId,
+    },
+    /// Nothing else was to be heard in time, so the filler began. It plays wherever the sound is, asked by nobody.
+    FillerBegan {
+        /// When, on the monotonic clock.
+        at: Duration,
+    },
+    /// The filler came to its end, or made way.
+    FillerEnded {
+        /// When its last sound went out, on the monotonic clock.
+        at: Duration,
     },
     /// The caller began to speak.
     SpeechStarted {

@@ -187,6 +187,7 @@ impl Call {
 
     pub(super) fn say_failed(&mut self, saying: SayingId, now: Moment) {
         self.minutes.trouble("a sentence could not be spoken");
+        self.minutes.said(saying, now.mono);
         match &self.stage {
             Stage::Talking(_) => self.talk(now, |talk, _, _| talk.say_failed(saying)),
             _ => self.said(saying, now.mono, now),

@@ -155,16 +155,35 @@ impl Call {
         }
     }
 
+    /// The record of a call for which there was no channel: it was turned away before anything was tried. `because` says
+    /// what would help.
+    pub fn turned_away(mut self, because: &str, now: Moment) -> Record {
+        self.minutes.trouble(because);
+        self.record(Outcome::TurnedAway, EndedBy::Desk, now)
+    }
+
     pub(super) fn file(&mut self, now: Moment) {
         let (mut outcome, ended_by) = self.verdict.unwrap_or((Outcome::Lost, EndedBy::Desk));
-        let sound = self.minutes.sound;
-        if outcome == Outcome::Abandoned && sound.longest_silence > DEAD_LINE {
+        if outcome == Outcome::Abandoned && self.minutes.sound.longest_silence > DEAD_LINE {
             outcome = Outcome::Lost;
         }
         if is(Sabotage::OverwritesTheOutcome) {
             outcome = Outcome::Booked;
         }
-        let record = Record {
+        for sentence in self.fillers.told(now.mono) {
+            self.minutes.trouble(sentence);
+        }
+        let record = self.record(outcome, ended_by, now);
+        if is(Sabotage::FilesTwice) {
+            self.out.push(Action::File(Box::new(record.clone())));
+        }
+        self.out.push(Action::File(Box::new(record)));
+        self.stage = Stage::Over;
+    }
+
+    fn record(&mut self, outcome: Outcome, ended_by: EndedBy, now: Moment) -> Record {
+        let sound = self.minutes.sound;
+        Record {
             id: self.minutes.arrival.id.clone(),
             line: self.minutes.arrival.line.clone(),
             office: self.line.office.clone(),
@@ -193,12 +212,7 @@ impl Call {
             quality: sound.quality,
             troubles: std::mem::take(&mut self.minutes.troubles),
             recording: self.tape.filed(),
-        };
-        if is(Sabotage::FilesTwice) {
-            self.out.push(Action::File(Box::new(record.clone())));
         }
-        self.out.push(Action::File(Box::new(record)));
-        self.stage = Stage::Over;
     }
 }
 

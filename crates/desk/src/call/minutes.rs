@@ -70,6 +70,11 @@ impl Minutes {
         self.pending.insert(saying, text);
     }
 
+    /// Something was given to be said that has not begun, and was not given up.
+    pub fn has_more_to_say(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     pub fn spoke(&mut self, saying: SayingId, at: Duration, gap: Option<Duration>) {
         let Some(text) = self.pending.remove(&saying) else { return };
         let start_ms = self.since_start(at);
@@ -86,6 +91,7 @@ impl Minutes {
     }
 
     pub fn said(&mut self, saying: SayingId, at: Duration) {
+        self.pending.remove(&saying);
         let end_ms = self.since_start(at);
         if let Some(turn) = self.open.remove(&saying).and_then(|index| self.turns.get_mut(index)) {
             turn.end_ms = end_ms;

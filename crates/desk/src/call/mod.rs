@@ -10,6 +10,7 @@
 mod contract;
 mod conversation;
 mod ending;
+mod filler;
 mod handing_over;
 mod message;
 mod messaging;
@@ -38,6 +39,7 @@ use crate::routing::{Received, receive};
 use crate::sabotage::{Sabotage, is};
 use crate::sayings;
 use crate::talk::Talk;
+use filler::Fillers;
 use messaging::Messaging;
 use minutes::Minutes;
 use putting_through::PutThrough;
@@ -50,6 +52,7 @@ const CONNECTED_AT_MOST: Duration = Duration::from_secs(4 * 3600);
 const GOODBYE_TAKES_AT_MOST: Duration = Duration::from_secs(30);
 const PROMISE_TAKES_AT_MOST: Duration = Duration::from_secs(3);
 const REPORT_TAKES_AT_MOST: Duration = Duration::from_secs(2);
+const MADE_AGAIN: &str = "the assistant's voice failed while it made a sentence; another voice made it again";
 /// Silence longer than this while it is our turn is a dead line. DESIGN, promise 1.
 const DEAD_LINE: Duration = Duration::from_secs(4);
 
@@ -79,6 +82,7 @@ pub struct Call {
     stage: Stage,
     out: Out,
     minutes: Minutes,
+    fillers: Fillers,
     tape: Tape,
     caller: Caller,
     legs: u16,
@@ -144,6 +148,7 @@ impl Call {
             stage: Stage::Begun,
             out: Out::default(),
             minutes: Minutes::new(arrival, now, keeping.transcripts),
+            fillers: Fillers::default(),
             tape: Tape::new(keeping),
             caller: Caller::Ringing,
             legs: 0,
@@ -244,7 +249,10 @@ impl Call {
             }
             Event::Spoke { saying, at, gap } => self.minutes.spoke(saying, at, gap),
             Event::Said { saying, at, whole: _ } => self.said(saying, at, now),
+            Event::MadeAgain { saying: _ } => self.minutes.trouble(MADE_AGAIN),
             Event::SayFailed { saying } => self.say_failed(saying, now),
+            Event::FillerBegan { at } => self.filler_began(at, now),
+            Event::FillerEnded { at } => self.fillers.ended(at),
             Event::SpeechStarted { at } => self.speech_started(at, now),
             Event::SpeechEnded { at } => self.speech_ended(at, now),
             Event::Heard { listen, heard } => self.heard(listen, heard, now),

@@ -236,6 +236,7 @@ fn ending(outcome: Outcome) -> &'static str {
         Outcome::OptedOut => "asked not to be called",
         Outcome::WrongNumber => "wrong number",
         Outcome::Refused => "refused",
+        Outcome::TurnedAway => "told busy",
         Outcome::NoInput => "said nothing",
         Outcome::Abandoned => "hung up",
         Outcome::Interrupted => "cut off by a stop",

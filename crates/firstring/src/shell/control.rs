@@ -15,7 +15,8 @@ use desk::machine::Moment;
 use desk::record::CallId;
 use line::{Action, Event, Exchange, Live, Opening, SoundEvent, SoundId, SoundOrder};
 use media::{
-    AddressRange, BargeIn, Connect, Filler, LegId, Listen, Order, OursFrom, Play, Recording, SpeechEnd,
+    AddressRange, BargeIn, ClipId, Connect, Filler, LegId, Listen, Order, OursFrom, Play, Recording,
+    SpeechEnd,
 };
 use mio::{Events, Poll, Token};
 use store::recording::Begun;
@@ -210,6 +211,7 @@ impl Control {
                 Letter::Rendered(rendered) => {
                     self.sayings.rendered(rendered);
                     self.play();
+                    self.drain();
                 }
                 Letter::Stop => self.stop(),
                 Letter::Drill => self.drill_changed(),
@@ -336,6 +338,9 @@ impl Control {
                     self.ears.forget(&record.id);
                     self.metrics.count(record);
                     telling::over(record);
+                }
+                if let line::Keep::TurnedAway(record) = &keep {
+                    self.metrics.count(record);
                 }
                 self.keeper.keep(call, ask, keep);
             }
@@ -504,6 +509,7 @@ impl Control {
         tracing::trace!(target: "firstring::media", leg = sound.0, call, event = %Name(&event), "Event");
         let told = match event {
             media::Event::Spoke { id, at, gap } => self.sayings.began(sound, id, at, gap),
+            media::Event::Played { id: ClipId::FILLER, at, .. } => Some(SoundEvent::FillerEnded { at }),
             media::Event::Played { id, complete, samples: _, at } => {
                 self.sayings.ended(sound, id, complete, at)
             }
@@ -520,7 +526,7 @@ impl Control {
                 SpeechEnd::Cut => None,
             },
             media::Event::Digit { digit, at } => Some(SoundEvent::Digit { digit: digit.as_char(), at }),
-            media::Event::FillerPlayed { .. } => Some(SoundEvent::FillerPlayed),
+            media::Event::FillerPlayed { at, .. } => Some(SoundEvent::FillerBegan { at }),
             media::Event::MediaTimeout { .. } => Some(SoundEvent::Silent),
             media::Event::Closed { quality, at: _ } => Some(closed(&quality)),
             media::Event::FirstPacket { .. }

@@ -90,7 +90,7 @@ impl Keeper {
         match &keep {
             Keep::Arrival(begun) => self.begin_journal(begun),
             Keep::Record(record) => self.journals.try_finish(&record.id),
-            Keep::Booking(_) | Keep::Callback(_) | Keep::Message(_) => {}
+            Keep::Booking(_) | Keep::Callback(_) | Keep::Message(_) | Keep::TurnedAway(_) => {}
         }
         let (write, at) = (write(keep), Instant::now());
         tracing::debug!(target: "firstring::store", %call, what = %Name(&write), "To be stored");
@@ -210,6 +210,6 @@ fn write(keep: Keep) -> Write {
         Keep::Booking(booking) => Write::Booking(Box::new(booking)),
         Keep::Callback(callback) => Write::Callback(Box::new(callback)),
         Keep::Message(message) => Write::Message(Box::new(message)),
-        Keep::Record(record) => Write::Record(record),
+        Keep::Record(record) | Keep::TurnedAway(record) => Write::Record(record),
     }
 }

@@ -1,4 +1,4 @@
-//! Messages on their way to disk: the caller's sound, written as it is spoken.
+//! Messages on their way to disk: the caller's sound, written as it is spoken, without the silence around it.
 //!
 //! One blocking task per message. A disk that is slow or full costs the message, never the call.
 //! Invariant: each recording is answered by exactly one `MessageEnded`.
@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use desk::record::CallId;
 use line::Event;
+use media::Trim;
 use rtrb::Consumer;
 use store::sound::{MessageWriter, SoundError};
 use tokio::runtime::Handle;
@@ -70,18 +71,23 @@ fn tell_change(error: Option<&SoundError>, failing: &AtomicBool) {
 
 fn record(directory: &Path, id: &str, mut tap: Consumer<i16>, ended: &AtomicBool) -> Result<f64, SoundError> {
     let mut writer = MessageWriter::create(directory, id)?;
+    let (mut trim, mut kept) = (Trim::default(), Vec::new());
     loop {
         // Read before the sound is taken, so that nothing spoken before the end is left behind.
         let last = ended.load(Ordering::Acquire) || tap.is_abandoned();
         if let Ok(chunk) = tap.read_chunk(tap.slots()) {
             let (first, second) = chunk.as_slices();
-            writer.append(first)?;
-            writer.append(second)?;
+            trim.push(first, &mut kept);
+            trim.push(second, &mut kept);
             chunk.commit_all();
         }
         if last {
+            trim.finish(&mut kept);
+            writer.append(&kept)?;
             return writer.close();
         }
+        writer.append(&kept)?;
+        kept.clear();
         std::thread::sleep(EVERY);
     }
 }

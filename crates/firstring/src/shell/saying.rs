@@ -10,7 +10,7 @@ use desk::call::SayingId;
 use desk::phrase::Phrase;
 use line::{SoundEvent, SoundId};
 use media::{ClipId, Interruptible};
-use speech::{Clip, Line, Prompts};
+use speech::{Clip, EngineError, Line, Prompts};
 use tokio::runtime::Handle;
 
 use crate::shell::inbox::{Inbox, Letter};
@@ -21,6 +21,8 @@ pub struct Rendered {
     sound: SoundId,
     saying: SayingId,
     clips: Option<Vec<(Clip, Interruptible)>>,
+    /// The voice failed meanwhile, and was asked again.
+    again: bool,
 }
 
 /// A clip to be played next on a leg.
@@ -89,11 +91,14 @@ impl Sayings {
 
     /// Sentences have been rendered, or could not be.
     pub fn rendered(&mut self, rendered: Rendered) {
-        let Rendered { sound, saying, clips } = rendered;
+        let Rendered { sound, saying, clips, again } = rendered;
         let Some(leg) = self.legs.get_mut(&sound) else { return };
         let Some(at) = leg.waiting.iter().position(|waiting| waiting.saying == saying) else { return };
         match clips {
-            Some(clips) => leg.waiting[at].clips = Some(clips),
+            Some(clips) => {
+                leg.waiting[at].clips = Some(clips);
+                self.failed.extend(again.then_some((sound, SoundEvent::MadeAgain { saying })));
+            }
             None => {
                 leg.waiting.remove(at);
                 self.failed.push_back((sound, SoundEvent::SayFailed { saying }));
@@ -214,16 +219,25 @@ async fn render(
     inbox: Inbox,
 ) {
     let mut clips = Vec::with_capacity(lines.len());
+    let mut again = false;
     for (line, may) in lines {
-        match prompts.clip(&line).await {
+        match clip(&prompts, &line, &mut again).await {
             Ok(clip) => clips.push((clip, may)),
             Err(error) => {
                 tracing::warn!(%error, "A sentence could not be rendered, the call moves on");
-                return inbox.post(Letter::Rendered(Rendered { sound, saying, clips: None }));
+                return inbox.post(Letter::Rendered(Rendered { sound, saying, clips: None, again }));
             }
         }
     }
-    inbox.post(Letter::Rendered(Rendered { sound, saying, clips: Some(clips) }));
+    inbox.post(Letter::Rendered(Rendered { sound, saying, clips: Some(clips), again }));
+}
+
+/// A voice that fails is replaced at once, so it is asked a second time. One that is slow has used up the caller's patience.
+async fn clip(prompts: &Prompts, line: &Line, again: &mut bool) -> Result<Clip, EngineError> {
+    match prompts.clip(line).await {
+        Err(EngineError::Failed { .. }) if !std::mem::replace(again, true) => prompts.clip(line).await,
+        result => result,
+    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::Desk;
 use super::now::Standing;
 
 /// Every outcome there is, so that a series is there before its first call.
-const OUTCOMES: [Outcome; 14] = [
+const OUTCOMES: [Outcome; 15] = [
     Outcome::Booked,
     Outcome::Transferred,
     Outcome::Answered,
@@ -27,6 +27,7 @@ const OUTCOMES: [Outcome; 14] = [
     Outcome::OptedOut,
     Outcome::WrongNumber,
     Outcome::Refused,
+    Outcome::TurnedAway,
     Outcome::NoInput,
     Outcome::Abandoned,
     Outcome::Interrupted,

@@ -44,7 +44,7 @@ pub(super) struct ShownCall {
     answered: Option<Timestamp>,
     ended: Timestamp,
     /// Where it ended: booked, transferred, answered, message, callback, informed, advised, opted_out, wrong_number,
-    /// refused, no_input, abandoned, interrupted or lost.
+    /// refused, turned_away, no_input, abandoned, interrupted or lost.
     #[schema(value_type = String, examples("booked"))]
     outcome: Outcome,
     /// caller, person, desk, line or crash.

@@ -55,6 +55,7 @@ impl Exchange {
             let full = self.setup.habits(&trunk).map(|habits| habits.full).unwrap_or_default();
             let (refusal, status) = full.refusal();
             let because = "every channel of this trunk is taken; raise `channels` if the carrier gives more";
+            self.keep_turned_away(line, &invitation, because, now);
             return self.turn_away(invitation.leg, trunk, refusal, status, because);
         };
         let sound = self.new_sound();
@@ -132,20 +133,7 @@ impl Exchange {
         self.counted += 1;
         let call = self.counted;
         let id = self.name(now);
-        let from = wording::caller(invitation, self.setup.country);
-        let (diverted_by, diverted_because) = wording::diverted(invitation, self.setup.country).unzip();
-        let habits = self.setup.habits(&invitation.peer);
-        let verified_in = habits.and_then(|habits| habits.verification.as_ref());
-        let verification = verified_in.and_then(|stands_in| wording::verification(invitation, stands_in));
-        let arrival = Arrival {
-            id: id.clone(),
-            line: number.clone(),
-            from: from.map(Private::new),
-            diverted_by: diverted_by.map(Private::new),
-            diverted_because: diverted_because.flatten(),
-            verification,
-            busy_offices: self.busy_offices(),
-        };
+        let arrival = self.arrival(id.clone(), number.clone(), invitation);
         self.by_id.insert(id.clone(), call);
         self.by_sip.insert(caller.sip, (call, Leg::Caller));
         self.caller_signals(caller.sip, id.clone(), &invitation.peer);
@@ -180,8 +168,26 @@ impl Exchange {
         self.show(call, What::Arrived { line: number, from, plan }, now);
     }
 
+    /// What is known of a call when it comes in.
+    pub(super) fn arrival(&self, id: CallId, line: E164, invitation: &Invitation) -> Arrival {
+        let from = wording::caller(invitation, self.setup.country);
+        let (diverted_by, diverted_because) = wording::diverted(invitation, self.setup.country).unzip();
+        let habits = self.setup.habits(&invitation.peer);
+        let verified_in = habits.and_then(|habits| habits.verification.as_ref());
+        let verification = verified_in.and_then(|stands_in| wording::verification(invitation, stands_in));
+        Arrival {
+            id,
+            line,
+            from: from.map(Private::new),
+            diverted_by: diverted_by.map(Private::new),
+            diverted_because: diverted_because.flatten(),
+            verification,
+            busy_offices: self.busy_offices(),
+        }
+    }
+
     /// `20261121-143005-00a1`: readable, sortable, unique within a store.
-    fn name(&self, now: Moment) -> CallId {
+    pub(super) fn name(&self, now: Moment) -> CallId {
         let stamp = now.wall.strftime("%Y%m%d-%H%M%S");
         let count = self.counted.wrapping_add(self.setup.salt) & 0xffff_ffff;
         CallId(format!("{stamp}-{count:08x}").into())

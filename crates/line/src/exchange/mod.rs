@@ -13,6 +13,7 @@ mod putting_through;
 mod queueing;
 mod reports;
 mod signalling;
+mod turning_away;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -29,6 +30,7 @@ use crate::live::{Live, What};
 use crate::setup::{Outbound, Setup};
 use crate::signal::Party;
 use failover::Luck;
+use turning_away::TurnedAway;
 
 /// A call has no business with more deadlines than this at one moment.
 const MOST_WAKES: u32 = 64;
@@ -60,6 +62,7 @@ pub struct Exchange {
     /// Targets that failed lately, of every trunk.
     penalties: sip::Penalties,
     luck: Luck,
+    turned_away: TurnedAway,
     closing: bool,
 }
 
@@ -90,6 +93,7 @@ impl Exchange {
             sounds: 0,
             penalties: sip::Penalties::default(),
             luck,
+            turned_away: TurnedAway::default(),
             closing: false,
         }
     }

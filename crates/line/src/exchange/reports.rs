@@ -196,13 +196,18 @@ impl Exchange {
                 self.forget_words(call, saying);
                 DeskEvent::SayFailed { saying }
             }
+            SoundEvent::MadeAgain { saying } => DeskEvent::MadeAgain { saying },
             SoundEvent::SpeechStarted { at } => DeskEvent::SpeechStarted { at },
             SoundEvent::SpeechEnded { at } => DeskEvent::SpeechEnded { at },
             SoundEvent::Digit { digit, at } => {
                 self.show(call, What::Pressed { digit }, now);
                 DeskEvent::Digit { leg: Leg::Caller, digit, at }
             }
-            SoundEvent::FillerPlayed => return self.show(call, What::Filler, now),
+            SoundEvent::FillerBegan { at } => {
+                self.show(call, What::Filler, now);
+                DeskEvent::FillerBegan { at }
+            }
+            SoundEvent::FillerEnded { at } => DeskEvent::FillerEnded { at },
             SoundEvent::Silent => return self.caller_silent(call, now),
             SoundEvent::Closed { first_word, longest_silence, quality } => {
                 DeskEvent::Sounded(desk::call::Sound { first_word, longest_silence, quality })
@@ -269,11 +274,13 @@ impl Exchange {
             SoundEvent::Said { saying, at, whole } => {
                 self.tell(call, DeskEvent::Said { saying, at, whole }, now);
             }
+            SoundEvent::MadeAgain { saying } => self.tell(call, DeskEvent::MadeAgain { saying }, now),
             SoundEvent::SayFailed { saying } => self.tell(call, DeskEvent::SayFailed { saying }, now),
             SoundEvent::Spoke { .. }
             | SoundEvent::SpeechStarted { .. }
             | SoundEvent::SpeechEnded { .. }
-            | SoundEvent::FillerPlayed
+            | SoundEvent::FillerBegan { .. }
+            | SoundEvent::FillerEnded { .. }
             | SoundEvent::Closed { .. } => {}
         }
     }

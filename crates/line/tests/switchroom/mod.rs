@@ -40,6 +40,8 @@ pub struct Switchroom {
     pub placed: Vec<sip::Call>,
     pub followed: Vec<String>,
     pub records: Vec<Record>,
+    /// Of callers for whom there was no channel.
+    pub turned_away: Vec<Record>,
     pub signals: Vec<(Signal, bool)>,
     /// What desks were told, as the journals keep it.
     pub journal: Vec<desk::call::Event>,
@@ -95,6 +97,7 @@ impl Switchroom {
             placed: Vec::new(),
             followed: Vec::new(),
             records: Vec::new(),
+            turned_away: Vec::new(),
             signals: Vec::new(),
             journal: Vec::new(),
             opened: Vec::new(),
@@ -149,6 +152,7 @@ impl Switchroom {
                 }
                 Action::Store { keep: Keep::Arrival(begun), .. } => self.begun.push(*begun),
                 Action::Store { keep: Keep::Record(record), .. } => self.records.push(*record),
+                Action::Store { keep: Keep::TurnedAway(record), .. } => self.turned_away.push(*record),
                 Action::Sip(Order::Refuse { leg, refusal }) => self.refused.push((leg, refusal)),
                 Action::Sip(Order::Call(call) | Order::CallOver { call, .. }) => self.placed.push(*call),
                 Action::Sip(Order::MayFollow { targets, .. }) => {

@@ -59,6 +59,8 @@ impl Day<'_> {
         match &keep {
             Keep::Arrival(_) => return self.begun(&call),
             Keep::Record(record) => self.filed(record),
+            // Counted where it was turned away.
+            Keep::TurnedAway(_) => return,
             Keep::Booking(_) | Keep::Callback(_) | Keep::Message(_) => {}
         }
         if self.throw(Fault::StoreSilent) {
@@ -128,7 +130,7 @@ impl Day<'_> {
         match keep {
             Keep::Booking(booking) => self.bookings.push(booking.clone()),
             Keep::Callback(task) => drop(self.tasks.insert(call.clone(), task.id.clone())),
-            Keep::Arrival(_) | Keep::Message(_) | Keep::Record(_) => {}
+            Keep::Arrival(_) | Keep::Message(_) | Keep::TurnedAway(_) | Keep::Record(_) => {}
         }
         let broken = self.promises.see(Seen::Kept { call, keep }, self.now);
         self.note(broken);

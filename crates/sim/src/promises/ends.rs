@@ -244,6 +244,7 @@ fn asked_for_nothing(outcome: Outcome) -> bool {
         | Outcome::OptedOut
         | Outcome::WrongNumber
         | Outcome::Refused
+        | Outcome::TurnedAway
         | Outcome::NoInput => true,
         Outcome::Booked
         | Outcome::Transferred
@@ -276,6 +277,7 @@ impl TrueOutcome {
             | Outcome::OptedOut
             | Outcome::WrongNumber
             | Outcome::Refused
+            | Outcome::TurnedAway
             | Outcome::NoInput
             | Outcome::Interrupted
             | Outcome::Lost => true,

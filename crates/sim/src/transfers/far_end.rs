@@ -384,13 +384,15 @@ impl Stage {
                 self.is_to_decide()
             }
             SoundEvent::SayFailed { .. }
+            | SoundEvent::MadeAgain { .. }
             | SoundEvent::Spoke { .. }
             | SoundEvent::Said { .. }
             | SoundEvent::SpeechStarted { .. }
             | SoundEvent::SpeechEnded { .. }
             | SoundEvent::Digit { .. }
             | SoundEvent::Silent
-            | SoundEvent::FillerPlayed
+            | SoundEvent::FillerBegan { .. }
+            | SoundEvent::FillerEnded { .. }
             | SoundEvent::Closed { .. } => {}
         }
     }

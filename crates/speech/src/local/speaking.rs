@@ -126,6 +126,10 @@ impl Renderer {
             }
             Err(WorkerError::Refused(problem)) => Err(failed(problem)),
             Ok(_) => Err(failed(self.lost("it answered something else"))),
+            Err(WorkerError::Silent(waited)) => {
+                self.lost("it was silent for too long");
+                Err(EngineError::Slow { engine: ENGINE, waited })
+            }
             Err(problem) => Err(failed(self.lost(&problem.to_string()))),
         }
     }
