@@ -51,6 +51,8 @@ const OF_EACH: usize = 4;
 impl Phrasebook {
     /// What can be said to a template, and to the question for an office if there are several.
     pub fn of(template: &Arc<Template>, directory: Option<&Arc<Directory>>) -> Phrasebook {
+        // A copy, because it is tried out here for nobody's business.
+        let template = &Arc::new(Template::clone(template));
         let mut phrases: BTreeMap<(String, Meaning), Vec<String>> = BTreeMap::new();
         let offices = directory.map(|directory| template.directory_grammar(directory));
         for grammar in template.grammars().into_iter().chain(offices) {

@@ -1,7 +1,7 @@
 //! A template: the questions, phrases and sentences of one trade, read from TOML and checked.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
 
@@ -27,10 +27,10 @@ pub struct Template {
     prepared: Prepared,
 }
 
-/// Every sentence that can be rendered before the first call, for the business that asked last: every call asks, and a template
-/// serves one business. A copy may be changed, so it finds its own.
+/// Every sentence that can be rendered before the first call, for the business that asked first: every call asks, and a
+/// template serves one business. A copy may be changed, so it finds its own.
 #[derive(Debug, Default)]
-struct Prepared(Mutex<(String, Option<Arc<BTreeSet<String>>>)>);
+struct Prepared(OnceLock<(String, Arc<BTreeSet<String>>)>);
 
 impl Clone for Prepared {
     fn clone(&self) -> Prepared {
@@ -433,15 +433,9 @@ impl Template {
 
     /// Every sentence that can be rendered before the first call.
     pub fn prompts(&self, business: &str) -> Arc<BTreeSet<String>> {
-        let mut last = self.prepared.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*last {
-            (of, Some(prompts)) if of == business => Arc::clone(prompts),
-            _ => {
-                let prompts = Arc::new(self.find_prompts(business));
-                *last = (business.to_string(), Some(Arc::clone(&prompts)));
-                prompts
-            }
-        }
+        let find = || (business.to_string(), Arc::new(self.find_prompts(business)));
+        let (of, prompts) = self.prepared.0.get_or_init(find);
+        if of == business { Arc::clone(prompts) } else { Arc::new(self.find_prompts(business)) }
     }
 
     fn find_prompts(&self, business: &str) -> BTreeSet<String> {

@@ -255,7 +255,8 @@ impl Leg {
             self.own_level = (self.own_level - LEVEL_FADE_DB).max(SILENCE_DBFS);
             return false;
         }
-        if is_audible(samples) {
+        // A clip may begin to be heard in a packet that is quiet as a whole.
+        if filled.began.is_some() || is_audible(samples) {
             self.note_heard(filled.began, filler, now);
         }
         if self.is_listening() {
