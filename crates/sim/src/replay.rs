@@ -234,6 +234,7 @@ pub fn differences(before: &Record, again: &Record) -> Vec<String> {
         };
         compare(&format!("step {}", place + 1), told(one), told(other));
     }
+    compare("who ended it", format!("{:?}", before.ended_by), format!("{:?}", again.ended_by));
     compare("what was learned", format!("{:?}", before.slots), format!("{:?}", again.slots));
     compare("the booking", told_of(before.booking.as_ref()), told_of(again.booking.as_ref()));
     compare("the message", told_of(before.message.as_ref()), told_of(again.message.as_ref()));
