@@ -333,8 +333,13 @@ impl Leg {
         self.path_open_at.is_some() && self.playing.is_none() && self.filler_until.is_none()
     }
 
+    /// Confirmed, or spoken to without: a confirmation may be lost on its way, and the call goes on.
+    fn hears_us(&self) -> bool {
+        self.confirmed_at.is_some() || self.first_word.is_some()
+    }
+
     fn filler_due(&self) -> Option<Duration> {
-        let able = self.has_filler && self.connected == Some(Opening::WeSpeak) && self.confirmed_at.is_some();
+        let able = self.has_filler && self.connected == Some(Opening::WeSpeak) && self.hears_us();
         let silent = self.playing.is_none() && self.filler_until.is_none() && !self.tone && !self.bridged;
         if able && silent { self.turn.deadline() } else { None }
     }
@@ -481,7 +486,7 @@ impl Leg {
         let audible = self.playing.is_some() || self.filler_until.is_some() || self.tone;
         let speaks = self.speech.is_some();
         let waits = self.open.as_ref().is_none_or(|open| open.answered);
-        let served = self.is_callers && self.connected.is_some() && self.confirmed_at.is_some();
+        let served = self.is_callers && self.connected.is_some() && self.hears_us();
         if served && waits && !audible && !speaks && !self.bridged && !self.closed {
             self.quiet.since.get_or_insert(now);
         } else if let Some(since) = self.quiet.since.take() {
