@@ -99,8 +99,8 @@ impl Gone {
     fn leaves(&self, visit: &Visit, crew: u16) -> bool {
         let first =
             self.taken.partition_point(|taken| taken.start.duration_since(visit.start) < -self.longest);
-        let near = self.taken.iter().skip(first).take_while(|taken| taken.start < visit.end);
-        !near.into_iter().any(|taken| taken.clashes(visit.start, visit.end, crew))
+        let mut near = self.taken.iter().skip(first).take_while(|taken| taken.start < visit.end);
+        !near.any(|taken| taken.clashes(visit.start, visit.end, crew))
     }
 }
 
