@@ -12,7 +12,7 @@ use crate::private::Private;
 
 /// Names one call, everywhere: in the store, the journal, the console and the log. Copies share the text: every event, order
 /// and line of the journal carries one.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CallId(pub Arc<str>);
 

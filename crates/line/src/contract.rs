@@ -286,11 +286,11 @@ pub enum Keep {
     /// A call has arrived; if no record follows, it was interrupted.
     Arrival(Box<Begun>),
     /// A visit.
-    Booking(Booking),
+    Booking(Box<Booking>),
     /// A task.
-    Callback(Callback),
+    Callback(Box<Callback>),
     /// A message.
-    Message(Message),
+    Message(Box<Message>),
     /// The record of a call that was turned away, and of which nothing else is kept.
     TurnedAway(Box<Record>),
     /// The call's record.
@@ -320,7 +320,7 @@ pub enum SoundOrder {
     /// The formats are agreed: packets may flow.
     Connect {
         /// What was agreed.
-        agreed: Agreed,
+        agreed: Box<Agreed>,
         /// Where the far end's signalling comes from: behind a NAT, so may its sound.
         signalled_by: IpAddr,
         /// What goes out until the first words.
@@ -329,7 +329,7 @@ pub enum SoundOrder {
     /// The far end has confirmed the answer.
     Confirmed,
     /// The formats have changed, or the leg is on hold.
-    Change(Agreed),
+    Change(Box<Agreed>),
     /// Stop playing what is playing and what waits.
     StopSaying,
     /// What is heard while nothing is said.

@@ -79,9 +79,9 @@ impl Switchroom {
                     self.tell(Event::SoundOpened { sound, address, secrets });
                 }
                 Action::Sound { order: SoundOrder::Connect { agreed, .. }, .. } => {
-                    self.connected.push(agreed)
+                    self.connected.push(*agreed)
                 }
-                Action::Sound { order: SoundOrder::Change(agreed), .. } => self.changed.push(agreed),
+                Action::Sound { order: SoundOrder::Change(agreed), .. } => self.changed.push(*agreed),
                 Action::Sound { sound, order: SoundOrder::Close } => {
                     let longest_silence = Duration::ZERO;
                     let event = SoundEvent::Closed { first_word: None, longest_silence, quality: None };

@@ -436,7 +436,7 @@ impl Conversation {
     fn store(&mut self, call: CallId, ask: Option<desk::machine::Ask>, keep: Keep) {
         match keep {
             Keep::Arrival(_) => self.call = Some(call.clone()),
-            Keep::Booking(booking) => self.booking = Some(booking),
+            Keep::Booking(booking) => self.booking = Some(*booking),
             Keep::Callback(_) | Keep::TurnedAway(_) => {}
             Keep::Message(_) => self.happens("a message would be stored".to_string()),
             Keep::Record(record) => self.reply.record = Some(record),

@@ -18,6 +18,8 @@ pub struct Pattern {
     root: Arc<Node>,
     /// The marks of what its phrases begin with, so that most places are passed over at once.
     first: u64,
+    /// The marks of what each part begins with that cannot be left out, so that most utterances are.
+    needed: Vec<u64>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -81,16 +83,25 @@ impl Pattern {
     fn of(root: Arc<Node>) -> Pattern {
         let mut first = 0;
         root.first(&mut first);
-        Pattern { root, first }
+        let needed = root.parts().iter().filter_map(|part| part.begins()).collect();
+        Pattern { root, first, needed }
+    }
+
+    fn may_be_in(&self, words: &Words) -> bool {
+        self.needed.iter().all(|marks| words.may_have(*marks))
     }
 
     /// The first place where the words say this, and its longest reading there.
     pub fn find(&self, words: &Words) -> Option<Range<usize>> {
-        words.marked(self.first).find_map(|start| self.longest(words, start))
+        let found = || words.marked(self.first).find_map(|start| self.longest(words, start));
+        self.may_be_in(words).then(found).flatten()
     }
 
     /// Every place where the words say this, the longest reading at each.
     pub fn find_all(&self, words: &Words) -> Vec<Range<usize>> {
+        if !self.may_be_in(words) {
+            return Vec::new();
+        }
         words.marked(self.first).filter_map(|start| self.longest(words, start)).collect()
     }
 
@@ -198,6 +209,20 @@ impl Node {
             }
             Node::Rule(_, node) => node.first(first),
         }
+    }
+
+    /// What follows each other in it.
+    fn parts(self: &Arc<Self>) -> &[Arc<Node>] {
+        match &**self {
+            Node::Row(nodes) => nodes,
+            _ => std::slice::from_ref(self),
+        }
+    }
+
+    /// The marks of what its phrases can begin with; nothing if one of them is empty.
+    fn begins(&self) -> Option<u64> {
+        let mut first = 0;
+        (!self.first(&mut first)).then_some(first)
     }
 
     /// How many phrases it stands for, counting those that read alike; never zero.

@@ -11,6 +11,8 @@ pub struct Words {
     words: Vec<String>,
     /// One of 64 marks for each word: words with different marks differ.
     marks: Vec<u64>,
+    /// The marks of all of them.
+    seen: u64,
     /// Before which words a comma or full stop stood. Recognisers write none.
     breaks: Vec<usize>,
 }
@@ -19,8 +21,7 @@ impl Words {
     /// Splits a text.
     pub fn of(text: &str) -> Words {
         let mut words = Words::default();
-        let text =
-            text.to_lowercase().replace(['’', '`', '´'], "'").replace("a.m.", "am").replace("p.m.", "pm");
+        let text = plain(text);
         for piece in text.split_whitespace() {
             words.take(piece);
             if words.words.len() >= MOST_WORDS {
@@ -29,7 +30,13 @@ impl Words {
             }
         }
         words.marks = words.words.iter().map(|word| mark(word)).collect();
+        words.seen = words.marks.iter().fold(0, |seen, mark| seen | mark);
         words
+    }
+
+    /// Whether one of the words with these marks may be among them, by [`mark`].
+    pub(super) fn may_have(&self, marks: u64) -> bool {
+        self.seen & marks != 0
     }
 
     /// Where one of the words with these marks may stand, by [`mark`].
@@ -94,6 +101,21 @@ impl Words {
         }
     }
 }
+
+/// In lower case, with one kind of apostrophe, and the halves of the day without their stops.
+fn plain(text: &str) -> String {
+    let mut text = text.to_lowercase();
+    if text.contains(APOSTROPHES) {
+        text = text.replace(APOSTROPHES, "'");
+    }
+    if text.contains(".m.") {
+        text = text.replace("a.m.", "am").replace("p.m.", "pm");
+    }
+    text
+}
+
+/// Signs that people and recognisers write where `'` is meant.
+const APOSTROPHES: [char; 3] = ['’', '`', '´'];
 
 /// Places between the words of one utterance, each once. Copied and joined without memory of its own: most of the time
 /// that reading takes goes by here.

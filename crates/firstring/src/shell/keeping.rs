@@ -207,9 +207,9 @@ fn write(keep: Keep) -> Write {
             rule: begun.rule,
             because: begun.because,
         })),
-        Keep::Booking(booking) => Write::Booking(Box::new(booking)),
-        Keep::Callback(callback) => Write::Callback(Box::new(callback)),
-        Keep::Message(message) => Write::Message(Box::new(message)),
+        Keep::Booking(booking) => Write::Booking(booking),
+        Keep::Callback(callback) => Write::Callback(callback),
+        Keep::Message(message) => Write::Message(message),
         Keep::Record(record) | Keep::TurnedAway(record) => Write::Record(record),
     }
 }

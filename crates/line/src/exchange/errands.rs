@@ -66,7 +66,7 @@ impl Exchange {
         match diary.and_then(|diary| diary.prepare(draft, &id.0, until, now.wall).ok()) {
             Some(booking) => {
                 self.bookings.insert((id, ask), booking.clone());
-                self.keep(call, Some(ask), Keep::Booking(booking));
+                self.keep(call, Some(ask), Keep::Booking(Box::new(booking)));
             }
             None => self.pending.push_back((call, DeskEvent::Booked { ask, id: None })),
         }

@@ -49,7 +49,7 @@ impl Exchange {
         if self.rings(call, side) {
             return;
         }
-        self.out.push_back(Action::Sound { sound, order: SoundOrder::Change(agreed) });
+        self.out.push_back(Action::Sound { sound, order: SoundOrder::Change(Box::new(agreed)) });
         self.note_told(call, side, wish);
         self.allows(call, side, what_it_allows(&free));
         self.renew_offer(call, side);
@@ -156,7 +156,7 @@ impl Exchange {
         let (told, before) = (terms.told, terms.allows);
         let Ok(agreed) = sdp::accept(answer, &ours, told) else { return };
         let allows = allowed_by_answer(&agreed, told, before);
-        self.out.push_back(Action::Sound { sound, order: SoundOrder::Change(agreed) });
+        self.out.push_back(Action::Sound { sound, order: SoundOrder::Change(Box::new(agreed)) });
         self.allows(call, side, allows);
     }
 

@@ -61,9 +61,11 @@ impl Exchange {
             DeskAction::Book { ask, calendar, draft } => self.book(call, ask, calendar, &draft, now),
             DeskAction::StoreCallback { ask, callback } => {
                 self.show(call, What::CallbackLeft, now);
-                self.keep(call, Some(ask), Keep::Callback(callback));
+                self.keep(call, Some(ask), Keep::Callback(Box::new(callback)));
             }
-            DeskAction::StoreMessage { ask, message } => self.keep(call, Some(ask), Keep::Message(message)),
+            DeskAction::StoreMessage { ask, message } => {
+                self.keep(call, Some(ask), Keep::Message(Box::new(message)));
+            }
             DeskAction::TakeMessage { id, hang } => self.take_message(call, id, hang, now),
             DeskAction::EndMessage => {
                 if let Some((id, _)) = self.place(call, Leg::Caller) {
@@ -112,7 +114,7 @@ impl Exchange {
             legs.codec = Some(sound::codec_name(&agreed));
             let signalled_by = legs.caller.path.remote.ip();
             let opening = if is(Sabotage::ArmsNoFiller) { Opening::NobodySpeaks } else { Opening::WeSpeak };
-            let order = SoundOrder::Connect { agreed, signalled_by, opening };
+            let order = SoundOrder::Connect { agreed: Box::new(agreed), signalled_by, opening };
             self.out.push_back(Action::Sound { sound, order });
         }
         self.show(call, What::Answered { answer_ms }, now);

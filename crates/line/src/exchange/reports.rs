@@ -85,7 +85,8 @@ impl Exchange {
             legs.codec = Some(sound::codec_name(&agreed));
             legs.settle(Leg::Caller, &agreed);
             let signalled_by = legs.caller.path.remote.ip();
-            let order = SoundOrder::Connect { agreed, signalled_by, opening: Opening::WeSpeak };
+            let order =
+                SoundOrder::Connect { agreed: Box::new(agreed), signalled_by, opening: Opening::WeSpeak };
             self.out.push_back(Action::Sound { sound, order });
         }
         self.out.push_back(Action::Sound { sound, order: SoundOrder::Confirmed });
@@ -132,7 +133,8 @@ impl Exchange {
             *protection = protection::settled(std::mem::take(protection), &agreed);
         }
         let signalled_by = leg.paths.front().map_or(agreed.remote.ip(), |path| path.remote.ip());
-        let order = SoundOrder::Connect { agreed, signalled_by, opening: Opening::NobodySpeaks };
+        let order =
+            SoundOrder::Connect { agreed: Box::new(agreed), signalled_by, opening: Opening::NobodySpeaks };
         self.out.push_back(Action::Sound { sound, order });
         self.out.push_back(Action::Sound { sound, order: SoundOrder::Confirmed });
         self.target_serves(call, person);

@@ -8,8 +8,7 @@ mod trunk;
 mod upsets;
 mod wire;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io::Write as _;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use desk::booking::Booking;
@@ -108,6 +107,8 @@ struct Day<'w> {
     /// If not everybody calls: who does.
     only: Option<BTreeSet<Owner>>,
     began: Timestamp,
+    /// When each office is open today, by a clock that may be set by some hours.
+    open: BTreeMap<String, Vec<(Timestamp, Timestamp)>>,
     /// What the clock was set by since.
     clock_stepped: SignedDuration,
     now: Moment,
@@ -134,7 +135,7 @@ struct Day<'w> {
     /// Who hears whom, both ways.
     bridged: BTreeMap<SoundId, SoundId>,
     phone_of: BTreeMap<SoundId, LegId>,
-    by_id: BTreeMap<CallId, LegId>,
+    by_id: HashMap<CallId, LegId>,
     /// Whose dice a leg's sound takes.
     sound_of: BTreeMap<SoundId, Owner>,
     /// When each trunk is down.
@@ -186,6 +187,7 @@ pub(crate) fn run(
         chance,
         only,
         began,
+        open: traffic::open_today(world, began),
         clock_stepped: SignedDuration::ZERO,
         now: Moment { mono: Duration::ZERO, wall: began },
         exchange: Exchange::new(world.shop.setup()),
@@ -206,7 +208,7 @@ pub(crate) fn run(
         caller_of: BTreeMap::new(),
         bridged: BTreeMap::new(),
         phone_of: BTreeMap::new(),
-        by_id: BTreeMap::new(),
+        by_id: HashMap::new(),
         sound_of: BTreeMap::new(),
         down: BTreeMap::new(),
         bookings: Vec::new(),
@@ -443,10 +445,13 @@ impl Day<'_> {
     }
 
     fn journal(&mut self, call: &CallId, event: &desk::call::Event) {
-        let (s, micros) = (self.now.mono.as_secs(), self.now.mono.subsec_micros());
-        let written = write!(self.journal, "{s:05}.{micros:06} {call} ");
-        let written = written.map_err(serde_json::Error::io);
-        let written = written.and_then(|()| serde_json::to_writer(&mut self.journal, event));
+        digits(&mut self.journal, self.now.mono.as_secs(), 5);
+        self.journal.push(b'.');
+        digits(&mut self.journal, self.now.mono.subsec_micros().into(), 6);
+        self.journal.push(b' ');
+        self.journal.extend_from_slice(call.0.as_bytes());
+        self.journal.push(b' ');
+        let written = serde_json::to_writer(&mut self.journal, event);
         debug_assert!(written.is_ok(), "memory takes every line");
         self.journal.push(b'\n');
     }
@@ -642,4 +647,14 @@ impl Day<'_> {
             hash: Sha256::digest(&self.journal).into(),
         })
     }
+}
+
+/// Writes a number in as many digits as it takes, and at least so many: a day's journal has a hundred thousand of them.
+fn digits(into: &mut Vec<u8>, number: u64, least: usize) {
+    let (mut left, from) = (number, into.len());
+    while left > 0 || into.len() < from + least {
+        into.push(b'0' + (left % 10) as u8);
+        left /= 10;
+    }
+    into[from..].reverse();
 }

@@ -91,8 +91,8 @@ impl Day<'_> {
             false => self.keep_at_last(call.clone(), keep.clone()),
         }
         if let (Keep::Booking(booking), Some(Sabotage::GivesASlotTwice)) = (keep, self.sabotage) {
-            let other = Booking { key: format!("{}-again", booking.key), ..booking.clone() };
-            self.kept(call, &Keep::Booking(other));
+            let other = Booking { key: format!("{}-again", booking.key), ..Booking::clone(booking) };
+            self.kept(call, &Keep::Booking(Box::new(other)));
         }
         if let Some(ask) = ask {
             self.tell(Event::Stored { call: call.clone(), ask, stored: stored || claims });
@@ -128,7 +128,7 @@ impl Day<'_> {
 
     pub(super) fn kept(&mut self, call: &CallId, keep: &Keep) {
         match keep {
-            Keep::Booking(booking) => self.bookings.push(booking.clone()),
+            Keep::Booking(booking) => self.bookings.push(Booking::clone(booking)),
             Keep::Callback(task) => drop(self.tasks.insert(call.clone(), task.id.clone())),
             Keep::Arrival(_) | Keep::Message(_) | Keep::TurnedAway(_) | Keep::Record(_) => {}
         }

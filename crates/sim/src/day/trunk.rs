@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use desk::hours::Openness;
 use desk::number::E164;
 use line::{Event, SoundId};
 use sip::sdp::{Capabilities, Codec, Direction};
@@ -115,9 +114,11 @@ impl Day<'_> {
     fn arrives_alone(&mut self, line: &E164) {
         let business = &self.world.shop.business;
         let Some(line) = business.lines.get(line) else { return };
-        let is_open = business
-            .office_of(line)
-            .is_some_and(|office| office.hours.openness(self.now.wall) == Openness::Open);
+        let now = self.now.wall;
+        let is_open = self
+            .open
+            .get(&line.office)
+            .is_some_and(|stretches| stretches.iter().any(|(from, until)| (*from..*until).contains(&now)));
         let alone = self.team.takes(&line.office, is_open, self.now.mono);
         let hour = self.now.wall.to_zoned(business.zone.clone()).hour();
         *self.arrivals.entry((hour.unsigned_abs(), alone)).or_insert(0) += 1;

@@ -7,7 +7,7 @@ use desk::record::{CallId, EndedBy, Outcome, Record};
 use desk::sayings;
 use line::{Action, Event, Keep, SoundId, SoundOrder};
 
-use super::{Broken, Promise, Seen};
+use super::{Broken, Calls, Promise, Seen};
 
 /// Every call that is up waits for something by name, and is woken when it is due.
 ///
@@ -106,12 +106,12 @@ impl Promise for OneRecord {
 /// as soon as there is room.
 #[derive(Debug, Default)]
 pub(super) struct NeverLost {
-    told: BTreeSet<CallId>,
+    told: Calls,
     lost: BTreeSet<CallId>,
-    callbacks: BTreeSet<CallId>,
+    callbacks: Calls,
     /// What the desk was told to be stored.
     asked: BTreeSet<(CallId, Ask)>,
-    known: BTreeSet<CallId>,
+    known: Calls,
 }
 
 impl Promise for NeverLost {
@@ -156,7 +156,7 @@ impl Promise for NeverLost {
             // What waited for room waited in memory.
             Seen::Died => self.lost.clear(),
             Seen::Over(_) => {
-                if let Some(call) = self.lost.difference(&self.callbacks).next() {
+                if let Some(call) = self.lost.iter().find(|call| !self.callbacks.contains(*call)) {
                     return Broken::of(
                         call,
                         "lost, and its callback was not stored when there was room again",
@@ -175,10 +175,10 @@ struct Fates {
     /// The socket opened last: that of the arrival that follows.
     opened: Option<SoundId>,
     sounds: BTreeMap<SoundId, CallId>,
-    bridged: BTreeSet<CallId>,
-    booked: BTreeSet<CallId>,
-    messages: BTreeSet<CallId>,
-    callbacks: BTreeSet<CallId>,
+    bridged: Calls,
+    booked: Calls,
+    messages: Calls,
+    callbacks: Calls,
 }
 
 impl Fates {

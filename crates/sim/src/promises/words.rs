@@ -9,7 +9,7 @@ use desk::record::CallId;
 use desk::sayings;
 use line::{Action, Event, Keep};
 
-use super::{Broken, Promise, Seen};
+use super::{Broken, Calls, Promise, Seen};
 
 /// Two visits never take the same crew's time, and none is asked for that is known to be taken.
 #[derive(Debug, Default)]
@@ -66,7 +66,7 @@ impl Promise for SlotGivenOnce {
                     let start = booking.slot.start;
                     return Broken::of(call, format!("{start} is asked for, which {key} is known to have"));
                 }
-                self.asked.insert((call.clone(), *ask), booking.clone());
+                self.asked.insert((call.clone(), *ask), Booking::clone(booking));
             }
             Seen::Told(Event::Stored { call, ask, stored }) => {
                 let answered = self.asked.remove(&(call.clone(), *ask)).filter(|_| *stored);
@@ -84,13 +84,13 @@ impl Promise for SlotGivenOnce {
 #[derive(Debug)]
 pub(super) struct BookedOnlyWhenStored {
     sentences: BTreeSet<String>,
-    kept: BTreeSet<CallId>,
-    told: BTreeSet<CallId>,
+    kept: Calls,
+    told: Calls,
 }
 
 impl BookedOnlyWhenStored {
     pub fn new(sentences: BTreeSet<String>) -> Self {
-        BookedOnlyWhenStored { sentences, kept: BTreeSet::new(), told: BTreeSet::new() }
+        BookedOnlyWhenStored { sentences, kept: Calls::new(), told: Calls::new() }
     }
 }
 
@@ -133,8 +133,8 @@ impl Promise for BookedOnlyWhenStored {
 /// "We will call you back" and "your message is stored" are said of what is stored.
 #[derive(Debug, Default)]
 pub(super) struct PromisedOnlyWhenStored {
-    callbacks: BTreeSet<CallId>,
-    messages: BTreeSet<CallId>,
+    callbacks: Calls,
+    messages: Calls,
 }
 
 impl Promise for PromisedOnlyWhenStored {
