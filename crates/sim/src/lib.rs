@@ -27,7 +27,7 @@ mod transfers;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use desk::business::Step;
+use desk::business::{Plan, Step};
 use desk::intake::Question;
 use desk::record::Record;
 
@@ -93,6 +93,14 @@ impl World {
         for channels in business.channels.values_mut() {
             *channels = ROOM;
         }
+        let shop = Shop { business: Arc::new(business), ..self.shop.clone() };
+        World { shop, books: self.books.clone(), calls: self.calls, known: self.known.clone() }
+    }
+
+    /// The same world by other plans; what its callers say is not tried out anew.
+    pub fn planned(&self, plans: BTreeMap<String, Plan>) -> World {
+        let business =
+            desk::business::Business { plans, ..desk::business::Business::clone(&self.shop.business) };
         let shop = Shop { business: Arc::new(business), ..self.shop.clone() };
         World { shop, books: self.books.clone(), calls: self.calls, known: self.known.clone() }
     }

@@ -88,9 +88,11 @@ impl Call {
 
     /// The person who was free did not take the call: the caller waits on, unless they have waited long enough.
     pub(super) fn wait_on(&mut self, now: Moment) {
-        let Some(waiting) = &self.waiting else { return };
+        let Some(waiting) = &mut self.waiting else { return };
         self.out.push(Action::WaitInLine { whom: waiting.whom.clone() });
         self.stage = Stage::Waiting;
+        // What was due while somebody was rung is due now.
+        waiting.word_at = waiting.word_at.max(now.mono);
         if waiting.until <= now.mono {
             self.waited_long_enough(now);
         }
