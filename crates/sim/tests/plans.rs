@@ -88,9 +88,10 @@ fn live(
     let mut report = Report::default();
     let first = number("FIRSTRING_SOAK_SEED", 1);
     for seed in first..first + number("FIRSTRING_SOAK_DAYS", many) {
-        match world.planned(plans(&mut Chance::new(seed))).day(seed, faults) {
+        let plans = plans(&mut Chance::new(seed));
+        match world.planned(plans.clone()).day(seed, faults) {
             Ok(day) => report.add(&day),
-            Err(trouble) => panic!("by the plans of seed {seed}: {trouble}"),
+            Err(trouble) => panic!("{trouble}\nby {plans:?}"),
         }
     }
     assert!(report.longest_silence < Duration::from_secs(4), "{:?}", report.longest_silence);

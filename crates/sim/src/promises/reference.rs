@@ -128,7 +128,9 @@ impl Promise for EndsWhereThePlanAllows {
             Seen::Ordered(Action::Store { call, keep: Keep::Record(record), .. }) => {
                 let Some((arrival, walk)) = self.up.remove(call) else { return Ok(()) };
                 let walker = Walker::along(&self.business, &arrival, walk);
-                walker.judge(record).or_else(|what| Broken::of(call, what))
+                let taken =
+                    || record.steps.iter().map(|taken| (&taken.step, taken.result)).collect::<Vec<_>>();
+                walker.judge(record).or_else(|what| Broken::of(call, format!("{what}, of {:?}", taken())))
             }
             Seen::Died => {
                 self.up.clear();
@@ -174,7 +176,7 @@ impl<'b> Walker<'b> {
 
     /// One step, which was over at that time.
     fn take(&mut self, taken: &StepTaken, over: Timestamp, record: &Record) -> Result<(), String> {
-        let place = self.place_of(&taken.step);
+        let place = self.place_of(taken);
         let Some(place) = place else {
             return Err(format!("step `{}` is not the next one of plan `{}`", taken.step, self.walk.plan));
         };
@@ -209,21 +211,28 @@ impl<'b> Walker<'b> {
     }
 
     /// How many steps are behind once this one is taken; `None` if it cannot be taken now.
-    fn place_of(&mut self, title: &str) -> Option<usize> {
+    fn place_of(&mut self, taken: &StepTaken) -> Option<usize> {
+        let title = &taken.step;
         if self.last == Some(StepResult::PersonTook) && title == "assistant" {
             // Back from a person who hung up: a step beside the plan, after which they may be rung once more.
             return Some(self.at);
         }
-        if self.again.take().as_deref() == Some(title) {
+        // Another step may ring the same people: what is left out is one for urgent callers.
+        let is_left_out = taken.result == StepResult::NotUrgent;
+        if self.again.take().as_ref() == Some(title) && !is_left_out {
             return Some(self.at);
         }
         let next = |wanted: &dyn Fn(&Step) -> bool| {
             self.walk.steps[self.at..].iter().position(wanted).map(|ahead| self.at + ahead + 1)
         };
-        let is_named = |place: usize| self.walk.steps.get(place - 1).is_some_and(|step| named(step) == title);
+        let is_named = |place: usize| {
+            let step = self.walk.steps.get(place - 1);
+            let step = step.filter(|step| !is_left_out || matches!(step, Step::Urgent(_)));
+            step.is_some_and(|step| named(step) == *title)
+        };
         let rings = |step: &Step| match step {
             Step::Ring { .. } | Step::Queue { .. } => true,
-            Step::Urgent(step) => self.urgent && matches!(**step, Step::Ring { .. }),
+            Step::Urgent(step) => self.urgent && matches!(**step, Step::Ring { .. } | Step::Queue { .. }),
             _ => false,
         };
         let places = match self.last {
