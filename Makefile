@@ -49,7 +49,7 @@ test: deps-test
 	@RUST_TEST_THREADS=3 cargo test --locked --workspace --tests --no-fail-fast
 
 # Lints and docs both stand on the same metadata of dependencies; only the tests generate code. Tests of calls wait more than they
-# work, so three run at once on two cores; what measures time takes its turn alone or among three (tests/stage/waiting.rs).
+# work, so three run at once on two cores; what measures time takes its turn alone or among three (crates/firstring/tests/wire/stage/waiting.rs).
 check: deps-test
 	@set -eu; \
 	stage() { \
@@ -90,13 +90,13 @@ soak: deps-test
 	done
 	@$(MAKE) torture
 	@echo "== the rush of calls at full size"
-	@FIRSTRING_SOAK=1 cargo test --locked --package firstring --test spoken_calls rush
+	@FIRSTRING_SOAK=1 cargo test --locked --package firstring --test wire rush
 	@echo "== two hundred transfers on the wire"
-	@FIRSTRING_SOAK=1 cargo test --locked --package firstring --test transfers
+	@FIRSTRING_SOAK=1 cargo test --locked --package firstring --test wire transfers::
 	@echo "== strangers at full size"
-	@FIRSTRING_SOAK=1 cargo test --locked --package firstring --test floods -- --nocapture
+	@FIRSTRING_SOAK=1 cargo test --locked --package firstring --test wire floods:: -- --nocapture
 	@echo "== broken messages at a running desk"
-	@FIRSTRING_SOAK=1 cargo test --locked --package firstring --test mangled -- --nocapture
+	@FIRSTRING_SOAK=1 cargo test --locked --package firstring --test wire mangled:: -- --nocapture
 
 torture: deps
 	@cargo test --locked --quiet --manifest-path torture/Cargo.toml

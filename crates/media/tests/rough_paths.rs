@@ -1,5 +1,5 @@
 //! What is heard over a path that loses, delays and swaps packets or goes dark, in virtual time. The same over real sockets,
-//! with the program as it ships: `crates/firstring/tests/rough_lines.rs`.
+//! with the program as it ships: `crates/firstring/tests/wire/rough_lines.rs`.
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 mod imagined;

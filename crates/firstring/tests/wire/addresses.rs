@@ -4,10 +4,6 @@
 //! These tests stand in a network of their own with an inner and an outer address, as behind a router: nothing of this
 //! machine's network is touched.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
@@ -16,10 +12,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use stage::desk::Desk;
-use stage::place::Place;
-use stage::waiting::wait_until;
-use stage::{CALLER, LINE};
+use crate::stage::desk::Desk;
+use crate::stage::place::Place;
+use crate::stage::waiting::{Turn, wait_until};
+use crate::stage::{CALLER, LINE};
 
 /// Where the desk is, behind its router.
 const INSIDE: &str = "192.168.7.2";
@@ -362,6 +358,7 @@ fn has_logged(desk: &Desk, what: &str) {
 
 #[test]
 fn our_messages_tell_one_address_whether_it_is_our_own_or_a_written_one() {
+    let _turn = Turn::beside_others();
     if !is_in_a_network_of_its_own("our_messages_tell_one_address_whether_it_is_our_own_or_a_written_one") {
         return;
     }
@@ -377,6 +374,7 @@ fn our_messages_tell_one_address_whether_it_is_our_own_or_a_written_one() {
 
 #[test]
 fn over_tcp_a_person_is_told_the_same_address_everywhere() {
+    let _turn = Turn::beside_others();
     if !is_in_a_network_of_its_own("over_tcp_a_person_is_told_the_same_address_everywhere") {
         return;
     }
@@ -397,6 +395,7 @@ fn over_tcp_a_person_is_told_the_same_address_everywhere() {
 
 #[test]
 fn our_messages_tell_the_address_at_which_a_registrar_sees_us() {
+    let _turn = Turn::beside_others();
     if !is_in_a_network_of_its_own("our_messages_tell_the_address_at_which_a_registrar_sees_us") {
         return;
     }
@@ -447,6 +446,7 @@ fn is_there(desk: SocketAddr) {
 
 #[test]
 fn a_stun_server_is_asked_from_the_socket_of_our_calls_and_only_its_own_answer_counts() {
+    let _turn = Turn::beside_others();
     if !is_in_a_network_of_its_own(
         "a_stun_server_is_asked_from_the_socket_of_our_calls_and_only_its_own_answer_counts",
     ) {

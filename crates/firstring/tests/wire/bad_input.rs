@@ -2,8 +2,6 @@
 //!
 //! Runs the program as an owner does. Each case is one change to a configuration that works.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -265,7 +263,7 @@ fn a_refusal_for_programs_is_one_object_a_line_and_a_result() {
 
 #[test]
 fn an_intake_of_the_owners_own_is_judged_like_the_configuration() {
-    const INTAKE: &str = include_str!("../../desk/templates/plumbing.toml");
+    const INTAKE: &str = include_str!("../../../desk/templates/plumbing.toml");
     let desk = Desk::new();
     let with_own = WORKS.replacen("name = \"Robin\"", "name = \"Robin\"\nintake = \"own.toml\"", 1);
     let missing =
@@ -288,9 +286,10 @@ fn an_intake_of_the_owners_own_is_judged_like_the_configuration() {
 
 #[test]
 fn the_example_configurations_have_nothing_wrong() {
-    for text in
-        [include_str!("../../../examples/plumber.toml"), include_str!("../../../examples/law-firm.toml")]
-    {
+    for text in [
+        include_str!("../../../../examples/plumber.toml"),
+        include_str!("../../../../examples/law-firm.toml"),
+    ] {
         // Only the ports are other people's.
         let text =
             text.replace("udp:0.0.0.0:5060", "udp:127.0.0.1:0").replace("127.0.0.1:8080", "127.0.0.1:0");
@@ -380,7 +379,7 @@ fn what_transfers_take_of_a_trunk_and_of_voicemail_is_told_in_words() {
 
 #[test]
 fn a_word_of_the_owners_intake_that_nobody_can_pronounce_is_named() {
-    const INTAKE: &str = include_str!("../../desk/templates/plumbing.toml");
+    const INTAKE: &str = include_str!("../../../desk/templates/plumbing.toml");
     let desk = Desk::new();
     std::fs::write(
         desk.file(),

@@ -1,7 +1,5 @@
 //! What `check` says of carriers: real datagrams and connections on loopback, and what the carrier got to read.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::process::Command;

@@ -1,19 +1,15 @@
 //! Calls whose sound is encrypted (SRTP, keys over TLS), with baresip as the caller, on loopback.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use stage::desk::Desk;
-use stage::office::Office;
-use stage::place::Place;
-use stage::waiting::Turn;
-use stage::{CALLER, peers, sound};
+use crate::stage::desk::Desk;
+use crate::stage::office::Office;
+use crate::stage::place::Place;
+use crate::stage::waiting::Turn;
+use crate::stage::{CALLER, peers, sound};
 
 /// A desk that is called over TLS; `media` is what its trunk says of encryption.
 fn desk(office: &Office, media: &str, level: &str) -> Desk {

@@ -2,23 +2,19 @@
 //!
 //! Real processes on loopback. Each test breaks one thing in a desk of its own.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use crate::stage::CALLER;
+use crate::stage::caller::BOOK_BY_KEYS;
+use crate::stage::desk::signal;
+use crate::stage::phone::Phone;
+use crate::stage::place::Place;
+use crate::stage::waiting::{Turn, wait_until};
 use serde_json::Value;
-use stage::CALLER;
-use stage::caller::BOOK_BY_KEYS;
-use stage::desk::signal;
-use stage::phone::Phone;
-use stage::place::Place;
-use stage::waiting::wait_until;
 
 /// What is logged when the disk is full.
 const TROUBLES: [&str; 3] =
@@ -31,6 +27,7 @@ const LATER: &str = "+13125550144";
 
 #[test]
 fn a_desk_that_starts_while_names_cannot_be_looked_up_answers_all_the_same() {
+    let _turn = Turn::beside_others();
     let place = Place::new();
     place.loses_its_proxy();
     place.bring_prompts();
@@ -44,6 +41,7 @@ fn a_desk_that_starts_while_names_cannot_be_looked_up_answers_all_the_same() {
 
 #[test]
 fn a_call_cut_by_a_power_failure_is_called_back_once() {
+    let _turn = Turn::beside_others();
     let place = Place::new();
     place.bring_prompts();
     let desk = place.open();
@@ -73,6 +71,7 @@ fn a_call_cut_by_a_power_failure_is_called_back_once() {
 
 #[test]
 fn with_a_full_disk_callers_are_answered_and_nothing_is_promised() {
+    let _turn = Turn::beside_others();
     let place = Place::new();
     let Some(disk) = SmallDisk::mount(&place.data()) else { return };
     place.bring_prompts();
@@ -109,6 +108,7 @@ fn with_a_full_disk_callers_are_answered_and_nothing_is_promised() {
 
 #[test]
 fn with_hardly_any_room_on_the_disk_calls_are_served_and_their_records_say_why_there_is_no_recording() {
+    let _turn = Turn::beside_others();
     let place = Place::new();
     let Some(disk) = SmallDisk::mount(&place.data()) else { return };
     place.says("[[calendar]]\n", "[compliance]\ncalls = \"announce\"\n[[calendar]]\n");
@@ -133,6 +133,7 @@ fn with_hardly_any_room_on_the_disk_calls_are_served_and_their_records_say_why_t
 
 #[test]
 fn with_a_data_directory_that_cannot_be_written_callers_are_answered() {
+    let _turn = Turn::beside_others();
     let place = Place::new();
     let Some(disk) = SmallDisk::mount(&place.data()) else { return };
     place.bring_prompts();
@@ -163,6 +164,7 @@ fn with_a_data_directory_that_cannot_be_written_callers_are_answered() {
 
 #[test]
 fn a_first_start_on_a_disk_that_cannot_be_written_answers_all_the_same() {
+    let _turn = Turn::beside_others();
     let place = Place::new();
     let Some(disk) = SmallDisk::mount(&place.data()) else { return };
     disk.make("ro");
@@ -178,6 +180,7 @@ fn a_first_start_on_a_disk_that_cannot_be_written_answers_all_the_same() {
 
 #[test]
 fn a_stop_ends_a_call_with_a_bye_and_leaves_its_record() {
+    let _turn = Turn::beside_others();
     let place = Place::new();
     place.bring_prompts();
     let mut desk = place.open();
@@ -197,6 +200,7 @@ fn a_stop_ends_a_call_with_a_bye_and_leaves_its_record() {
 
 #[test]
 fn a_stop_lets_people_finish_and_sends_new_calls_elsewhere() {
+    let _turn = Turn::beside_others();
     let place = Place::new();
     place.bring_prompts();
     let mut person = Phone::at(LOOPBACK, place.person, &place);
@@ -222,6 +226,7 @@ fn a_stop_lets_people_finish_and_sends_new_calls_elsewhere() {
 
 #[test]
 fn a_dead_hearing_worker_leaves_the_keypad_and_is_replaced() {
+    let _turn = Turn::beside_others();
     let place = Place::new();
     place.bring_prompts();
     let desk = place.open();
@@ -256,6 +261,7 @@ fn a_dead_hearing_worker_leaves_the_keypad_and_is_replaced() {
 
 #[test]
 fn strangers_get_no_answer_and_leave_no_call() {
+    let _turn = Turn::beside_others();
     let place = Place::new();
     place.bring_prompts();
     let desk = place.open();
@@ -278,6 +284,7 @@ fn strangers_get_no_answer_and_leave_no_call() {
 
 #[test]
 fn a_call_beyond_the_channels_is_told_busy_until_one_is_free() {
+    let _turn = Turn::beside_others();
     let place = Place::new();
     place.bring_prompts();
     let desk = place.open();

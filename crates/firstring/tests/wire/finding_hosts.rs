@@ -1,9 +1,5 @@
 //! Hosts with several targets, found by a name server: over real DNS and SIP on loopback.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
 use std::fs;
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,17 +7,18 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::stage::names::{Has, NameServer};
+use crate::stage::phone::Phone;
+use crate::stage::place::Place;
+use crate::stage::waiting::{Turn, free_port, wait_until};
 use serde_json::Value;
-use stage::names::{Has, NameServer};
-use stage::phone::Phone;
-use stage::place::Place;
-use stage::waiting::{free_port, wait_until};
 
-const CALLER: &str = stage::CALLER;
+const CALLER: &str = crate::stage::CALLER;
 const SECOND_CALLER: &str = "+13125550144";
 
 #[test]
 fn people_are_called_at_the_next_target_when_the_first_refuses_and_still_when_dns_is_out() {
+    let _turn = Turn::beside_others();
     let place = Place::new();
     let (first, second) = (Target::that(Does::Says(503)), Target::that(Does::Says(486)));
     let dns = NameServer::of(two_targets(first.port, second.port));
@@ -58,6 +55,7 @@ fn people_are_called_at_the_next_target_when_the_first_refuses_and_still_when_dn
 
 #[test]
 fn a_target_that_does_not_say_a_word_costs_seconds_of_the_ringing_and_no_more() {
+    let _turn = Turn::beside_others();
     let place = Place::new();
     let (first, second) = (Target::that(Does::Nothing), Target::that(Does::Says(486)));
     let dns = NameServer::of(two_targets(first.port, second.port));
@@ -74,6 +72,7 @@ fn a_target_that_does_not_say_a_word_costs_seconds_of_the_ringing_and_no_more() 
 
 #[test]
 fn a_registration_goes_to_the_next_target_when_the_first_refuses_or_is_silent() {
+    let _turn = Turn::beside_others();
     for does in [Does::Says(503), Does::Nothing] {
         let place = Place::new();
         let (first, second) = (Target::that(does), Target::that(Does::Registers));
@@ -100,6 +99,7 @@ fn a_registration_goes_to_the_next_target_when_the_first_refuses_or_is_silent() 
 
 #[test]
 fn a_host_in_accept_from_lets_in_its_addresses_and_nobody_else() {
+    let _turn = Turn::beside_others();
     let place = Place::new();
     let at = |last| vec![("pbx.example.com", Has::Address([127, 0, 0, last]))];
     let dns = NameServer::of(at(2));

@@ -2,22 +2,18 @@
 //!
 //! `make check` floods for three seconds, `FIRSTRING_SOAK=1` for ten and holds every answer against the quiet run.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use stage::LINE;
-use stage::desk::Desk;
-use stage::office::Office;
-use stage::phone::Phone;
-use stage::place::Place;
-use stage::waiting::wait_until;
+use crate::stage::LINE;
+use crate::stage::desk::Desk;
+use crate::stage::office::Office;
+use crate::stage::phone::Phone;
+use crate::stage::place::Place;
+use crate::stage::waiting::{Turn, wait_until};
 
 /// Packets of strangers in a second.
 const RATE: u32 = 20_000;
@@ -26,6 +22,7 @@ const STRANGERS: u8 = 200;
 
 #[test]
 fn strangers_get_nothing_and_keep_no_caller_waiting() {
+    let _turn = Turn::alone();
     let soak = std::env::var_os("FIRSTRING_SOAK").is_some();
     let calls = if soak { 10 } else { 3 };
     let place = Place::of(&Office { channels: 8, ..Office::small() });

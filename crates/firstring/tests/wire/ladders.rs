@@ -1,17 +1,13 @@
 //! What was said in SIP, as `explain --sip` shows it afterwards: of a call with a person rung, and of one that was refused.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
 use std::process::Command;
 use std::time::Duration;
 
+use crate::stage::phone::{Phone, SHOWN_AS};
+use crate::stage::place::{Place, json_lines};
+use crate::stage::waiting::{Turn, wait_until};
+use crate::stage::{CALLER, FIRSTRING};
 use serde_json::Value;
-use stage::phone::{Phone, SHOWN_AS};
-use stage::place::{Place, json_lines};
-use stage::waiting::wait_until;
-use stage::{CALLER, FIRSTRING};
 
 /// The ladder as it is printed where nobody sees colours.
 fn drawn(place: &Place, record: &Value) -> String {
@@ -39,6 +35,7 @@ fn line(message: &Value) -> String {
 
 #[test]
 fn the_ladder_of_a_call_shows_its_caller_and_the_person_who_was_rung_and_names_nobody_s_number() {
+    let _turn = Turn::beside_others();
     let place = Place::new();
     place.bring_prompts();
     let _desk = place.open();
@@ -77,6 +74,7 @@ fn the_ladder_of_a_call_shows_its_caller_and_the_person_who_was_rung_and_names_n
 
 #[test]
 fn the_ladder_of_a_refused_call_says_which_codecs_there_were_on_either_side() {
+    let _turn = Turn::beside_others();
     let place = Place::new();
     place.bring_prompts();
     let _desk = place.open();

@@ -1,21 +1,17 @@
 //! Callers whom their trunk puts through by itself, on the wire: SIPp is the trunk, the desk the program as it ships.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::stage::desk::Desk;
+use crate::stage::office::{Office, PERSON};
+use crate::stage::peers::{self, Peer};
+use crate::stage::place::Place;
+use crate::stage::sound::Handset;
+use crate::stage::waiting::{Turn, free_port};
+use crate::stage::{CALLER, LINE};
 use serde_json::Value;
-use stage::desk::Desk;
-use stage::office::{Office, PERSON};
-use stage::peers::{self, Peer};
-use stage::place::Place;
-use stage::sound::Handset;
-use stage::waiting::{Turn, free_port};
-use stage::{CALLER, LINE};
 
 const LIMIT: Duration = Duration::from_secs(60);
 

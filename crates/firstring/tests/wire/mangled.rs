@@ -3,22 +3,18 @@
 //! `make check` sends 1,500, `FIRSTRING_SOAK=1` 100,000; `FIRSTRING_SOAK_SEED` says where the chance begins. What each part of
 //! the user agent makes of such messages is tried by the hundred thousand in `sip`, without a socket.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-#[path = "../../sip/tests/mangling/mod.rs"]
+#[path = "../../../sip/tests/mangling/mod.rs"]
 mod mangling;
-mod stage;
-
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
+use crate::stage::desk::Desk;
+use crate::stage::office::Office;
+use crate::stage::place::Place;
+use crate::stage::waiting::{Turn, wait_until};
+use crate::stage::{CALLER, LINE};
 use mangling::{Chance, mutate};
-use stage::desk::Desk;
-use stage::office::Office;
-use stage::place::Place;
-use stage::waiting::wait_until;
-use stage::{CALLER, LINE};
 
 /// Broken messages beside one live call, before the desk has to answer a whole one.
 const SCENE: u32 = 50;
@@ -34,6 +30,7 @@ const FORGOTTEN: Duration = Duration::from_secs(60);
 
 #[test]
 fn broken_messages_leave_nothing_behind_in_a_running_desk() {
+    let _turn = Turn::alone();
     let soak = std::env::var_os("FIRSTRING_SOAK").is_some();
     let scenes = if soak { 100_000 } else { 1_500 } / SCENE;
     let place = Place::of(&Office { channels: 40, ports: 200, ..Office::default() });

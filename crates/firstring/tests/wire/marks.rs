@@ -1,20 +1,16 @@
 //! What routers see of the desk's packets: the marks in their headers (DSCP), on loopback.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
 use std::io::IoSliceMut;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
+use crate::stage::desk::Desk;
+use crate::stage::office::Office;
+use crate::stage::phone::Phone;
+use crate::stage::place::Place;
+use crate::stage::waiting::{Turn, free_port, wait_until};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg};
-use stage::desk::Desk;
-use stage::office::Office;
-use stage::phone::Phone;
-use stage::place::Place;
-use stage::waiting::{Turn, free_port, wait_until};
 
 /// A socket that is told how what comes to it was marked.
 fn watching(address: &str) -> UdpSocket {

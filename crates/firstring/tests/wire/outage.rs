@@ -3,22 +3,18 @@
 //! Kamailio is the carrier; it gives a silent machine up after two seconds and then calls a fallback phone. The seconds
 //! until that phone rings stand in `docs/operating.md`.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use crate::stage::desk::{Desk, TOKEN, signal};
+use crate::stage::office::TOKEN_IS_IN;
+use crate::stage::phone::Phone;
+use crate::stage::place::{Place, json_lines};
+use crate::stage::waiting::{Turn, free_port, wait_until};
+use crate::stage::{CALLER, FIRSTRING, LINE};
 use serde_json::Value;
-use stage::desk::{Desk, TOKEN, signal};
-use stage::office::TOKEN_IS_IN;
-use stage::phone::Phone;
-use stage::place::{Place, json_lines};
-use stage::waiting::{free_port, wait_until};
-use stage::{CALLER, FIRSTRING, LINE};
 
 const CONFIGURATION: &str = include_str!("scripts/dispatcher.cfg");
 const PASSWORD: &str = "correct horse";
@@ -31,6 +27,7 @@ const MODULES: [&str; 3] = [
 
 #[test]
 fn the_drill_proves_that_a_fallback_rings_and_the_desk_is_back_afterwards() {
+    let _turn = Turn::beside_others();
     let Some(carrier) = Carrier::of_addresses() else { return };
     let desk = carrier.place.open();
     for (how, at_least) in [("busy", 0.0), ("unavailable", 0.0), ("silent", 1.0)] {
@@ -49,6 +46,7 @@ fn the_drill_proves_that_a_fallback_rings_and_the_desk_is_back_afterwards() {
 
 #[test]
 fn a_contact_taken_back_for_the_drill_is_there_again_afterwards() {
+    let _turn = Turn::beside_others();
     let Some(carrier) = Carrier::of_accounts() else { return };
     let desk = carrier.place.open();
     stands(&desk, "registered");
@@ -61,6 +59,7 @@ fn a_contact_taken_back_for_the_drill_is_there_again_afterwards() {
 
 #[test]
 fn a_desk_that_is_killed_or_hangs_leaves_its_callers_to_the_fallback() {
+    let _turn = Turn::beside_others();
     let Some(carrier) = Carrier::of_addresses() else { return };
     let desk = carrier.place.open();
     carrier.is_answered_by_the_desk();
@@ -74,6 +73,7 @@ fn a_desk_that_is_killed_or_hangs_leaves_its_callers_to_the_fallback() {
 
 #[test]
 fn a_desk_whose_control_thread_hangs_leaves_its_callers_to_the_fallback_and_then_answers_again() {
+    let _turn = Turn::beside_others();
     let Some(carrier) = Carrier::of_addresses() else { return };
     let desk = carrier.place.open();
     carrier.is_answered_by_the_desk();
@@ -92,6 +92,7 @@ fn a_desk_whose_control_thread_hangs_leaves_its_callers_to_the_fallback_and_then
 
 #[test]
 fn a_caller_whose_desk_hangs_in_mid_call_is_not_left_in_silence() {
+    let _turn = Turn::beside_others();
     let place = Place::new();
     place.bring_prompts();
     let desk = place.open();
@@ -122,6 +123,7 @@ fn a_caller_whose_desk_hangs_in_mid_call_is_not_left_in_silence() {
 
 #[test]
 fn a_drill_without_a_fallback_says_that_callers_reach_nobody() {
+    let _turn = Turn::beside_others();
     let Some(mut carrier) = Carrier::of_addresses() else { return };
     let _desk = carrier.place.open();
     carrier.fallback = None;
@@ -138,6 +140,7 @@ fn a_drill_without_a_fallback_says_that_callers_reach_nobody() {
 
 #[test]
 fn a_fallback_that_answers_without_the_desk_being_tried_proves_nothing() {
+    let _turn = Turn::beside_others();
     // A desk that never got in is not called by its carrier, gone or not.
     let Some(carrier) = Carrier::open(1, |place, port| place.registers(port, "wrong")) else { return };
     let _desk = carrier.place.open();
@@ -150,6 +153,7 @@ fn a_fallback_that_answers_without_the_desk_being_tried_proves_nothing() {
 
 #[test]
 fn a_drill_of_a_desk_that_does_not_run_says_so() {
+    let _turn = Turn::beside_others();
     let Some(carrier) = Carrier::of_addresses() else { return };
     let output = carrier.drilled("silent", "5");
     assert_eq!(output.status.code(), Some(3));

@@ -1,19 +1,16 @@
 //! People at SIP addresses of their own, whom no trunk leads to.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
 use std::time::Duration;
 
-use stage::CALLER;
-use stage::office::Office;
-use stage::phone::Phone;
-use stage::place::Place;
-use stage::waiting::free_port;
+use crate::stage::CALLER;
+use crate::stage::office::Office;
+use crate::stage::phone::Phone;
+use crate::stage::place::Place;
+use crate::stage::waiting::{Turn, free_port};
 
 #[test]
 fn a_person_is_rung_at_a_sip_address_over_a_trunk_that_only_brings_calls_in() {
+    let _turn = Turn::beside_others();
     let person = free_port();
     // The caller has the trunk's only channel.
     let reach = format!(r#"{{ to = "sip:dana@127.0.0.1:{person}" }}"#);

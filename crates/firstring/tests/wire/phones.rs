@@ -3,23 +3,19 @@
 //!
 //! One desk has a trunk for each row, so all rows take place at once.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
 use std::fmt::Write as _;
 use std::fs;
 use std::time::Duration;
 
-use stage::certificates::Authority;
-use stage::desk::Desk;
-use stage::exchange::{Exchange, Family, Over, PASSWORD};
-use stage::office::{Office, TOKEN_IS_IN, rtp_ports};
-use stage::peers;
-use stage::place::Place;
-use stage::sound;
-use stage::telephone::{Make, Telephone};
-use stage::waiting::{free_port, wait_until};
+use crate::stage::certificates::Authority;
+use crate::stage::desk::Desk;
+use crate::stage::exchange::{Exchange, Family, Over, PASSWORD};
+use crate::stage::office::{Office, TOKEN_IS_IN, rtp_ports};
+use crate::stage::peers;
+use crate::stage::place::Place;
+use crate::stage::sound;
+use crate::stage::telephone::{Make, Telephone};
+use crate::stage::waiting::{Turn, free_port, wait_until};
 
 use Family::{Four, Six};
 use Make::{Baresip, Linphone};
@@ -83,6 +79,7 @@ impl Row {
 
 #[test]
 fn telephones_of_others_are_answered_and_rung_over_every_transport() {
+    let _turn = Turn::beside_others();
     if !peers::have(&["kamailio", "baresip", "linphonec"]) {
         return;
     }

@@ -1,23 +1,19 @@
 //! What the plans of an office make of a call, on the wire: the program as it ships, callers of ours, SIPp as the telephones.
 //! Each story ends with what `explain` tells of it, numbers left out.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::stage::CALLER;
+use crate::stage::caller::{BOOK_BY_KEYS, Caller};
+use crate::stage::desk::Desk;
+use crate::stage::office::Office;
+use crate::stage::peers::{self, Peer};
+use crate::stage::phone::Phone;
+use crate::stage::place::{Place, line_at};
+use crate::stage::waiting::{Turn, free_port};
 use serde_json::Value;
-use stage::CALLER;
-use stage::caller::{BOOK_BY_KEYS, Caller};
-use stage::desk::Desk;
-use stage::office::Office;
-use stage::peers::{self, Peer};
-use stage::phone::Phone;
-use stage::place::{Place, line_at};
-use stage::waiting::{Turn, free_port};
 
 const SECOND: &str = "+13125550144";
 const THIRD: &str = "+13125550145";

@@ -4,19 +4,15 @@
 //! What `explain` tells where our own program breaks stands in `faults.rs` and `outage.rs`, and where a telephone forwards
 //! back to us in `trunks.rs`.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
 use std::fs;
 use std::time::Duration;
 
-use stage::CALLER;
-use stage::office::{Office, PERSON};
-use stage::peers::{self, Peer};
-use stage::phone::Phone;
-use stage::place::Place;
-use stage::waiting::{Turn, free_port, wait_until};
+use crate::stage::CALLER;
+use crate::stage::office::{Office, PERSON};
+use crate::stage::peers::{self, Peer};
+use crate::stage::phone::Phone;
+use crate::stage::place::Place;
+use crate::stage::waiting::{Turn, free_port, wait_until};
 
 const SECOND: &str = "+13125550144";
 const THIRD: &str = "+13125550145";

@@ -3,16 +3,13 @@
 //! Whole calls with everything told that can be told (`FIRSTRING_LOG=trace`): a booking by voice and keys, a transfer to
 //! a person who picks up, and a call by a bare phone that shows an address as its name.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
 use std::time::Duration;
 
-use stage::desk::TOKEN;
-use stage::phone::{Phone, SHOWN_AS};
-use stage::place::Place;
-use stage::{CALLER, LINE};
+use crate::stage::desk::TOKEN;
+use crate::stage::phone::{Phone, SHOWN_AS};
+use crate::stage::place::Place;
+use crate::stage::waiting::Turn;
+use crate::stage::{CALLER, LINE};
 
 /// Who is transferred.
 const OTHER: &str = "+13125550158";
@@ -33,6 +30,7 @@ const TOLD: [&str; 10] = [
 
 #[test]
 fn the_log_of_whole_calls_tells_no_number_no_name_no_word_and_no_key() {
+    let _turn = Turn::beside_others();
     let place = Place::new();
     place.bring_prompts();
     let mut person = Phone::at([127, 0, 0, 1], place.person, &place);

@@ -5,19 +5,17 @@
 //! is quiet for nearly as long on purpose; every moment of silence after that is the desk's, and so is the silence
 //! before the greeting, after a key, and after the goodbye until the line is closed.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
+use crate::stage::CALLER;
+use crate::stage::place::Place;
+use crate::stage::waiting::Turn;
 use serde_json::Value;
-use stage::CALLER;
-use stage::place::Place;
 
 /// A desk that has nothing else to say speaks a filler by then.
 const FILLER_BY_MS: u64 = 1_200;
 
 #[test]
 fn a_caller_who_says_nothing_is_asked_again_in_time_and_let_go() {
+    let _turn = Turn::beside_others();
     // The pauses between end while the desk asks again.
     let (heard, record) =
         call("silence 5700ms\nwait 3s\nsilence 5700ms\nwait 3s\nsilence 5700ms\nexpect-end 30s");
@@ -29,6 +27,7 @@ fn a_caller_who_says_nothing_is_asked_again_in_time_and_let_go() {
 
 #[test]
 fn a_caller_who_leaves_no_message_is_promised_a_call_back_in_time() {
+    let _turn = Turn::beside_others();
     let (heard, record) = call("press 9\nsilence 7700ms\nexpect-end 30s");
     assert_eq!((&record["outcome"], &record["ended_by"]), (&"callback".into(), &"desk".into()), "{record}");
     is_never_left_in_silence(&heard, &record);

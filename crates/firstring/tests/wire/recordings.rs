@@ -2,10 +2,6 @@
 //!
 //! These are calls in real time over real SIP and RTP. What is said is compared with what each side truly said.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -14,15 +10,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::stage::caller::BOOK_BY_KEYS;
+use crate::stage::desk::{Desk, TOKEN};
+use crate::stage::office::Office;
+use crate::stage::place::Place;
+use crate::stage::sound::{self, Handset};
+use crate::stage::waiting::{Turn, wait_until};
+use crate::stage::{CALLER, peers};
 use media::Law;
 use serde_json::Value;
-use stage::caller::BOOK_BY_KEYS;
-use stage::desk::{Desk, TOKEN};
-use stage::office::Office;
-use stage::place::Place;
-use stage::sound::{self, Handset};
-use stage::waiting::{Turn, wait_until};
-use stage::{CALLER, peers};
 
 /// From the end of a call to its finished recording.
 const FINISHED_WITHIN: Duration = Duration::from_secs(20);

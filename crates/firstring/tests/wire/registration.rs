@@ -1,19 +1,16 @@
 //! A trunk that registers, against kamailio as registrar and proxy: over UDP, on loopback, with a password.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
 use std::time::Duration;
 
-use stage::carrier::{Carrier, PASSWORD, modules, stands};
-use stage::phone::Phone;
-use stage::place::Place;
-use stage::waiting::free_port;
-use stage::{CALLER, LINE};
+use crate::stage::carrier::{Carrier, PASSWORD, modules, stands};
+use crate::stage::phone::Phone;
+use crate::stage::place::Place;
+use crate::stage::waiting::{Turn, free_port};
+use crate::stage::{CALLER, LINE};
 
 #[test]
 fn calls_come_over_a_registration_and_people_are_rung_with_its_password() {
+    let _turn = Turn::beside_others();
     let Some(modules) = modules() else { return };
     let (place, port) = (Place::new(), free_port());
     place.registers(port, PASSWORD);
@@ -42,6 +39,7 @@ fn calls_come_over_a_registration_and_people_are_rung_with_its_password() {
 
 #[test]
 fn a_desk_that_is_killed_and_starts_again_has_one_contact() {
+    let _turn = Turn::beside_others();
     let Some(modules) = modules() else { return };
     let (place, port) = (Place::new(), free_port());
     place.registers(port, PASSWORD);
@@ -57,6 +55,7 @@ fn a_desk_that_is_killed_and_starts_again_has_one_contact() {
 
 #[test]
 fn a_registrar_that_comes_up_after_the_desk_is_found() {
+    let _turn = Turn::beside_others();
     let Some(modules) = modules() else { return };
     let (place, port) = (Place::new(), free_port());
     place.registers(port, PASSWORD);
@@ -73,6 +72,7 @@ fn a_registrar_that_comes_up_after_the_desk_is_found() {
 
 #[test]
 fn a_wrong_password_is_told_and_not_tried_again_and_again() {
+    let _turn = Turn::beside_others();
     let Some(modules) = modules() else { return };
     let (place, port) = (Place::new(), free_port());
     place.registers(port, "wrong");

@@ -1,10 +1,9 @@
 //! `firstring rehearse` as it is typed: the shipped example, its page, its objects, and what it says when it cannot.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::stage::waiting::Turn;
 use serde_json::Value;
 
 fn rehearse(more: &[&str]) -> Output {
@@ -25,6 +24,7 @@ fn objects(output: &Output) -> Vec<Value> {
 
 #[test]
 fn the_example_loses_nobody_and_any_number_of_threads_lives_the_same_days() {
+    let _turn = Turn::beside_others();
     let one = objects(&rehearse(&["--days", "10", "--seed", "7", "--threads", "1", "--json"]));
     let two = objects(&rehearse(&["--days", "10", "--seed", "7", "--threads", "2", "--json"]));
     let other = objects(&rehearse(&["--days", "10", "--seed", "8", "--json"]));
@@ -48,6 +48,7 @@ const THREE_DAYS: [(&str, &str); 2] = [
 
 #[test]
 fn three_days_of_each_example_are_the_same_to_the_last_journal_line_everywhere() {
+    let _turn = Turn::beside_others();
     for (example, hash) in THREE_DAYS {
         let days = objects(&rehearse_example(example, &["--days", "3", "--seed", "7", "--json"]));
         let result = days.last().unwrap();
@@ -59,6 +60,7 @@ fn three_days_of_each_example_are_the_same_to_the_last_journal_line_everywhere()
 /// Days on which a caller, whose confirmation was lost on its way, waited for a slow sentence and heard no filler.
 #[test]
 fn a_caller_whose_confirmation_was_lost_hears_the_filler_all_the_same() {
+    let _turn = Turn::beside_others();
     for (example, seed, caller) in [("plumber", "1007123", "71"), ("law-firm", "1001809", "135")] {
         let asked = ["--days", "1", "--seed", seed, "--faults", "rehearsal", "--only", caller, "--json"];
         let day = objects(&rehearse_example(example, &asked));
@@ -68,6 +70,7 @@ fn a_caller_whose_confirmation_was_lost_hears_the_filler_all_the_same() {
 
 #[test]
 fn a_law_firm_with_four_offices_gives_nearly_everybody_what_they_called_for() {
+    let _turn = Turn::beside_others();
     let law = |more: &[&str]| objects(&rehearse_example("law-firm", more));
     let perfect = law(&["--days", "3", "--seed", "7", "--faults", "none", "--json"]);
     let result = perfect.last().unwrap();
@@ -89,6 +92,7 @@ fn of<'a>(objects: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a Value
 
 #[test]
 fn without_faults_nearly_everybody_gets_what_they_called_for() {
+    let _turn = Turn::beside_others();
     let result = objects(&rehearse(&["--days", "10", "--faults", "none", "--calls", "40", "--json"]));
     let result = result.last().unwrap();
     assert!(result["satisfied"].as_f64().unwrap() >= 0.95, "{result}");
@@ -97,6 +101,7 @@ fn without_faults_nearly_everybody_gets_what_they_called_for() {
 
 #[test]
 fn the_page_says_how_calls_ended_when_they_came_and_what_would_have_been_missed() {
+    let _turn = Turn::beside_others();
     let output = rehearse(&["--days", "2"]);
     let page = String::from_utf8_lossy(&output.stdout);
     for part in [
@@ -117,6 +122,7 @@ fn the_page_says_how_calls_ended_when_they_came_and_what_would_have_been_missed(
 
 #[test]
 fn days_that_cannot_be_lived_are_refused_in_words() {
+    let _turn = Turn::beside_others();
     for (more, says) in [
         (&["--days", "0"][..], "0 is not in 1..=10000000"),
         (&["--faults", "some"], "possible values: none, ordinary, rehearsal, everything"),

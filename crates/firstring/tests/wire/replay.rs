@@ -2,22 +2,18 @@
 //!
 //! Each call here went over SIP and RTP to the program as it ships; what is replayed is what that program wrote down.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use crate::stage::caller::BOOK_BY_KEYS;
+use crate::stage::desk::Desk;
+use crate::stage::office::Office;
+use crate::stage::place::{Place, json_lines};
+use crate::stage::waiting::{Turn, free_port, wait_until};
+use crate::stage::{CALLER, FIRSTRING, peers};
 use serde_json::Value;
-use stage::caller::BOOK_BY_KEYS;
-use stage::desk::Desk;
-use stage::office::Office;
-use stage::place::{Place, json_lines};
-use stage::waiting::{Turn, free_port, wait_until};
-use stage::{CALLER, FIRSTRING, peers};
 
 /// `firstring rehearse --replay`, from anywhere.
 fn replayed(place: &Place, call: &str, more: &[&str]) -> Output {
@@ -223,7 +219,7 @@ fn what_cannot_be_replayed_is_refused_with_what_to_do() {
     );
 
     fs::write(&journal, &whole).unwrap();
-    desk.says(stage::LINE, "+13125550199");
+    desk.says(crate::stage::LINE, "+13125550199");
     refuses(
         &desk,
         id(&record),

@@ -2,22 +2,18 @@
 //! loopback, and a forwarder of ours in between. The same with many seeds, in virtual time:
 //! `crates/media/tests/rough_paths.rs`.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
+use crate::stage::desk::Desk;
+use crate::stage::forwarder::Forwarder;
+use crate::stage::headset::{Headset, sound_of};
+use crate::stage::imagined_path::{Came, longest_hole, played, spoken};
+use crate::stage::office::Office;
+use crate::stage::phone::{Phone, sound_in};
+use crate::stage::waiting::{Turn, free_port, wait_until};
+use crate::stage::{CALLER, e_model};
 use media::{Codec, Digit, Order};
-use stage::desk::Desk;
-use stage::forwarder::Forwarder;
-use stage::headset::{Headset, sound_of};
-use stage::imagined_path::{Came, longest_hole, played, spoken};
-use stage::office::Office;
-use stage::phone::{Phone, sound_in};
-use stage::waiting::{Turn, free_port, wait_until};
-use stage::{CALLER, e_model};
 
 /// What a telephone waits before it plays the first packet: our path takes 40 to 80 ms.
 const CUSHION: Duration = Duration::from_millis(60);
@@ -122,7 +118,7 @@ fn two_who_are_put_through_hear_each_other_without_holes_whatever_they_speak() {
     let _turn = Turn::beside_others();
     let desk = Desk::open(&Office::default());
     // This voice never pauses, so that every silence is a hole. The desk's own words are over when they talk.
-    let speech = stage::sound::never_pausing(Duration::from_secs(40));
+    let speech = crate::stage::sound::never_pausing(Duration::from_secs(40));
     let mut person = Phone::at([127, 0, 0, 1], desk.person, &desk);
     let ways = [(Codec::Pcmu, "0 101"), (Codec::Pcma, "8 101"), (Codec::G722, "9 101"), (Codec::Opus, "111")];
     for (nth, (codec, formats)) in ways.into_iter().enumerate() {
@@ -199,7 +195,7 @@ fn sound_follows_a_telephone_that_moves_and_a_stranger_changes_nothing_and_gets_
     let stranger = UdpSocket::bind("127.0.0.2:0").unwrap();
     stranger.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
     for number in 0..100_u16 {
-        let mut packet = stage::sound::rtp(number, u32::from(number) * 160, &[0x55; 160]);
+        let mut packet = crate::stage::sound::rtp(number, u32::from(number) * 160, &[0x55; 160]);
         if number % 10 == 5 {
             packet[1] = 101;
             packet.truncate(12);

@@ -3,10 +3,6 @@
 //! These are the few tests in real time. Three calls run at once at most; the load runs alone. Numbers that a busy
 //! machine decides have loose bounds here and strict ones in the benches.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::UdpSocket;
@@ -14,13 +10,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::stage::caller::{BOOK_BY_KEYS, Heard};
+use crate::stage::desk::Desk;
+use crate::stage::office::Office;
+use crate::stage::sound::{self, Handset};
+use crate::stage::waiting::{Turn, free_port, wait_until};
+use crate::stage::{CALLER, peers};
 use serde_json::Value;
-use stage::caller::{BOOK_BY_KEYS, Heard};
-use stage::desk::Desk;
-use stage::office::Office;
-use stage::sound::{self, Handset};
-use stage::waiting::{Turn, free_port, wait_until};
-use stage::{CALLER, peers};
 
 /// A record is written once the call is over.
 const RECORD_WITHIN: Duration = Duration::from_secs(10);

@@ -3,25 +3,21 @@
 //! sound, linphone over UDP and over TLS, kamailio between; and SIPp over UDP, straight at the desk. Each end has to hear what
 //! the other plays, by correlation with it.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::stage::certificates::Authority;
+use crate::stage::exchange::{Exchange, Family, Over, PASSWORD};
+use crate::stage::office::{Office, TOKEN_IS_IN, rtp_ports};
+use crate::stage::place::Place;
+use crate::stage::sound::Handset;
+use crate::stage::telephone::{Codec, Make, Speaks, Telephone};
+use crate::stage::waiting::{Turn, free_port, wait_until};
+use crate::stage::{CALLER, peers, sound};
 use media::Law;
 use serde_json::Value;
-use stage::certificates::Authority;
-use stage::exchange::{Exchange, Family, Over, PASSWORD};
-use stage::office::{Office, TOKEN_IS_IN, rtp_ports};
-use stage::place::Place;
-use stage::sound::Handset;
-use stage::telephone::{Codec, Make, Speaks, Telephone};
-use stage::waiting::{free_port, wait_until};
-use stage::{CALLER, peers, sound};
 
 /// The numbers of all telephones, for the exchange.
 const TELEPHONES: &str = "^[+]131255501[56]";
@@ -127,6 +123,7 @@ impl Way {
 
 #[test]
 fn a_caller_is_put_through_by_the_transfer_key_of_a_telephone_and_each_end_hears_the_other() {
+    let _turn = Turn::beside_others();
     if !peers::have(&["kamailio", "baresip", "linphonec"]) {
         return;
     }
@@ -235,6 +232,7 @@ impl Way {
 
 #[test]
 fn a_desk_phone_holds_a_caller_changes_its_codec_and_puts_them_through_and_each_end_hears_the_other() {
+    let _turn = Turn::beside_others();
     if !peers::have(&["sipp"]) {
         return;
     }

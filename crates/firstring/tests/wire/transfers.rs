@@ -1,21 +1,17 @@
 //! Callers who ask for a person, on the wire: SIPp calls, SIPp is the phones, and the desk between them is the program as
 //! it ships. The same in virtual time, many times over and with every crossing: `crates/sim/tests/transfers.rs`.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
 use std::fmt::Write;
 use std::fs;
 use std::net::UdpSocket;
 use std::time::Duration;
 
+use crate::stage::desk::Desk;
+use crate::stage::office::Office;
+use crate::stage::peers::{self, Peer};
+use crate::stage::place::Place;
+use crate::stage::waiting::{Turn, free_port, wait_until};
 use serde_json::Value;
-use stage::desk::Desk;
-use stage::office::Office;
-use stage::peers::{self, Peer};
-use stage::place::Place;
-use stage::waiting::{Turn, free_port, wait_until};
 
 /// One way in which a transfer goes.
 struct Way {

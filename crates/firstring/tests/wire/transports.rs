@@ -1,22 +1,18 @@
 //! SIP over connections, and over IPv6: with kamailio as the carrier and SIPp as the caller, on loopback.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpStream, UdpSocket};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use stage::carrier::{Carrier, PASSWORD, modules, stands};
-use stage::certificates::{Authority, fingerprint};
-use stage::desk::Desk;
-use stage::phone::Phone;
-use stage::place::Place;
-use stage::waiting::{free_port, wait_until};
-use stage::{CALLER, LINE, peers};
+use crate::stage::carrier::{Carrier, PASSWORD, modules, stands};
+use crate::stage::certificates::{Authority, fingerprint};
+use crate::stage::desk::Desk;
+use crate::stage::phone::Phone;
+use crate::stage::place::Place;
+use crate::stage::waiting::{Turn, free_port, wait_until};
+use crate::stage::{CALLER, LINE, peers};
 
 /// A desk that registers over TCP at this carrier; `listens` is what it listens on beside UDP.
 fn registers_over_tcp(place: &Place, port: u16, listens: &str) {
@@ -40,6 +36,7 @@ fn answers_through(place: &Place, uri: &str) {
 
 #[test]
 fn calls_come_and_people_are_rung_over_a_connection_to_the_carrier() {
+    let _turn = Turn::beside_others();
     let Some(modules) = modules() else { return };
     let (place, port) = (Place::new(), free_port());
     registers_over_tcp(&place, port, &format!(", \"tcp:127.0.0.1:{}\"", place.sip));
@@ -67,6 +64,7 @@ fn calls_come_and_people_are_rung_over_a_connection_to_the_carrier() {
 
 #[test]
 fn a_desk_that_no_connection_can_be_made_to_is_called_over_its_own() {
+    let _turn = Turn::beside_others();
     let Some(modules) = modules() else { return };
     let (place, port) = (Place::new(), free_port());
     registers_over_tcp(&place, port, "");
@@ -78,6 +76,7 @@ fn a_desk_that_no_connection_can_be_made_to_is_called_over_its_own() {
 
 #[test]
 fn a_carrier_that_goes_and_comes_back_finds_the_desk_registered_again() {
+    let _turn = Turn::beside_others();
     let Some(modules) = modules() else { return };
     let (place, port) = (Place::new(), free_port());
     registers_over_tcp(&place, port, &format!(", \"tcp:127.0.0.1:{}\"", place.sip));
@@ -94,6 +93,7 @@ fn a_carrier_that_goes_and_comes_back_finds_the_desk_registered_again() {
 
 #[test]
 fn ipv6_carries_calls_and_their_sound_over_both_transports() {
+    let _turn = Turn::beside_others();
     let Some(modules) = modules() else { return };
     if UdpSocket::bind("[::1]:0").is_err() {
         return eprintln!("skipped: no IPv6 here");
@@ -156,6 +156,7 @@ fn has_tls(modules: &str) -> bool {
 
 #[test]
 fn calls_come_over_tls_from_a_carrier_that_an_authority_or_a_fingerprint_vouches_for() {
+    let _turn = Turn::beside_others();
     let Some(modules) = modules().filter(|modules| has_tls(modules)) else { return };
     for (host, pinned, listens) in [("localhost", false, true), ("127.0.0.1", true, false)] {
         let (place, port) = (Place::new(), free_port());
@@ -173,6 +174,7 @@ fn calls_come_over_tls_from_a_carrier_that_an_authority_or_a_fingerprint_vouches
 
 #[test]
 fn nothing_is_said_to_a_carrier_that_shows_the_wrong_certificate() {
+    let _turn = Turn::beside_others();
     let Some(modules) = modules().filter(|modules| has_tls(modules)) else { return };
     let (place, port) = (Place::new(), free_port());
     issue_certificates(place.folder());
@@ -202,6 +204,7 @@ fn desk_with_tcp() -> Desk {
 
 #[test]
 fn callers_come_over_one_connection_or_over_one_each() {
+    let _turn = Turn::beside_others();
     if !peers::are_here() {
         return;
     }
@@ -239,6 +242,7 @@ fn asks(desk: &Desk, socket: &UdpSocket, number: usize) -> Duration {
 
 #[test]
 fn five_hundred_slow_senders_keep_nobody_waiting_and_are_gone_soon() {
+    let _turn = Turn::beside_others();
     let desk = desk_with_tcp();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
@@ -265,6 +269,7 @@ fn five_hundred_slow_senders_keep_nobody_waiting_and_are_gone_soon() {
 
 #[test]
 fn a_stranger_is_closed_unread_and_a_question_is_answered_along_its_connection() {
+    let _turn = Turn::beside_others();
     let place = Place::new();
     place.says(
         &format!("\"udp:127.0.0.1:{}\"", place.sip),

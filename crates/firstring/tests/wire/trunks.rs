@@ -3,18 +3,15 @@
 //! Every page is tried without a socket beside the code that starts a desk; here two of the same things happen to a
 //! running desk, with its database, its console and `explain`.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
 use std::fs;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use stage::office::{Office, PERSON};
-use stage::place::Place;
-use stage::{CALLER, LINE};
+use crate::stage::office::{Office, PERSON};
+use crate::stage::place::Place;
+use crate::stage::waiting::Turn;
+use crate::stage::{CALLER, LINE};
 
 /// Nobody on loopback takes longer.
 const SOON: Duration = Duration::from_secs(10);
@@ -26,6 +23,7 @@ const RUNG_WITHIN: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_phone_that_forwards_back_to_the_desk_is_busy_and_the_caller_leaves_a_message() {
+    let _turn = Turn::beside_others();
     // Channels are no reason to refuse: one call in, one out, two to spare.
     let place = Place::of(&Office { channels: 4, ..Office::small() });
     place.bring_prompts();
@@ -80,6 +78,7 @@ fn a_phone_that_forwards_back_to_the_desk_is_busy_and_the_caller_leaves_a_messag
 
 #[test]
 fn a_person_whose_phone_forwarded_the_call_here_is_not_rung_back() {
+    let _turn = Turn::beside_others();
     let place = Place::new();
     place.says("steps = [\"assistant\", {", "steps = [{");
     place.bring_prompts();
@@ -107,6 +106,7 @@ fn a_person_whose_phone_forwarded_the_call_here_is_not_rung_back() {
 
 #[test]
 fn a_call_as_the_page_on_twilio_shows_it_is_on_record_with_its_forwarder_and_its_verification() {
+    let _turn = Turn::beside_others();
     let place = Place::new();
     let text = fs::read_to_string(place.file()).unwrap();
     let of_twilio = text.replace("accept_from", "carrier = \"twilio\"\naccept_from");

@@ -1,19 +1,15 @@
 //! Who believes whom over TLS: with kamailio as the carrier, on loopback.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use stage::carrier::{Carrier, PASSWORD, modules, stands};
-use stage::certificates::Authority;
-use stage::desk::Desk;
-use stage::place::Place;
-use stage::waiting::{free_port, wait_until};
-use stage::{CALLER, LINE};
+use crate::stage::carrier::{Carrier, PASSWORD, modules, stands};
+use crate::stage::certificates::Authority;
+use crate::stage::desk::Desk;
+use crate::stage::place::Place;
+use crate::stage::waiting::{Turn, free_port, wait_until};
+use crate::stage::{CALLER, LINE};
 
 const RELAY: &str = include_str!("scripts/relay.cfg");
 
@@ -54,6 +50,7 @@ fn serves(desk: &Desk, carrier: &Carrier, port: u16) {
 
 #[test]
 fn an_authority_of_this_machine_vouches_for_the_host_that_was_named_and_for_no_other() {
+    let _turn = Turn::beside_others();
     let Some(modules) = modules_with_tls() else { return };
     for (subjects, trusted) in [("DNS:localhost", true), ("DNS:sip.example.com", false)] {
         let (place, port) = (Place::new(), free_port());
@@ -79,6 +76,7 @@ fn an_authority_of_this_machine_vouches_for_the_host_that_was_named_and_for_no_o
 
 #[test]
 fn a_machine_that_does_not_know_the_authority_is_told_to_name_it() {
+    let _turn = Turn::beside_others();
     let Some(modules) = modules_with_tls() else { return };
     let (place, port) = (Place::new(), free_port());
     Authority::founded(place.folder(), "authority").issues("host", "DNS:localhost");
@@ -97,6 +95,7 @@ fn a_machine_that_does_not_know_the_authority_is_told_to_name_it() {
 
 #[test]
 fn a_carrier_that_asks_for_a_certificate_is_shown_ours_and_is_missed_without() {
+    let _turn = Turn::beside_others();
     let Some(modules) = modules_with_tls() else { return };
     for shown in [true, false] {
         let (place, port) = (Place::new(), free_port());
@@ -154,6 +153,7 @@ fn relay(place: &Place, port: u16, modules: &str) -> Carrier {
 
 #[test]
 fn a_carrier_that_shows_its_certificate_may_call_from_anywhere() {
+    let _turn = Turn::beside_others();
     let Some(modules) = modules_with_tls() else { return };
     let (place, port) = (Place::new(), free_port());
     let authority = Authority::founded(place.folder(), "authority");
@@ -170,6 +170,7 @@ fn a_carrier_that_shows_its_certificate_may_call_from_anywhere() {
 
 #[test]
 fn a_certificate_for_somebody_else_or_of_somebody_else_lets_nobody_in() {
+    let _turn = Turn::beside_others();
     let Some(modules) = modules_with_tls() else { return };
     for (by, subjects, because) in [
         (

@@ -3,19 +3,15 @@
 //! Real processes on loopback. A sentence is made whole before it plays, in milliseconds. So a voice that dies while its
 //! sentence plays is not heard to die; one that dies while it makes a sentence costs that sentence, unless another makes it.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod stage;
-
 use std::time::Duration;
 
+use crate::stage::CALLER;
+use crate::stage::caller::{BOOK_BY_KEYS, Caller};
+use crate::stage::desk::{Desk, signal};
+use crate::stage::phone::Phone;
+use crate::stage::place::Place;
+use crate::stage::waiting::{Turn, wait_until};
 use serde_json::Value;
-use stage::CALLER;
-use stage::caller::{BOOK_BY_KEYS, Caller};
-use stage::desk::{Desk, signal};
-use stage::phone::Phone;
-use stage::place::Place;
-use stage::waiting::{Turn, wait_until};
 
 /// Somebody who books before, so that a voice is there.
 const BEFORE: &str = "+13125550144";

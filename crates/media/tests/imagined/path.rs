@@ -1,7 +1,7 @@
 //! A path as the internet gives it, by a seed: it loses, delays, swaps, goes dark. At its end listens a telephone of the
 //! ordinary kind, whose cushion and concealment are not ours.
 //!
-//! The tests of the whole program, over real sockets, use the same: `firstring/tests/stage/forwarder.rs`.
+//! The tests of the whole program, over real sockets, use the same: `firstring/tests/wire/stage/forwarder.rs`.
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 

@@ -89,11 +89,6 @@ impl Headset {
         sound_of(&self.kept.lock().unwrap(), self.codec)
     }
 
-    /// How many datagrams have come, of any kind.
-    pub fn count(&self) -> usize {
-        self.kept.lock().unwrap().len()
-    }
-
     /// When the latest packet of sound came.
     pub fn last(&self) -> Option<Instant> {
         self.kept.lock().unwrap().iter().rfind(|(_, datagram)| !is_rtcp(datagram)).map(|(at, _)| *at)

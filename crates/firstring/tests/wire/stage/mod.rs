@@ -9,18 +9,16 @@
 //! Ports are free ones, data lie in a directory of their own, and every process that was started here ends with the
 //! value that stands for it. Prompts that one desk has rendered are handed to the next: each test would wait for them.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
-
 pub mod caller;
 pub mod carrier;
 pub mod certificates;
 pub mod desk;
-#[path = "../../../media/tests/imagined/e_model.rs"]
+#[path = "../../../../media/tests/imagined/e_model.rs"]
 pub mod e_model;
 pub mod exchange;
 pub mod forwarder;
 pub mod headset;
-#[path = "../../../media/tests/imagined/path.rs"]
+#[path = "../../../../media/tests/imagined/path.rs"]
 pub mod imagined_path;
 pub mod names;
 pub mod office;

@@ -32,7 +32,7 @@ fn is_installed(name: &str) -> bool {
 
 /// A scenario beside these tests.
 pub fn scenario(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire/scripts").join(name)
 }
 
 /// SIPp with what every run of it needs.

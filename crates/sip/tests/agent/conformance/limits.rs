@@ -58,7 +58,10 @@ pub const CLAUSES: &[Clause] = &[
         "our own rule",
         &[
             here("answering::ten_thousand_strangers_are_not_remembered"),
-            elsewhere("crates/firstring/tests/floods.rs", "strangers_get_nothing_and_keep_no_caller_waiting"),
+            elsewhere(
+                "crates/firstring/tests/wire/floods.rs",
+                "strangers_get_nothing_and_keep_no_caller_waiting",
+            ),
         ],
     ),
     clause(
@@ -103,7 +106,10 @@ pub const CLAUSES: &[Clause] = &[
         "our own rule",
         &[
             here("answering::strangers_get_no_answer_no_state_and_one_line_a_minute"),
-            elsewhere("crates/firstring/tests/floods.rs", "strangers_get_nothing_and_keep_no_caller_waiting"),
+            elsewhere(
+                "crates/firstring/tests/wire/floods.rs",
+                "strangers_get_nothing_and_keep_no_caller_waiting",
+            ),
         ],
     ),
 ];

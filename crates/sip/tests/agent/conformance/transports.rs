@@ -6,7 +6,7 @@ const STREAM: &str = "crates/sip/src/stream.rs";
 const ADDRESSES: &str = "crates/firstring/tests/addresses.rs";
 const WIRE: &str = "crates/firstring/tests/transports.rs";
 const TRUST: &str = "crates/firstring/tests/trust.rs";
-const PHONES: &str = "crates/firstring/tests/phones.rs";
+const PHONES: &str = "crates/firstring/tests/wire/phones.rs";
 
 pub const CLAUSES: &[Clause] = &[
     clause(
