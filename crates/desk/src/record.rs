@@ -393,6 +393,8 @@ pub enum StepResult {
     NobodyTook,
     /// The caller asked for a person.
     AskedForPerson,
+    /// The caller asked to leave a message.
+    AskedForMessage,
     /// An emergency word was heard.
     Emergency,
     /// The caller was not understood twice.
@@ -436,6 +438,7 @@ impl StepResult {
             StepResult::PersonTook => "a person took the call",
             StepResult::NobodyTook => "nobody took the call",
             StepResult::AskedForPerson => "the caller asked for a person",
+            StepResult::AskedForMessage => "the caller asked to leave a message",
             StepResult::Emergency => "the caller told of an emergency",
             StepResult::NotUnderstood => "the caller was not understood twice",
             StepResult::CouldNotBook => "no visit could be booked",

@@ -60,9 +60,9 @@ pub struct World {
 /// Channels where nobody is turned away.
 const ROOM: u32 = 10_000;
 /// Calls a day that one office gets at least, and at most.
-const CALLS: (usize, usize) = (60, 80);
+const CALLS: (usize, usize) = (60, 70);
 /// An office that shares its callers with others gets so many.
-const SHARED_CALLS: (usize, usize) = (50, 65);
+const SHARED_CALLS: (usize, usize) = (50, 55);
 
 impl World {
     /// A world around one shop. Trying out every phrase takes a while: keep it for many days.

@@ -82,25 +82,28 @@ impl Taken {
     }
 }
 
-/// All of it, in order, so that a visit is held only against what is near.
+/// All of it, in order. Visits are asked about in order as well, so that each is held only against what is near.
 #[derive(Debug)]
 struct Gone {
     taken: Vec<Taken>,
     longest: SignedDuration,
+    /// So much of it is over before the visit that was asked about last.
+    passed: usize,
 }
 
 impl Gone {
     fn of(mut taken: Vec<Taken>) -> Gone {
         taken.sort_unstable_by_key(|taken| taken.start);
         let longest = taken.iter().map(|taken| taken.end.duration_since(taken.start)).max();
-        Gone { taken, longest: longest.unwrap_or_default() }
+        Gone { taken, longest: longest.unwrap_or_default(), passed: 0 }
     }
 
-    fn leaves(&self, visit: &Visit, crew: u16) -> bool {
-        let first =
-            self.taken.partition_point(|taken| taken.start.duration_since(visit.start) < -self.longest);
-        let mut near = self.taken.iter().skip(first).take_while(|taken| taken.start < visit.end);
-        !near.any(|taken| taken.clashes(visit.start, visit.end, crew))
+    /// The first crew that could make this visit.
+    fn leaves(&mut self, visit: &Visit, crews: u16) -> Option<u16> {
+        let is_over = |taken: &&Taken| visit.start.duration_since(taken.start) >= self.longest;
+        self.passed += self.taken[self.passed..].iter().take_while(is_over).count();
+        let near = self.taken[self.passed..].iter().take_while(|taken| taken.start < visit.end);
+        (1..=crews).find(|crew| !near.clone().any(|taken| taken.clashes(visit.start, visit.end, *crew)))
     }
 }
 
@@ -290,10 +293,10 @@ impl Diary {
         let first = now.checked_add(far(self.rules.lead)).unwrap_or(Timestamp::MAX);
         let last = now.checked_add(self.horizon()).unwrap_or(Timestamp::MAX);
         let grid = self.grid_of(first);
-        let taken = Gone::of(self.taken(call, now).filter(|taken| taken.end > first).collect());
+        let mut gone = Gone::of(self.taken(call, now).filter(|taken| taken.end > first).collect());
         let visits = grid.visits.iter().filter(|visit| visit.start >= first && visit.end <= last);
         let free = visits.filter_map(|visit| {
-            let crew = (1..=self.rules.crews).find(|crew| taken.leaves(visit, *crew))?;
+            let crew = gone.leaves(visit, self.rules.crews)?;
             Some(Free { visit: *visit, crew })
         });
         let free = free.collect();

@@ -147,7 +147,7 @@ impl Call {
 
     pub(super) fn seek_message(&mut self, why: WhyMessage, now: Moment) {
         let (result, reason) = match why {
-            WhyMessage::Asked => (StepResult::AskedForPerson, CallbackReason::AskedForPerson),
+            WhyMessage::Asked => (StepResult::AskedForMessage, CallbackReason::AskedForPerson),
             WhyMessage::CouldNotBook => (StepResult::CouldNotBook, CallbackReason::CouldNotBook),
             WhyMessage::NotUnderstood => (StepResult::NotUnderstood, CallbackReason::NotUnderstood),
         };

@@ -1,5 +1,6 @@
 //! Engines, store and recordings: what answers beside a call, late, wrong, or never.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use desk::booking::Booking;
@@ -152,15 +153,14 @@ impl Day<'_> {
         let longest_silence = visit.longest_silence;
         let rung = std::mem::take(&mut visit.rung);
         let rung = rung.iter().map(|to| self.person_reached_at(to)).collect();
-        let mut record = record.clone();
+        let mut record = Cow::Borrowed(record);
         if let Some(task) = self.tasks.get(&record.id) {
-            record.put_right(task);
+            record.to_mut().put_right(task);
         }
-        let record = &record;
         let (id, outcome) = (record.id.clone(), record.outcome);
-        let reached = goal.is_reached(outcome, self.world.rings_for_an_agent(record));
+        let reached = goal.is_reached(outcome, self.world.rings_for_an_agent(&record));
         if outcome == Outcome::Lost {
-            self.unkept.insert(id.clone(), record.clone());
+            self.unkept.insert(id.clone(), record.into_owned());
         }
         self.calls.push(CallReport { id, goal, outcome, reached, longest_silence, rung });
     }

@@ -239,7 +239,9 @@ impl<'b> Walker<'b> {
             Some(StepResult::AskedForPerson | StepResult::Emergency | StepResult::NotUnderstood) => {
                 [next(&rings), next(&|step| *step == Step::Message), Some(self.at + 1)]
             }
-            Some(StepResult::CouldNotBook) => [next(&|step| *step == Step::Message), Some(self.at + 1), None],
+            Some(StepResult::CouldNotBook | StepResult::AskedForMessage) => {
+                [next(&|step| *step == Step::Message), Some(self.at + 1), None]
+            }
             _ => [Some(self.at + 1), None, None],
         };
         places.into_iter().flatten().find(|place| is_named(*place))
@@ -309,6 +311,7 @@ impl<'b> Walker<'b> {
             | StepResult::EngineFailed
             | StepResult::NotUrgent
             | StepResult::AskedForPerson
+            | StepResult::AskedForMessage
             | StepResult::Emergency
             | StepResult::NotUnderstood
             | StepResult::CouldNotBook
