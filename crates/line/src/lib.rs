@@ -16,6 +16,7 @@ mod protection;
 mod setup;
 mod signal;
 mod sound;
+mod strain;
 mod wording;
 
 pub use contract::{Action, Begun, Event, Keep, Opening, Refusal, SoundEvent, SoundId, SoundOrder};
@@ -24,3 +25,4 @@ pub use habits::{CallerId, Encryption, Full, Habits, NumberForm, VerifiedIn};
 pub use live::{Live, What};
 pub use setup::{Outbound, Setup, Trunk};
 pub use signal::{Message, Said, Sdp, Side, Signal};
+pub use strain::Refuses;

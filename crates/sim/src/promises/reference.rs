@@ -299,6 +299,7 @@ impl<'b> Walker<'b> {
             | StepResult::WaitedLongEnough
             | StepResult::EngineFailed
             | StepResult::NotUrgent
+            | StepResult::StoodBack
             | StepResult::AskedForPerson
             | StepResult::Emergency
             | StepResult::NotUnderstood
