@@ -23,6 +23,6 @@ pub use contract::{Action, Begun, Event, Keep, Opening, Refusal, SoundEvent, Sou
 pub use exchange::Exchange;
 pub use habits::{CallerId, Encryption, Full, Habits, NumberForm, VerifiedIn};
 pub use live::{Live, What};
-pub use setup::{Outbound, Setup, Trunk};
+pub use setup::{Outbound, Setup, Trunk, WhenLate};
 pub use signal::{Message, Said, Sdp, Side, Signal};
 pub use strain::Refuses;

@@ -11,7 +11,7 @@ use desk::call::Event as Told;
 use desk::explain::explain;
 use desk::record::{Outcome, StepResult};
 use jiff::tz::TimeZone;
-use line::{Event, Habits, Refuses};
+use line::{Event, Habits, Refuses, Setup, WhenLate};
 use sip::Refusal;
 use switchroom::{DANA, LINE, Switchroom, business, party};
 
@@ -101,6 +101,16 @@ fn calls_that_are_up_go_on_and_their_journals_say_when_the_voice_was_refused_and
     room.call(|_| {});
     let refused: Vec<bool> = room.begun.iter().map(|begun| begun.arrival.voice_refused).collect();
     assert_eq!(refused, [false, false]);
+}
+
+#[test]
+fn a_desk_that_is_to_take_everybody_does_however_late_sound_is() {
+    let business = business(&[LINE], DANA, 20);
+    let setup = Setup { when_late: WhenLate::TakeAll, ..switchroom::setup(business, Habits::default()) };
+    let mut room = Switchroom::of_setup(setup);
+    paced(&mut room, 0.9, 20);
+    room.call(|_| {});
+    assert_eq!((room.refused.len(), room.begun[0].arrival.voice_refused), (0, false));
 }
 
 #[test]

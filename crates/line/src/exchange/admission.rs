@@ -11,6 +11,7 @@ use desk::number::E164;
 use sip::{Invitation, Refusal};
 
 use super::{CallNumber, Exchange};
+use crate::setup::WhenLate;
 use crate::strain::Refuses;
 
 const BECAUSE: &str = "the machine is short of a core, and one more call would have been heard by everybody on the line; give it \
@@ -26,6 +27,9 @@ impl Exchange {
     }
 
     pub(super) fn paced(&mut self, late_ratio: f64, legs: usize, now: Moment) {
+        if self.setup.when_late == WhenLate::TakeAll {
+            return;
+        }
         let had_voice = self.refuses() == Refuses::Nothing;
         self.strain.measured(late_ratio, legs);
         let has_voice = self.refuses() == Refuses::Nothing;
