@@ -325,7 +325,11 @@ impl Call {
     /// Begins the next step that can be begun; when there is none, the caller is promised a call back.
     pub(super) fn advance(&mut self, now: Moment) {
         match self.cascade.begin_next(self.urgency, now) {
-            Some(Step::Assistant | Step::Offices(_)) if self.voice_refused => self.stand_back(now),
+            Some(Step::Assistant | Step::Offices(_))
+                if self.voice_refused && !is(Sabotage::TalksAllTheSame) =>
+            {
+                self.stand_back(now);
+            }
             Some(step @ Step::Ring { .. }) => self.ring(step, now),
             Some(step @ Step::Queue { .. }) => self.begin_waiting(step, now),
             Some(Step::Offices(directory)) if !self.has_chosen => self.ask_for_office(directory, now),
