@@ -18,6 +18,7 @@ use serde_json::Value;
 use stage::caller::{BOOK_BY_KEYS, Heard};
 use stage::desk::Desk;
 use stage::office::Office;
+use stage::place::Place;
 use stage::sound::{self, Handset};
 use stage::waiting::{Turn, free_port, wait_until};
 use stage::{CALLER, peers};
@@ -456,8 +457,10 @@ fn a_rush_of_calls_is_answered_whole_and_leaves_nothing_behind() {
     let _turn = Turn::alone();
     let soak = std::env::var_os("FIRSTRING_SOAK").is_some();
     let Rush { rate, calls, rounds, growth } = if soak { Rush::SOAK } else { Rush::CHECK };
-    let office = Office { channels: 2_000, ports: 8_000, ..Office::default() };
-    let desk = Desk::open(&office);
+    let place = Place::of(&Office { channels: 2_000, ports: 8_000, ..Office::default() });
+    place.takes_all();
+    place.bring_prompts();
+    let desk = place.open();
     let mut memory = vec![];
     for round in 1..=rounds {
         let began = Instant::now();

@@ -129,8 +129,7 @@ steps = ["assistant", {{ ring = "{name}", for = "{RINGS_FOR}" }}, "message"]
         )
         .unwrap();
     }
-    // What becomes of transfers is asked, not what the machine that the test runs on can carry.
-    place.says("[web]", "when_late = \"take-all\"\n[web]");
+    place.takes_all();
     let text = fs::read_to_string(place.file()).unwrap();
     place.is_told(&(text + &more));
     place
