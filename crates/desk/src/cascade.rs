@@ -59,6 +59,13 @@ impl Cascade {
         self.ahead = steps.into();
     }
 
+    /// Nobody asks whether this caller's matter can wait, so that what is ahead for urgent callers is for this one as well.
+    pub fn take_as_urgent(&mut self) {
+        for step in &mut self.ahead {
+            *step = step.done().clone();
+        }
+    }
+
     /// Opens the assistant's step once more: a caller is back from a person.
     pub fn back_to_assistant(&mut self, now: Moment) {
         self.begin(&Step::Assistant, now);

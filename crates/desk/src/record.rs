@@ -46,7 +46,7 @@ pub enum Outcome {
     WrongNumber,
     /// Turned away by the owner's list, or spam that ended itself.
     Refused,
-    /// Every channel was taken, so the caller was told busy, or was sent elsewhere, before anything was tried.
+    /// Every channel was taken, or the machine was short of a core, so the caller was told busy, or was sent elsewhere, before anything was tried.
     TurnedAway,
     /// Nobody spoke.
     NoInput,
@@ -417,6 +417,8 @@ pub enum StepResult {
     OfficeFound,
     /// Left out: it is only for callers whose matter cannot wait.
     NotUrgent,
+    /// Left out: the machine is short of a core, and one more talk would have been heard by everybody on the line.
+    StoodBack,
     /// A message was left.
     MessageTaken,
     /// No message was left.
@@ -450,6 +452,7 @@ impl StepResult {
             StepResult::AskedForCallback => "the caller would rather be called back than wait",
             StepResult::OfficeFound => "the call went on at the office the caller asked for",
             StepResult::NotUrgent => "it was left out, as it is for urgent callers only",
+            StepResult::StoodBack => "it was left out, as the machine was short of a core",
             StepResult::MessageTaken => "a message was left",
             StepResult::NoMessage => "no message was left",
             StepResult::Refused => "the call was turned away",

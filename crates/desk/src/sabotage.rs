@@ -46,11 +46,13 @@ pub enum Sabotage {
     ForgetsABooking,
     /// A caller's silence is over at once, and leads nowhere.
     GoesInCircles,
+    /// The assistant takes new callers while the machine is short of a core.
+    TalksAllTheSame,
 }
 
 impl Sabotage {
     /// Every kind.
-    pub const ALL: [Sabotage; 18] = [
+    pub const ALL: [Sabotage; 19] = [
         Sabotage::ForgetsADeadline,
         Sabotage::FilesTwice,
         Sabotage::IgnoresAVoiceFailure,
@@ -69,6 +71,7 @@ impl Sabotage {
         Sabotage::ArmsNoFiller,
         Sabotage::ForgetsABooking,
         Sabotage::GoesInCircles,
+        Sabotage::TalksAllTheSame,
     ];
 }
 

@@ -50,6 +50,7 @@ impl Rush {
             diverted_because: None,
             verification: None,
             busy_offices: Default::default(),
+            voice_refused: false,
         };
         let call = Call::new(Arc::new(business.clone()), business.lines[&line].clone(), arrival, now);
         let mut rush = Rush { call, now, orders: Vec::new(), record: None };

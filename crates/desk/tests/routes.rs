@@ -90,6 +90,7 @@ impl Comes {
             diverted_because: None,
             verification: self.verification,
             busy_offices: self.team_busy.then(|| "main".to_string()).into_iter().collect(),
+            voice_refused: false,
         };
         route(&business, &business.lines[&line], &arrival, self.at.parse::<Timestamp>().unwrap())
     }

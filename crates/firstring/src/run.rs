@@ -45,6 +45,7 @@ use crate::shell::finishing::{self, Finishing};
 use crate::shell::hearing::Ears;
 use crate::shell::inbox::{Inbox, Letter};
 use crate::shell::keeping::{Asked, Keeper, written};
+use crate::shell::pacing::Pacing;
 use crate::shell::queue::Queue;
 use crate::shell::recording::Recordings;
 use crate::shell::registering;
@@ -159,9 +160,7 @@ impl Desk {
             contact_secret: registering::secret(&config.data_directory, seed()),
             end_by: None,
             over_by: None,
-            pulse: Default::default(),
-            sound_is_late: false,
-            throttled: (Throttled::of_ours(), Duration::ZERO),
+            pacing: Pacing::new(Throttled::of_ours()),
             stalls: Stalls::default(),
             opening: BTreeMap::new(),
             sockets,
@@ -393,6 +392,7 @@ fn exchange(config: &Config, clock: Clock) -> anyhow::Result<Exchange> {
         trunks,
         diaries: diaries(config, clock)?,
         salt: seed()[0],
+        when_late: config.sip.when_late,
     }))
 }
 

@@ -70,6 +70,13 @@ pub enum Event {
         /// Its length.
         seconds: f64,
     },
+    /// How sound kept pace in the stretch of time that has just passed; told again and again.
+    Paced {
+        /// The share of looks at legs that came so late that callers may hear it, from 0 to 1.
+        late_ratio: f64,
+        /// Legs whose sound is looked after.
+        legs: usize,
+    },
     /// The desk is about to stop: no new calls, and those that are up are brought to an end.
     Closing(desk::call::Closing),
 }

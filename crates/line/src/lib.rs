@@ -16,11 +16,13 @@ mod protection;
 mod setup;
 mod signal;
 mod sound;
+mod strain;
 mod wording;
 
 pub use contract::{Action, Begun, Event, Keep, Opening, Refusal, SoundEvent, SoundId, SoundOrder};
 pub use exchange::Exchange;
 pub use habits::{CallerId, Encryption, Full, Habits, NumberForm, VerifiedIn};
 pub use live::{Live, What};
-pub use setup::{Outbound, Setup, Trunk};
+pub use setup::{Outbound, Setup, Trunk, WhenLate};
 pub use signal::{Message, Said, Sdp, Side, Signal};
+pub use strain::Refuses;

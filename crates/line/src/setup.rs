@@ -27,6 +27,18 @@ pub struct Setup {
     pub diaries: BTreeMap<String, Diary>,
     /// Told apart in call ids where several processes write to one store.
     pub salt: u64,
+    /// What new callers meet while the machine is short of a core.
+    pub when_late: WhenLate,
+}
+
+/// What new callers meet while the machine is short of a core, so that sound leaves late.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenLate {
+    /// The assistant stands back, and where that is not enough they are sent elsewhere.
+    #[default]
+    StandBack,
+    /// What they always meet, whatever becomes of the sound.
+    TakeAll,
 }
 
 /// One trunk: where calls over it go, and how it likes them.

@@ -53,6 +53,7 @@ impl Switchroom {
             trunks: BTreeMap::from([("main".to_string(), trunk)]),
             diaries: BTreeMap::new(),
             salt: 0,
+            when_late: line::WhenLate::default(),
         };
         Switchroom {
             exchange: Exchange::new(setup),

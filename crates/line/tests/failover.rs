@@ -54,6 +54,7 @@ impl Switchroom {
             trunks: BTreeMap::from([("main".to_string(), trunk)]),
             diaries: BTreeMap::new(),
             salt,
+            when_late: line::WhenLate::default(),
         };
         Switchroom {
             exchange: Exchange::new(setup),

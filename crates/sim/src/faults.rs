@@ -76,6 +76,8 @@ pub struct Faults {
     pub clock_steps: f64,
     /// The day is one on which the office's clocks change (thrown once a day).
     pub dst_night: f64,
+    /// The machine is short of a core for minutes, so that sound leaves late (thrown once a day).
+    pub core_short: f64,
 }
 
 /// One kind of fault.
@@ -116,11 +118,12 @@ pub enum Fault {
     DeskDies,
     ClockSteps,
     DstNight,
+    CoreShort,
 }
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Fault; 34] = [
+    pub const ALL: [Fault; 35] = [
         Fault::PersonBusy,
         Fault::PersonDeclines,
         Fault::PersonAbsent,
@@ -155,6 +158,7 @@ impl Fault {
         Fault::DeskDies,
         Fault::ClockSteps,
         Fault::DstNight,
+        Fault::CoreShort,
     ];
 
     /// The word in reports.
@@ -194,6 +198,7 @@ impl Fault {
             Fault::DeskDies => "desk_dies",
             Fault::ClockSteps => "clock_steps",
             Fault::DstNight => "dst_night",
+            Fault::CoreShort => "core_short",
         }
     }
 }
@@ -250,6 +255,7 @@ impl Faults {
             Fault::DeskDies => &mut self.desk_dies,
             Fault::ClockSteps => &mut self.clock_steps,
             Fault::DstNight => &mut self.dst_night,
+            Fault::CoreShort => &mut self.core_short,
         }
     }
 
@@ -290,6 +296,7 @@ impl Faults {
             Fault::DeskDies => self.desk_dies,
             Fault::ClockSteps => self.clock_steps,
             Fault::DstNight => self.dst_night,
+            Fault::CoreShort => self.core_short,
         }
     }
 
@@ -343,6 +350,7 @@ impl Faults {
             desk_dies: 0.15,
             clock_steps: 0.2,
             dst_night: 0.15,
+            core_short: 0.15,
             ..Faults::ordinary()
         }
     }
@@ -359,6 +367,7 @@ impl Faults {
             hearing_empty: 0.05,
             speaking_fails: 0.05,
             speaking_slow: 0.3,
+            core_short: 0.3,
             ..Faults::ordinary()
         }
     }
@@ -411,6 +420,7 @@ impl Faults {
             hearing_empty: engines.hearing_empty,
             speaking_fails: engines.speaking_fails,
             speaking_slow: engines.speaking_slow,
+            core_short: engines.core_short,
             store_refuses: disk.store_refuses,
             store_late: disk.store_late,
             store_silent: disk.store_silent,

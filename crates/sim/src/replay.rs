@@ -112,6 +112,9 @@ const MOST_DEADLINES: usize = 1_000;
 const WAITS: Duration = Duration::from_secs(60);
 /// What happened while the desk stood still has been told by then.
 const TURN: Duration = Duration::from_millis(500);
+/// What came this soon after a deadline, of which the journal does not say that it was met, was told before it: both were due in
+/// one turn of the desk's work.
+const SAME_TURN: Duration = Duration::from_millis(50);
 /// Two deadlines of one name are further apart.
 const ALIKE: Duration = Duration::from_millis(100);
 /// Nothing brings back what a journal has lost; the record was written apart from it.
@@ -149,6 +152,12 @@ impl Again {
             |stall: &Stall| (stall.from..=stall.to).contains(&deadline.at) && at.mono <= stall.to + TURN;
         self.wakes.iter().any(|wake| wake.met >= at.mono && wake.is_of(deadline))
             || self.stalls.iter().any(stood_still)
+            || self.is_overtaken(deadline, at)
+    }
+
+    fn is_overtaken(&self, deadline: &Deadline<Why>, at: Moment) -> bool {
+        let is_told = self.wakes.iter().any(|wake| wake.is_of(deadline));
+        !is_told && at.mono.saturating_sub(deadline.at) <= SAME_TURN
     }
 
     /// A deadline is met when it was. One that is not there any more belongs to a call that goes another way.
@@ -248,10 +257,45 @@ fn told_of(id: Option<&String>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use desk::business::{RingOrder, Rule, Step, When, Whom};
     use desk::call::{Closing, LineFault};
+    use desk::record::Tried;
     use jiff::Timestamp;
 
     use super::*;
+    use crate::Shop;
+
+    /// Lee is rung for twenty seconds, and what came of it is told so many milliseconds after the call came in.
+    fn of_ringing_lee(told_after_ms: u64) -> Tried {
+        let mut business = Business::clone(&Shop::plumber().business);
+        let whom = Whom::Person("Lee".to_string());
+        let ring = Step::Ring { whom, ring_for: Duration::from_secs(20), order: RingOrder::InTurn };
+        let rule = Rule { when: When::Always, steps: vec![ring, Step::Message] };
+        business.plans.get_mut("people").expect("the plumber has it").rules = vec![rule];
+        let came_in = r#"{"event":"came_in","id":"c-1","line":"+13125550102","from":null,"diverted_by":null,
+            "diverted_because":null,"verification":null}"#;
+        let line = |ms: u64, event: Event| {
+            let moment = Moment { mono: Duration::from_millis(ms), wall: Timestamp::UNIX_EPOCH };
+            let mut line = serde_json::to_value(event).expect("an event is written");
+            line["moment"] = serde_json::to_value(moment).expect("so is a moment");
+            line.to_string()
+        };
+        let journal = [
+            came_in.to_string(),
+            line(0, Event::Arrived),
+            line(told_after_ms, Event::PersonFailed { leg: 1, tried: Tried::Unreachable }),
+            line(told_after_ms + 900, Event::CallerGone),
+        ];
+        let again = replay(&Arc::new(business), &journal).expect("it can be lived through again");
+        again.record.steps[0].tried[0].1
+    }
+
+    #[test]
+    fn what_was_told_in_the_turn_in_which_a_deadline_passed_was_told_before_it() {
+        assert_eq!(of_ringing_lee(19_000), Tried::Unreachable);
+        assert_eq!(of_ringing_lee(20_010), Tried::Unreachable, "nobody says that the deadline was met");
+        assert_eq!(of_ringing_lee(20_200), Tried::NoAnswer);
+    }
 
     #[test]
     fn every_event_is_read_as_it_was_written_beside_its_moment() {
@@ -260,6 +304,8 @@ mod tests {
             Event::Arrived,
             Event::LineBroke(LineFault::NoSound),
             Event::Closing(Closing::AtOnce),
+            Event::VoiceRefused,
+            Event::VoiceBack,
             Event::Sounded(desk::call::Sound::default()),
             Event::PersonFailed { leg: 3, tried: desk::record::Tried::Machine },
         ] {

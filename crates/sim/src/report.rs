@@ -37,7 +37,7 @@ pub struct DayReport {
     pub calls: Vec<CallReport>,
     /// How many came in each hour of the office's day, and what would have become of them without the desk.
     pub arrivals: BTreeMap<(u8, Alone), u64>,
-    /// Calls the trunk was sent elsewhere with: every channel taken, or the desk being stopped.
+    /// Calls the trunk was sent elsewhere with: every channel taken, the machine short of a core, or the desk being stopped.
     pub turned_away: u64,
     /// The most channels of each trunk that were taken at once.
     pub peaks: BTreeMap<String, u32>,

@@ -81,6 +81,7 @@ impl Shop {
             trunks: self.business.channels.keys().map(trunk).collect(),
             diaries: self.calendars.iter().map(diary).collect(),
             salt: 0,
+            when_late: line::WhenLate::default(),
         }
     }
 

@@ -81,6 +81,15 @@ fn no_line_leaks_when_lines_break_people_are_out_and_the_desk_is_stopped() {
 }
 
 #[test]
+fn nobody_is_lost_on_days_on_which_the_machine_is_short_of_a_core() {
+    let report = live(&Faults { core_short: 1.0, ..Faults::ordinary() }, 25);
+    assert_eq!(report.ended(Outcome::Lost), 0);
+    assert_eq!(report.thrown.get(&Fault::CoreShort), Some(&report.days), "{:?}", report.thrown);
+    assert!(report.turned_away > 0, "some were sent elsewhere");
+    assert!(report.satisfied() >= 0.55, "{:.3} of {:#?}", report.satisfied(), report.outcomes);
+}
+
+#[test]
 fn everything_at_once_breaks_no_promise() {
     live(&Faults::everything(), 25);
 }

@@ -29,6 +29,9 @@ fn found_by(sabotage: Sabotage) -> (Faults, &'static str) {
         Sabotage::ArmsNoFiller => (Faults { speaking_slow: 1.0, ..Faults::none() }, "NeverSilent"),
         Sabotage::ForgetsABooking => (Faults::none(), "SlotGivenOnce"),
         Sabotage::GoesInCircles => (Faults::ordinary(), "DeadlineNamed"),
+        Sabotage::TalksAllTheSame => {
+            (Faults { core_short: 1.0, ..Faults::ordinary() }, "NobodyNewUnderStrain")
+        }
     }
 }
 

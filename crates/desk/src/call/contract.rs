@@ -51,6 +51,9 @@ pub struct Arrival {
     /// Offices of which everybody talked to a caller when it came in.
     #[serde(default)]
     pub busy_offices: BTreeSet<String>,
+    /// The assistant's voice was refused to new callers when it came in: the machine is short of a core.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub voice_refused: bool,
 }
 
 /// What the desk is told.
@@ -209,6 +212,10 @@ pub enum Event {
     },
     /// The caller's leg is closed; how it sounded.
     Sounded(Sound),
+    /// The machine is short of a core: no talk with the assistant is to begin now.
+    VoiceRefused,
+    /// The machine copes again.
+    VoiceBack,
     /// The desk is about to stop.
     Closing(Closing),
     /// This call was woken over and over at one and the same moment: something of ours is broken.

@@ -15,6 +15,9 @@ use crate::routing::route_on;
 use crate::sayings;
 use crate::talk::{Opening, Talk, TalkEnd};
 
+const STOOD_BACK: &str = "the machine was short of a core, so the assistant took no new caller; give it a core more, or its trunks \
+                          fewer channels";
+
 impl Call {
     pub(super) fn begin_talk(&mut self, now: Moment) {
         let Some(assistant) = self.business.assistants.get(&self.line.assistant).cloned() else {
@@ -22,6 +25,15 @@ impl Call {
         };
         let intake = self.intake(&assistant);
         self.begin_talk_of(intake, &assistant, now);
+    }
+
+    /// The call goes on with the next step. As nobody asks whether it can wait, that may be one for urgent callers.
+    pub(super) fn stand_back(&mut self, now: Moment) {
+        self.minutes.trouble(STOOD_BACK);
+        self.unhelped = CallbackReason::Failure;
+        self.cascade.end(StepResult::StoodBack, now);
+        self.cascade.take_as_urgent();
+        self.advance(now);
     }
 
     /// The caller is asked which office they would like.

@@ -155,7 +155,7 @@ impl Call {
         }
     }
 
-    /// The record of a call for which there was no channel: it was turned away before anything was tried. `because` says
+    /// The record of a call for which there was no channel, or no core: it was turned away before anything was tried. `because` says
     /// what would help.
     pub fn turned_away(mut self, because: &str, now: Moment) -> Record {
         self.minutes.trouble(because);

@@ -190,6 +190,7 @@ mod tests {
             diverted_because: None,
             verification: None,
             busy_offices: [].into(),
+            voice_refused: false,
         };
         let now = Moment { mono: Duration::from_secs(1), wall: Timestamp::UNIX_EPOCH };
         let mut minutes = Minutes::new(arrival, now, Kept::Announced);

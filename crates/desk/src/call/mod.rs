@@ -77,6 +77,8 @@ pub struct Call {
     rung_by: Option<Step>,
     /// The caller stands in a queue.
     waiting: Option<Waiting>,
+    /// The machine is short of a core, so that no talk may begin.
+    voice_refused: bool,
     /// The desk is being stopped.
     stopping: bool,
     stage: Stage,
@@ -144,6 +146,7 @@ impl Call {
             away: None,
             rung_by: None,
             waiting: None,
+            voice_refused: arrival.voice_refused,
             stopping: false,
             stage: Stage::Begun,
             out: Out::default(),
@@ -267,6 +270,8 @@ impl Call {
             Event::Stored { ask, stored } => self.stored(ask, stored, now),
             Event::MessageEnded { seconds } => self.message_ended(seconds, now),
             Event::Sounded(sound) => self.sounded(sound, now),
+            Event::VoiceRefused => self.voice_refused = true,
+            Event::VoiceBack => self.voice_refused = false,
             Event::Closing(closing) => self.close_down(closing, now),
             Event::WentInCircles => self.went_in_circles(now),
         }
@@ -320,6 +325,11 @@ impl Call {
     /// Begins the next step that can be begun; when there is none, the caller is promised a call back.
     pub(super) fn advance(&mut self, now: Moment) {
         match self.cascade.begin_next(self.urgency, now) {
+            Some(Step::Assistant | Step::Offices(_))
+                if self.voice_refused && !is(Sabotage::TalksAllTheSame) =>
+            {
+                self.stand_back(now);
+            }
             Some(step @ Step::Ring { .. }) => self.ring(step, now),
             Some(step @ Step::Queue { .. }) => self.begin_waiting(step, now),
             Some(Step::Offices(directory)) if !self.has_chosen => self.ask_for_office(directory, now),

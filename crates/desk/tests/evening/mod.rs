@@ -51,19 +51,36 @@ impl Evening {
     }
 
     pub fn of(business: Business, (to, from): (&str, &str), at: &str, forwarded_by: Option<&str>) -> Evening {
+        Evening::arrives(business, to, at, |arrival| {
+            arrival.from = Some(Private::new(from.parse().unwrap()));
+            arrival.diverted_by = forwarded_by.map(|number| Private::new(number.to_string()));
+        })
+    }
+
+    /// While the machine is short of a core.
+    pub fn short_of_a_core(business: Business) -> Evening {
+        Evening::arrives(business, "+13125550100", "2026-01-18T05:40:00Z", |arrival| {
+            arrival.from = Some(Private::new("+13125550199".parse().unwrap()));
+            arrival.voice_refused = true;
+        })
+    }
+
+    fn arrives(business: Business, to: &str, at: &str, told: impl FnOnce(&mut Arrival)) -> Evening {
         let now = Moment { mono: Duration::from_secs(100), wall: at.parse().unwrap() };
         let business = Arc::new(business);
         let number = number(to);
         let line = business.lines[&number].clone();
-        let arrival = Arrival {
+        let mut arrival = Arrival {
             id: CallId("c-1".into()),
             line: number,
-            from: Some(Private::new(from.parse().unwrap())),
-            diverted_by: forwarded_by.map(|number| Private::new(number.to_string())),
+            from: None,
+            diverted_by: None,
             diverted_because: None,
             verification: None,
             busy_offices: BTreeSet::new(),
+            voice_refused: false,
         };
+        told(&mut arrival);
         let call = Call::new(business, line, arrival, now);
         let mut evening = Evening { call, now, orders: Vec::new(), record: None };
         evening.tell(Event::Arrived);

@@ -53,6 +53,7 @@ timezone = "America/Chicago"
 [sip]
 listen = ["udp:127.0.0.1:{sip}"]
 rtp_ports = "21000-32767"
+when_late = "take-all"
 [web]
 listen = "127.0.0.1:{web}"
 [data]

@@ -160,9 +160,34 @@ pub struct SipForm {
     #[serde(default = "yes")]
     #[schemars(example = true)]
     pub dscp: bool,
+    /// What new callers meet while this machine is short of a core, so that sound leaves late and everybody on the line hears
+    /// gaps. Up to nine legs, a caller's or a person's, they meet what they always do.
+    #[serde(default)]
+    #[schemars(example = &"stand-back")]
+    pub when_late: WhenLateForm,
     /// What this machine shows to whoever connects by TLS.
     #[serde(default)]
     pub tls: TlsForm,
+}
+
+/// What new callers meet while sound leaves late.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WhenLateForm {
+    /// People or a message instead of the assistant; where that is not enough, the carrier's next route (503).
+    #[default]
+    StandBack,
+    /// What they always do, whatever becomes of the sound: where nobody else takes a call, or to measure a machine.
+    TakeAll,
+}
+
+impl From<WhenLateForm> for line::WhenLate {
+    fn from(form: WhenLateForm) -> line::WhenLate {
+        match form {
+            WhenLateForm::StandBack => line::WhenLate::StandBack,
+            WhenLateForm::TakeAll => line::WhenLate::TakeAll,
+        }
+    }
 }
 
 /// What this machine shows to whoever connects by TLS.
@@ -185,6 +210,7 @@ impl Default for SipForm {
             name_servers: Vec::new(),
             stun: None,
             dscp: true,
+            when_late: WhenLateForm::default(),
             tls: TlsForm::default(),
         }
     }

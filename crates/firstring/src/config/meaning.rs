@@ -190,6 +190,7 @@ impl Reading<'_> {
         SipSettings {
             stun,
             dscp: self.file.sip.dscp,
+            when_late: self.file.sip.when_late.into(),
             tls: encryption::own(&listen, self),
             name_servers,
             listen,

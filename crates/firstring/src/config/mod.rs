@@ -103,6 +103,8 @@ pub struct SipSettings {
     pub stun: Option<Target>,
     /// Packets are marked for the routers on their way.
     pub dscp: bool,
+    /// What new callers meet while sound leaves late.
+    pub when_late: line::WhenLate,
 }
 
 /// The console and the HTTP interface.

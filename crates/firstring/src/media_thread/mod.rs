@@ -134,6 +134,11 @@ impl MediaThreads {
         self.threads.iter().map(|thread| thread.pulse.read()).fold(Pulse::default(), Pulse::plus)
     }
 
+    /// Legs that are open.
+    pub fn legs(&self) -> usize {
+        self.homes.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     fn emptiest(&self, homes: &HashMap<LegId, usize>) -> usize {
         let legs = |thread: usize| homes.values().filter(|home| **home == thread).count();
         (0..self.threads.len()).min_by_key(|thread| legs(*thread)).unwrap_or(0)

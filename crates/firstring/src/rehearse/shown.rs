@@ -165,7 +165,7 @@ impl Shown<'_> {
             "  {:34}{silence:>8.1} s {FAINT}(promised: under 4){FAINT:#}",
             "longest silence on our turn"
         )?;
-        writeln!(out, "  {:34}{:>8}", "turned away, all channels taken", report.turned_away)
+        writeln!(out, "  {:34}{:>8}", "turned away, no channel or no core", report.turned_away)
     }
 
     fn channels(&self, out: &mut impl Write) -> io::Result<()> {

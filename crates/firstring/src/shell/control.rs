@@ -13,7 +13,7 @@ use std::time::Duration;
 use desk::call::{Closing, TapeOrder};
 use desk::machine::Moment;
 use desk::record::CallId;
-use line::{Action, Event, Exchange, Live, Opening, SoundEvent, SoundId, SoundOrder};
+use line::{Action, Event, Exchange, Live, Opening, Refuses, SoundEvent, SoundId, SoundOrder};
 use media::{
     AddressRange, BargeIn, ClipId, Connect, Filler, LegId, Listen, Order, OursFrom, Play, Recording,
     SpeechEnd,
@@ -23,7 +23,7 @@ use store::recording::Begun;
 use tokio::sync::broadcast;
 
 use crate::config::Joining;
-use crate::media_thread::{MediaThreads, Pulse, RingTap};
+use crate::media_thread::{MediaThreads, RingTap};
 use crate::shell::addresses::Sockets;
 use crate::shell::clock::Clock;
 use crate::shell::connections::Connections;
@@ -32,6 +32,7 @@ use crate::shell::encrypting;
 use crate::shell::hearing::{Ears, TAP};
 use crate::shell::inbox::{Inbox, Letter};
 use crate::shell::keeping::Keeper;
+use crate::shell::pacing::Pacing;
 use crate::shell::queue::Queue;
 use crate::shell::recording::Recordings;
 use crate::shell::registering::Reaching;
@@ -41,7 +42,6 @@ use crate::shell::stalls::Stalls;
 use crate::shell::standing::{Board, Pace};
 use crate::shell::taping::Tapes;
 use crate::shell::telling::{self, Name};
-use crate::shell::throttled::Throttled;
 use crate::web::Drills;
 use crate::web::metrics::Metrics;
 use crate::web::refusals::Refusals;
@@ -56,10 +56,6 @@ const LAST_TALKS: Duration = Duration::from_secs(30);
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// However quiet it is, the console learns so often that this thread lives.
 const BEAT: Duration = Duration::from_secs(1);
-/// How often the pace of the media threads is judged.
-const PULSE_EVERY: Duration = Duration::from_secs(5);
-/// More looks than this share coming 5 ms late go with gaps that callers hear. Measured: decision 0001.
-const LATE: f64 = 0.03;
 /// A message is one turn.
 const LONGEST_MESSAGE: Duration = Duration::from_secs(125);
 
@@ -133,12 +129,8 @@ pub struct Control {
     pub end_by: Option<Duration>,
     /// When the far ends' answers to our last BYEs are no longer awaited.
     pub over_by: Option<Duration>,
-    /// How late sound left when it was last looked at.
-    pub pulse: (Duration, Pulse),
-    /// Whether that is too late.
-    pub sound_is_late: bool,
-    /// Whether the container holds us back, and for how long it did while we looked last.
-    pub throttled: (Throttled, Duration),
+    /// Whether sound leaves on time.
+    pub pacing: Pacing,
     /// When this thread was kept from its work.
     pub stalls: Stalls,
     /// Listening that waits until what comes before is rendered.
@@ -177,26 +169,43 @@ impl Control {
 
     pub(super) fn tell_how_it_stands(&mut self) {
         let now = self.clock.now().mono;
-        if now.saturating_sub(self.pulse.0) >= PULSE_EVERY {
-            let pulse = self.media.pulse();
-            self.sound_is_late = pulse.since(self.pulse.1).share_later_than(5) > LATE;
-            self.pulse = (now, pulse);
-            self.throttled.1 = self.throttled.0.since_last();
+        let (pacing, media) = (&mut self.pacing, &self.media);
+        if let Some(paced) = pacing.look(now, || (media.pulse(), media.legs())) {
+            self.tell_how_sound_paced(paced);
         }
         self.board.write(
             now,
             (&self.agent, &self.exchange),
             &self.keeper,
             self.inbox.dropped(),
-            Pace { sound_is_late: self.sound_is_late, held_back: self.throttled.1 },
+            Pace {
+                sound_is_late: self.pacing.sound_is_late,
+                refuses: self.exchange.refuses(),
+                held_back: self.pacing.held_back,
+            },
         );
+    }
+
+    fn tell_how_sound_paced(&mut self, paced: Event) {
+        let before = self.exchange.refuses();
+        self.tell(paced);
+        let now = self.exchange.refuses();
+        if now == before {
+            return;
+        }
+        let legs = self.media.legs();
+        match now {
+            Refuses::Nothing => tracing::info!(legs, "Sound leaves on time, everybody is taken again"),
+            Refuses::Voices => tracing::warn!(legs, "Short of a core, new callers go past the assistant"),
+            Refuses::Calls => tracing::error!(legs, "Short of a core, new calls are refused"),
+        }
     }
 
     fn next_wake(&self) -> Option<Duration> {
         let calls = self.exchange.poll_deadline().map(|deadline| deadline.at);
         let agent = self.agent.poll_deadline().map(|deadline| deadline.at);
         let drill = self.absent.as_ref().map(|absent| absent.until);
-        let beat = Some(self.clock.now().mono + BEAT);
+        let beat = Some((self.clock.now().mono + BEAT).min(self.pacing.deadline()));
         let outside = self.stun_deadline().map(|deadline| deadline.at);
         let far = self.end_by.into_iter().chain(self.over_by).chain(drill);
         calls.into_iter().chain(agent).chain(outside).chain(far).chain(beat).min()

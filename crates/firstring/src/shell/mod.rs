@@ -17,6 +17,7 @@ pub mod hearing;
 pub mod inbox;
 pub mod keeping;
 pub mod outside;
+pub mod pacing;
 pub mod queue;
 pub mod recording;
 pub mod registering;

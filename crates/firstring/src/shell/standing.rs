@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use desk::hours::Openness;
 use jiff::Timestamp;
-use line::Exchange;
+use line::{Exchange, Refuses};
 
 use crate::config::Config;
 use crate::shell::clock::Clock;
@@ -31,6 +31,8 @@ pub struct Board {
     strange_packets: AtomicU64,
     unreadable_packets: AtomicU64,
     sound_is_late: AtomicBool,
+    voices_refused: AtomicBool,
+    calls_refused: AtomicBool,
     held_back_ms: AtomicU64,
     registrations: Mutex<BTreeMap<String, Registration>>,
     lost: Arc<Lost>,
@@ -43,6 +45,8 @@ pub struct Board {
 pub struct Pace {
     /// Sound leaves so late that callers hear it.
     pub sound_is_late: bool,
+    /// What is refused to new callers because of it.
+    pub refuses: Refuses,
     /// For how long the container's limit held us back, of the last five seconds.
     pub held_back: Duration,
 }
@@ -102,6 +106,8 @@ impl Board {
         self.strange_packets.store(packets.strange_packets, Ordering::Relaxed);
         self.unreadable_packets.store(packets.unreadable_packets, Ordering::Relaxed);
         self.sound_is_late.store(pace.sound_is_late, Ordering::Relaxed);
+        self.voices_refused.store(pace.refuses >= Refuses::Voices, Ordering::Relaxed);
+        self.calls_refused.store(pace.refuses >= Refuses::Calls, Ordering::Relaxed);
         let held_back = u64::try_from(pace.held_back.as_millis()).unwrap_or(u64::MAX);
         self.held_back_ms.store(held_back, Ordering::Relaxed);
         let up = u32::try_from(exchange.calls_up()).unwrap_or(u32::MAX);
@@ -124,6 +130,28 @@ impl Board {
     fn hangs(&self, now: Duration) -> Option<Duration> {
         let turned = Duration::from_millis(self.turned_ms.load(Ordering::Relaxed));
         Some(now.saturating_sub(turned)).filter(|idle| *idle > HANGS_AFTER)
+    }
+
+    fn refuses(&self) -> Refuses {
+        let is = |refused: &AtomicBool| refused.load(Ordering::Relaxed);
+        match (is(&self.calls_refused), is(&self.voices_refused)) {
+            (true, _) => Refuses::Calls,
+            (false, true) => Refuses::Voices,
+            (false, false) => Refuses::Nothing,
+        }
+    }
+
+    /// What callers meet while sound leaves late, and what helps.
+    fn late_sound(&self) -> Option<String> {
+        let met = match self.refuses() {
+            Refuses::Nothing if !self.sound_is_late.load(Ordering::Relaxed) => return None,
+            Refuses::Nothing => "callers hear gaps",
+            Refuses::Voices => "new callers go to people or leave a message, past the assistant",
+            Refuses::Calls => "new calls are refused, for their carrier to bring them elsewhere",
+        };
+        Some(format!(
+            "sound leaves late: this machine is short of a core, so {met}; give it a core more, or its trunks fewer channels"
+        ))
     }
 }
 
@@ -153,11 +181,7 @@ pub fn standing(
     if dropped > 0 {
         troubles.push(format!("{dropped} messages between threads were dropped: this machine is overloaded"));
     }
-    if board.sound_is_late.load(Ordering::Relaxed) {
-        troubles.push(
-            "sound leaves late: this machine is short of processor time, callers hear gaps".to_string(),
-        );
-    }
+    troubles.extend(board.late_sound());
     let held_back = Duration::from_millis(board.held_back_ms.load(Ordering::Relaxed));
     if held_back >= HELD_BACK {
         troubles.push(format!(
@@ -187,6 +211,7 @@ pub fn standing(
         now: now.wall,
         started,
         hangs,
+        refuses: board.refuses(),
         calls_up: board.calls_up.load(Ordering::Relaxed),
         lines: lines(config, now.wall),
         trunks: trunks(config, board, &registrations),

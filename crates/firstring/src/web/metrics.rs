@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use desk::record::{Outcome, Record};
+use line::Refuses;
 
 use super::Desk;
 use super::now::Standing;
@@ -170,6 +171,18 @@ fn standing_page(page: &mut Page, standing: &Standing) {
             "gauge",
             "1 while no call is looked after.",
             u64::from(standing.hangs.is_some()),
+        ),
+        (
+            "firstring_voice_refused",
+            "gauge",
+            "1 while new callers go past the assistant: the machine is short of a core.",
+            u64::from(standing.refuses >= Refuses::Voices),
+        ),
+        (
+            "firstring_calls_refused",
+            "gauge",
+            "1 while new calls are refused: the machine is short of a core.",
+            u64::from(standing.refuses >= Refuses::Calls),
         ),
         ("firstring_store_kept", "gauge", "What could not be stored and is tried again.", store.kept as u64),
         ("firstring_store_lost_total", "counter", "What could not be stored and was given up.", store.lost),

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use desk::number::E164;
 use jiff::Timestamp;
+use line::Refuses;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -22,6 +23,8 @@ pub struct Standing {
     pub started: Timestamp,
     /// How long no call has been looked after, while the control thread hangs.
     pub hangs: Option<Duration>,
+    /// What is refused to new callers while the machine is short of a core.
+    pub refuses: Refuses,
     /// Calls at this moment.
     pub calls_up: u32,
     /// The numbers callers dial.

@@ -11,6 +11,7 @@ use desk::record::{
 };
 use http_body_util::BodyExt as _;
 use jiff::{SignedDuration, Timestamp};
+use line::Refuses;
 use serde_json::{Value, json};
 use store::{CallStarted, Store, Write, Written};
 use tokio::sync::broadcast;
@@ -130,6 +131,7 @@ fn standing() -> Standing {
         now: at(60),
         started: at(0),
         hangs: None,
+        refuses: Refuses::Voices,
         calls_up: 1,
         lines: vec![Line {
             number: number("+13125550100"),
@@ -545,6 +547,8 @@ async fn what_is_counted_reads_as_prometheus_expects() {
         "firstring_packets_dropped_total{why=\"stranger\"} 12",
         "firstring_calls_up 1",
         "firstring_trunk_channels{trunk=\"ma\\\"in\"} 4",
+        "firstring_voice_refused 1",
+        "firstring_calls_refused 0",
         "firstring_store_failing 0",
     ] {
         assert!(page.lines().any(|found| found == line), "{line} is missing in\n{page}");

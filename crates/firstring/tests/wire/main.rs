@@ -33,6 +33,7 @@ mod registration;
 mod rehearse;
 mod replay;
 mod rough_lines;
+mod short_of_a_core;
 mod spoken_calls;
 mod transfer_keys;
 mod transfers;

@@ -36,6 +36,7 @@ fn broken_messages_leave_nothing_behind_in_a_running_desk() {
     let place = Place::of(&Office { channels: 40, ports: 200, ..Office::default() });
     let udp = format!("\"udp:127.0.0.1:{}\"", place.sip);
     place.says(&udp, &format!("{udp}, \"tcp:127.0.0.1:{}\"", place.sip));
+    place.takes_all();
     place.bring_prompts();
     let desk = place.open();
     let mut trunk = Trunk::of(&desk);

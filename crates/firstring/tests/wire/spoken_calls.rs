@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use crate::stage::caller::{BOOK_BY_KEYS, Heard};
 use crate::stage::desk::Desk;
 use crate::stage::office::Office;
+use crate::stage::place::Place;
 use crate::stage::sound::{self, Handset};
 use crate::stage::waiting::{Turn, free_port, wait_until};
 use crate::stage::{CALLER, peers};
@@ -452,8 +453,10 @@ fn a_rush_of_calls_is_answered_whole_and_leaves_nothing_behind() {
     let _turn = Turn::alone();
     let soak = std::env::var_os("FIRSTRING_SOAK").is_some();
     let Rush { rate, calls, rounds, growth } = if soak { Rush::SOAK } else { Rush::CHECK };
-    let office = Office { channels: 2_000, ports: 8_000, ..Office::default() };
-    let desk = Desk::open(&office);
+    let place = Place::of(&Office { channels: 2_000, ports: 8_000, ..Office::default() });
+    place.takes_all();
+    place.bring_prompts();
+    let desk = place.open();
     let mut memory = vec![];
     for round in 1..=rounds {
         let began = Instant::now();

@@ -125,6 +125,7 @@ steps = ["assistant", {{ ring = "{name}", for = "{RINGS_FOR}" }}, "message"]
         )
         .unwrap();
     }
+    place.takes_all();
     let text = fs::read_to_string(place.file()).unwrap();
     place.is_told(&(text + &more));
     place

@@ -198,6 +198,7 @@ fn desk_with_tcp() -> Desk {
         &format!("\"udp:127.0.0.1:{0}\", \"tcp:127.0.0.1:{0}\"", place.sip),
     );
     place.says("channels = 2", "channels = 20");
+    place.takes_all();
     place.bring_prompts();
     place.open()
 }

@@ -22,6 +22,7 @@ use crate::legs::{CallerLeg, CallerState, Legs, PersonLeg, PersonState, Terms};
 use crate::live::What;
 use crate::protection::{self, InTheOpen};
 use crate::sound;
+use crate::strain::Refuses;
 use crate::wording;
 
 /// Whom our address for sound has to face: who signals, unless their sound is of the other address family. A proxy that
@@ -50,6 +51,9 @@ impl Exchange {
             let because = "a phone that is being rung forwards its calls back to this desk, which counts as busy; \
                            let it ring longer before it forwards, or turn its forwarding off";
             return self.turn_away(invitation.leg, trunk, SipRefusal::Busy, 486, because);
+        }
+        if self.refuses() == Refuses::Calls {
+            return self.refuse_for_strain(line, &invitation, now);
         }
         let Some(channel) = self.board.take(&trunk) else {
             let full = self.setup.habits(&trunk).map(|habits| habits.full).unwrap_or_default();
@@ -123,7 +127,14 @@ impl Exchange {
         self.calls.values().any(|call| call.people.values().any(on_the_phone))
     }
 
-    fn turn_away(&mut self, leg: sip::LegId, trunk: String, refusal: SipRefusal, status: u16, because: &str) {
+    pub(super) fn turn_away(
+        &mut self,
+        leg: sip::LegId,
+        trunk: String,
+        refusal: SipRefusal,
+        status: u16,
+        because: &str,
+    ) {
         self.out.push_back(Action::Sip(sip::Order::Refuse { leg, refusal }));
         self.out.push_back(Action::Refused(Refusal { trunk, status, because: because.to_string() }));
     }
@@ -183,6 +194,7 @@ impl Exchange {
             diverted_because: diverted_because.flatten(),
             verification,
             busy_offices: self.busy_offices(),
+            voice_refused: self.refuses() >= Refuses::Voices,
         }
     }
 

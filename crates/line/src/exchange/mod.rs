@@ -3,6 +3,7 @@
 //! Invariants: each leg belongs to one call; events for legs that are gone change nothing, but whoever
 //! waits on them is released.
 
+mod admission;
 mod arriving;
 mod errands;
 mod failover;
@@ -29,6 +30,7 @@ use crate::legs::{Legs, PersonState};
 use crate::live::{Live, What};
 use crate::setup::{Outbound, Setup};
 use crate::signal::Party;
+use crate::strain::Strain;
 use failover::Luck;
 use turning_away::TurnedAway;
 
@@ -63,6 +65,7 @@ pub struct Exchange {
     penalties: sip::Penalties,
     luck: Luck,
     turned_away: TurnedAway,
+    strain: Strain,
     closing: bool,
 }
 
@@ -94,6 +97,7 @@ impl Exchange {
             penalties: sip::Penalties::default(),
             luck,
             turned_away: TurnedAway::default(),
+            strain: Strain::default(),
             closing: false,
         }
     }
@@ -112,6 +116,7 @@ impl Exchange {
             Event::MessageEnded { call, seconds } => {
                 self.tell_by_id(&call, desk::call::Event::MessageEnded { seconds }, now);
             }
+            Event::Paced { late_ratio, legs } => self.paced(late_ratio, legs, now),
             Event::Closing(closing) => self.close_down(closing, now),
         }
         self.settle(now);

@@ -74,20 +74,10 @@ impl Switchroom {
     }
 
     pub fn answering(business: Business, habits: Habits) -> Switchroom {
-        let path = sip::Path::udp(address("192.0.2.1:5060"), address("192.0.2.2:5060"));
-        let outbound = Outbound {
-            paths: sip::Targets::only(path),
-            domain: "sip.example.com:5080".to_string(),
-            account: Some("main".into()),
-        };
-        let trunk = Trunk { outbound: Some(outbound), habits, ..Trunk::default() };
-        let setup = Setup {
-            business: Arc::new(business),
-            country: Country::US,
-            trunks: BTreeMap::from([("main".to_string(), trunk)]),
-            diaries: BTreeMap::new(),
-            salt: 0,
-        };
+        Switchroom::of_setup(setup(business, habits))
+    }
+
+    pub fn of_setup(setup: Setup) -> Switchroom {
         Switchroom {
             exchange: Exchange::new(setup),
             now: Moment { mono: Duration::from_secs(1), wall: "2026-06-02T15:00:00Z".parse().unwrap() },
@@ -207,6 +197,24 @@ impl Switchroom {
         let from = arrival.from.as_ref().map(|from| from.reveal().as_str());
         let by = arrival.diverted_by.as_ref().map(|by| by.reveal().as_str());
         (arrival.line.as_str(), from, by, arrival.diverted_because)
+    }
+}
+
+pub fn setup(business: Business, habits: Habits) -> Setup {
+    let path = sip::Path::udp(address("192.0.2.1:5060"), address("192.0.2.2:5060"));
+    let outbound = Outbound {
+        paths: sip::Targets::only(path),
+        domain: "sip.example.com:5080".to_string(),
+        account: Some("main".into()),
+    };
+    let trunk = Trunk { outbound: Some(outbound), habits, ..Trunk::default() };
+    Setup {
+        business: Arc::new(business),
+        country: Country::US,
+        trunks: BTreeMap::from([("main".to_string(), trunk)]),
+        diaries: BTreeMap::new(),
+        salt: 0,
+        when_late: line::WhenLate::default(),
     }
 }
 

@@ -96,6 +96,8 @@ enum Happening {
     },
     /// Every call on a trunk is cut off.
     TrunkDrops(String),
+    /// The machine tells what share of sound left late.
+    SoundPaced(f64),
 }
 
 struct Day<'w> {
@@ -332,6 +334,7 @@ impl Day<'_> {
             Happening::ClockSteps(step) => self.clock_stepped += step,
             Happening::Bytes { to_far, path, bytes } => self.bytes_arrive(to_far, path, bytes),
             Happening::TrunkDrops(trunk) => self.trunk_drops(&trunk),
+            Happening::SoundPaced(late_ratio) => self.tell(upsets::paced(late_ratio)),
         }
     }
 

@@ -78,6 +78,8 @@ const BY_HOUR: [(u64, u32); 24] = [
     (22, 1),
     (23, 1),
 ];
+/// So many stretches of time after which everybody is taken again for certain.
+const UNTIL_WELL: usize = 10;
 /// How many of a hundred callers are known to the business, if it tells of any.
 const KNOWN: f64 = 0.05;
 
@@ -139,6 +141,26 @@ impl Day<'_> {
             self.at(at, Happening::ClockSteps(step));
         }
         self.plan_trunk_troubles();
+        if self.befalls(Fault::CoreShort) {
+            self.plan_late_sound();
+        }
+    }
+
+    /// For one to fifteen minutes sound leaves late: all the time, or just until no talk begins any more.
+    fn plan_late_sound(&mut self) {
+        let mut at = self.chance.millis(7 * 3_600_000, 20 * 3_600_000);
+        let stretches = 30 + self.chance.below(420);
+        let (late, less, well) = (0.05, 0.02, 0.0);
+        let then = if self.chance.hits(0.5) { late } else { less };
+        for nth in 0..stretches + UNTIL_WELL {
+            let share = match nth {
+                0 => late,
+                nth if nth < stretches => then,
+                _ => well,
+            };
+            self.at(at, Happening::SoundPaced(share));
+            at += Duration::from_secs(2);
+        }
     }
 
     fn plan_trunk_troubles(&mut self) {

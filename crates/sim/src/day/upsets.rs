@@ -1,9 +1,10 @@
-//! What befalls everybody at once: a desk that dies and is started anew, a trunk that drops its calls or is down.
+//! What befalls everybody at once: a desk that dies and is started anew, a trunk that drops its calls or is down, a machine that
+//! is short of a core.
 
 use std::time::Duration;
 
 use desk::record::Outcome;
-use line::Exchange;
+use line::{Event, Exchange};
 use sip::{EndedBy, LegId, Notice};
 
 use super::trunk::State;
@@ -92,6 +93,12 @@ impl Day<'_> {
     }
 }
 
+/// What the media threads tell of a stretch of time. The shop's own callers would seldom be a load: the machine looks after
+/// others as well.
+pub(super) fn paced(late_ratio: f64) -> Event {
+    Event::Paced { late_ratio, legs: 50 }
+}
+
 /// What does not depend on the process that was.
 fn outlives_the_desk(happening: &Happening) -> bool {
     match happening {
@@ -99,7 +106,8 @@ fn outlives_the_desk(happening: &Happening) -> bool {
         | Happening::DeskStops(_)
         | Happening::DeskDies
         | Happening::ClockSteps(_)
-        | Happening::TrunkDrops(_) => true,
+        | Happening::TrunkDrops(_)
+        | Happening::SoundPaced(_) => true,
         // What found no room waits for it in memory, and goes with the process.
         Happening::KeptAtLast { .. }
         | Happening::Tell(_)

@@ -222,7 +222,7 @@ impl AskedAnsweredOnce {
             Event::Heard { call, listen, .. } => self.answer(&Asked::Heard(call.clone(), *listen)),
             Event::Stored { call, ask, .. } => self.answer(&Asked::Stored(call.clone(), *ask)),
             Event::MessageEnded { call, .. } => self.answer(&Asked::Message(call.clone())),
-            Event::Sip(_) | Event::Closing(_) => Ok(()),
+            Event::Sip(_) | Event::Paced { .. } | Event::Closing(_) => Ok(()),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! A checker knows nothing of how callers and engines are imagined; it sees what any shell would see, and two things
 //! only this world knows: what was truly stored, and for how long a caller truly heard nothing.
 
+mod admission;
 mod ends;
 mod legs;
 mod moving;
@@ -129,6 +130,7 @@ promises! {
     promised_only_when_stored: words::PromisedOnlyWhenStored = |_: &Given| Default::default(),
     failure_moves_on: moving::FailureMovesOn = |_: &Given| Default::default(),
     holds_given_back: moving::HoldsGivenBack = |_: &Given| Default::default(),
+    nobody_new_under_strain: admission::NobodyNewUnderStrain = |_: &Given| Default::default(),
     rung_as_long_as_said: reference::RungAsLongAsSaid = |given: &Given| reference::RungAsLongAsSaid::of(given.business),
     ends_where_the_plan_allows: reference::EndsWhereThePlanAllows =
         |given: &Given| reference::EndsWhereThePlanAllows::of(given.business),

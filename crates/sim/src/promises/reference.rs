@@ -149,6 +149,8 @@ struct Walker<'b> {
     /// How many steps of the walk are behind.
     at: usize,
     urgent: bool,
+    /// Nobody could ask whether it is, so that it is taken to be.
+    unasked: bool,
     /// The ringing that may be taken up once more, for a caller whom a person left.
     again: Option<String>,
     last: Option<StepResult>,
@@ -156,7 +158,7 @@ struct Walker<'b> {
 
 impl<'b> Walker<'b> {
     fn along(business: &'b Business, arrival: &'b Arrival, walk: Walk) -> Self {
-        Walker { business, arrival, walk, at: 0, urgent: false, again: None, last: None }
+        Walker { business, arrival, walk, at: 0, urgent: false, unasked: false, again: None, last: None }
     }
 
     fn judge(mut self, record: &Record) -> Result<(), String> {
@@ -182,8 +184,13 @@ impl<'b> Walker<'b> {
         };
         let step = self.walk.steps.get(place.saturating_sub(1));
         let is_for_urgent = matches!(step, Some(Step::Urgent(_)));
-        if (taken.result == StepResult::NotUrgent) && (!is_for_urgent || self.urgent) {
+        if (taken.result == StepResult::NotUrgent) && (!is_for_urgent || self.urgent || self.unasked) {
             return Err(format!("step `{}` was left out as not urgent", taken.step));
+        }
+        let listens =
+            step.map(unwrapped).is_some_and(|step| matches!(step, Step::Assistant | Step::Offices(_)));
+        if taken.result == StepResult::StoodBack && !listens {
+            return Err(format!("step `{}` stood back, and needs no voice", taken.step));
         }
         self.at = place;
         self.rang_only_its_own(taken, record)?;
@@ -191,10 +198,11 @@ impl<'b> Walker<'b> {
             self.again = Some(taken.step.clone());
         }
         self.urgent |= taken.result == StepResult::Emergency;
+        self.unasked |= taken.result == StepResult::StoodBack;
         self.last = Some(taken.result);
         if taken.result == StepResult::OfficeFound {
             self.walk = self.asked_for(&record.office, over)?;
-            self.at = 0;
+            (self.at, self.unasked) = (0, false);
         }
         Ok(())
     }
@@ -232,7 +240,10 @@ impl<'b> Walker<'b> {
         };
         let rings = |step: &Step| match step {
             Step::Ring { .. } | Step::Queue { .. } => true,
-            Step::Urgent(step) => self.urgent && matches!(**step, Step::Ring { .. } | Step::Queue { .. }),
+            Step::Urgent(step) => {
+                let is_taken = self.urgent || self.unasked;
+                is_taken && matches!(**step, Step::Ring { .. } | Step::Queue { .. })
+            }
             _ => false,
         };
         let places = match self.last {
@@ -310,6 +321,7 @@ impl<'b> Walker<'b> {
             | StepResult::WaitedLongEnough
             | StepResult::EngineFailed
             | StepResult::NotUrgent
+            | StepResult::StoodBack
             | StepResult::AskedForPerson
             | StepResult::AskedForMessage
             | StepResult::Emergency

@@ -74,6 +74,7 @@ impl Offices {
             trunks: [("main".to_string(), trunk)].into(),
             diaries: [].into(),
             salt: 0,
+            when_late: line::WhenLate::default(),
         }
     }
 

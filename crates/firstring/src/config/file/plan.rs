@@ -111,7 +111,7 @@ pub struct RingForm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnlyForm {
-    /// Callers who told of something that cannot wait: an emergency of the intake, or any.
+    /// Callers who told of something that cannot wait, an emergency of the intake or any, or were not asked (`[sip] when_late`).
     Urgent,
 }
 

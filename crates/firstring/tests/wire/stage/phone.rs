@@ -108,7 +108,7 @@ impl Phone {
     }
 
     /// The final reply to a request.
-    fn final_reply(&mut self, method: &str, number: u32, call: &str) -> String {
+    pub fn final_reply(&mut self, method: &str, number: u32, call: &str) -> String {
         let (call, number) = (format!("Call-ID: {call}\r\n"), format!("CSeq: {number} {method}\r\n"));
         let is_final = |message: &str| {
             message.starts_with("SIP/2.0 ")

@@ -96,6 +96,11 @@ impl Place {
         fs::write(self.file(), text.replace(from, to)).unwrap();
     }
 
+    /// Every caller is taken, however short of a core the machine is on which the test runs: that is not what is asked.
+    pub fn takes_all(&self) {
+        self.says("[web]", "when_late = \"take-all\"\n[web]");
+    }
+
     /// The trunk says nothing of where people are called.
     pub fn has_no_proxy(&self) {
         let text = fs::read_to_string(self.file()).unwrap();
