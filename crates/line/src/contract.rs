@@ -124,6 +124,10 @@ pub enum SoundEvent {
     },
     /// Nothing has come in for too long.
     Silent,
+    /// The far end holds the call, and nothing is heard of it.
+    HeldInSilence,
+    /// The far end holds the call, and something is heard of it.
+    HoldIsHeard,
     /// The dead-man filler began: nothing of ours was audible in time.
     FillerBegan {
         /// When.

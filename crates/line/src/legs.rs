@@ -27,6 +27,8 @@ pub(crate) struct Legs {
     pub codec: Option<String>,
     /// The person whom the caller hears.
     pub bridged: Option<u16>,
+    /// That person holds the caller, nothing is heard of them, and the desk knows.
+    pub in_silence: bool,
     /// To whom the trunk is putting the caller through.
     pub handing_over: Option<HandingOver>,
     /// The wish of a person's phone that is being carried out.
@@ -142,12 +144,24 @@ pub(crate) struct PersonLeg {
     pub in_the_clear: bool,
     /// The call of theirs that this one takes the place of.
     pub replaces: Option<String>,
+    /// Nothing is heard of them while they hold the caller.
+    pub is_mute: bool,
 }
 
 impl PersonLeg {
     /// Whether its sound is encrypted, once it is called.
     pub fn protection(&mut self) -> Option<&mut Protection> {
         self.offer.as_mut().map(|offer| &mut offer.protection)
+    }
+
+    /// True while they want nothing sent.
+    pub fn holds(&self) -> bool {
+        !self.terms.allows.sends()
+    }
+
+    /// True while they hold whoever hears them, and nothing comes of it.
+    pub fn holds_in_silence(&self) -> bool {
+        self.holds() && (self.is_mute || !self.terms.allows.receives())
     }
 
     /// True for a leg that was offered encrypted and does not have to be.

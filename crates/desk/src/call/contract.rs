@@ -82,6 +82,16 @@ pub enum Event {
         /// The person's leg.
         leg: u16,
     },
+    /// The person whom the caller talks to holds them, and nothing is heard of it: neither words nor music.
+    HeldInSilence {
+        /// The person's leg.
+        leg: u16,
+    },
+    /// That is over: the person has taken the call up again, or lets something be heard.
+    HeardAgain {
+        /// The person's leg.
+        leg: u16,
+    },
     /// So many callers stand before this one in the queue; told when they enter it, and when that changes.
     InLine {
         /// How many.

@@ -89,6 +89,7 @@ impl Call {
 
     /// Lets go of everything, and waits for the caller's leg to tell how it sounded.
     pub(super) fn finish(&mut self, by: EndedBy, now: Moment) {
+        self.hold_is_over(now);
         self.keep_what_was_learned();
         let outcome = match self.verdict {
             Some((outcome, _)) => outcome,

@@ -178,6 +178,7 @@ impl Call {
 
     /// The person has hung up and the caller has not: they are asked what they still need, if the plan has an assistant.
     pub(super) fn person_left(&mut self, now: Moment) {
+        self.hold_is_over(now);
         let talk = self.assisted.then(|| self.away.take().or_else(|| self.new_talk())).flatten();
         let Some(talk) = talk.filter(|_| !self.stopping) else {
             return self.finish(EndedBy::Person, now);

@@ -36,6 +36,8 @@ pub(super) enum Scene {
     AskedForSecret,
     /// The caller and a person.
     With(u16),
+    /// The caller alone, while a person holds them and music of ours plays: that is nothing they say to each other.
+    OnHold,
     /// Nobody any more.
     Over,
 }
@@ -174,7 +176,7 @@ impl Tape {
 
     /// Orders what follows from what happened in a call that started then.
     pub fn settle(&mut self, scene: Scene, started: Moment, now: Moment, out: &mut Out) {
-        self.by_hand &= matches!(scene, Scene::With(_));
+        self.by_hand &= matches!(scene, Scene::With(_) | Scene::OnHold);
         self.card = self.card.filter(|card| card.until > now.mono);
         if self.unwanted && matches!(self.run, Run::Runs | Run::Pauses) {
             self.run = Run::Ended;
@@ -219,7 +221,7 @@ impl Tape {
             Scene::With(leg) => {
                 self.takes_people() && caller_knows && self.told.contains(&Leg::Person(leg)) && !self.by_hand
             }
-            Scene::AskedForSecret | Scene::Over => false,
+            Scene::AskedForSecret | Scene::OnHold | Scene::Over => false,
         };
         may && self.card.is_none() && !self.unwanted
     }

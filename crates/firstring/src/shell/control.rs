@@ -528,6 +528,8 @@ impl Control {
             media::Event::Digit { digit, at } => Some(SoundEvent::Digit { digit: digit.as_char(), at }),
             media::Event::FillerPlayed { at, .. } => Some(SoundEvent::FillerBegan { at }),
             media::Event::MediaTimeout { .. } => Some(SoundEvent::Silent),
+            media::Event::HeldInSilence { .. } => Some(SoundEvent::HeldInSilence),
+            media::Event::HoldIsHeard { .. } => Some(SoundEvent::HoldIsHeard),
             media::Event::Closed { quality, at: _ } => Some(closed(&quality)),
             media::Event::FirstPacket { .. }
             | media::Event::BargedIn { .. }

@@ -159,6 +159,7 @@ impl Exchange {
             people,
             codec: None,
             bridged: None,
+            in_silence: false,
             handing_over: None,
             put_through: None,
             unspoken,

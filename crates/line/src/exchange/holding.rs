@@ -1,7 +1,8 @@
 //! Offers inside a call: other formats, hold and resume, and what one side's hold means to the other.
 //!
 //! Where two people talk, each side is told who may send on the other: who is held hears what the holder sends, music or
-//! nothing, and is not taken for gone when they are asked to be silent. RFC 3264 section 8.4, RFC 6337 section 5.3.
+//! nothing, and is not taken for gone when they are asked to be silent. RFC 3264 section 8.4, RFC 6337 section 5.3. A caller
+//! is never told that nothing will come: where nothing does, they hear music of ours.
 //!
 //! Invariant: what a leg was told last is what the other side allows, or an offer that says so is on its way, or it was
 //! refused.
@@ -110,6 +111,7 @@ impl Exchange {
         let Some(legs) = self.calls.get_mut(&call) else { return };
         if legs.bridged == Some(person) {
             legs.bridged = None;
+            self.forget_hold(call, person);
             self.reconcile(call, Leg::Caller);
         }
     }
@@ -136,7 +138,10 @@ impl Exchange {
             let other = legs.other_of(side)?;
             legs.terms_of(other).map(|terms| terms.allows)
         });
-        allowed.map_or(Direction::SendRecv, Direction::reversed)
+        match (side, allowed.map_or(Direction::SendRecv, Direction::reversed)) {
+            (Leg::Caller, Direction::Inactive) => Direction::SendOnly,
+            (Leg::Caller | Leg::Person(_), wish) => wish,
+        }
     }
 
     fn allows(&mut self, call: CallNumber, side: Leg, direction: Direction) {
@@ -146,6 +151,7 @@ impl Exchange {
         }
         if let Some(other) = legs.other_of(side) {
             self.reconcile(call, other);
+            self.mind_hold(call);
         }
     }
 

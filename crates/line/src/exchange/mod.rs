@@ -8,6 +8,7 @@ mod errands;
 mod failover;
 mod handing_over;
 mod holding;
+mod left_waiting;
 mod orders;
 mod putting_through;
 mod queueing;

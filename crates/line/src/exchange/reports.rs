@@ -209,6 +209,8 @@ impl Exchange {
             }
             SoundEvent::FillerEnded { at } => DeskEvent::FillerEnded { at },
             SoundEvent::Silent => return self.caller_silent(call, now),
+            // Who holds a person knows it, and is not waiting for us.
+            SoundEvent::HeldInSilence | SoundEvent::HoldIsHeard => return,
             SoundEvent::Closed { first_word, longest_silence, quality } => {
                 DeskEvent::Sounded(desk::call::Sound { first_word, longest_silence, quality })
             }
@@ -263,6 +265,9 @@ impl Exchange {
             SoundEvent::Digit { digit, at } => {
                 self.tell(call, DeskEvent::Digit { leg: Leg::Person(person), digit, at }, now);
             }
+            SoundEvent::HeldInSilence => self.hold_sounds(call, person, true),
+            SoundEvent::HoldIsHeard => self.hold_sounds(call, person, false),
+            SoundEvent::Silent if self.holds(call, person) => {}
             SoundEvent::Silent => {
                 let leg = self.calls.get(&call).and_then(|legs| legs.people.get(&person)).map(|leg| leg.sip);
                 if let Some(leg) = leg {

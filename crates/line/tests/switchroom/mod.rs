@@ -11,7 +11,7 @@ use desk::business::{
     Accept, Arrives, Assistant, Business, Keeping, Kept, Line, Office, Person, Plan, Reach, RingOrder, Rule,
     Step, When, Whom,
 };
-use desk::call::SayingId;
+use desk::call::{SayingId, Tone};
 use desk::hours::OfficeHours;
 use desk::intake::Template;
 use desk::machine::{Ask, Moment};
@@ -55,6 +55,8 @@ pub struct Switchroom {
     pub waiting: Vec<(CallId, Ask)>,
     /// What is said, and to whom.
     pub sayings: Vec<(SoundId, SayingId)>,
+    /// What is heard while nothing is said, by the sound it was ordered for.
+    pub tones: Vec<(SoundId, Tone)>,
     /// Every other order for the user agent.
     pub orders: Vec<Order>,
     pub arrived: u64,
@@ -105,6 +107,7 @@ impl Switchroom {
             shown: Vec::new(),
             waiting: Vec::new(),
             sayings: Vec::new(),
+            tones: Vec::new(),
             orders: Vec::new(),
             arrived: 0,
         }
@@ -161,6 +164,7 @@ impl Switchroom {
                 Action::Sip(order) => self.orders.push(order),
                 Action::Refused(refused) => self.because.push(refused.because),
                 Action::Store { call, ask: Some(ask), .. } => self.waiting.push((call, ask)),
+                Action::Sound { sound, order: SoundOrder::Tone(tone) } => self.tones.push((sound, tone)),
                 Action::Say { sound, saying, .. } => self.sayings.push((sound, saying)),
                 Action::Show(live) => self.shown.push(live),
                 Action::Journal { event, .. } => self.journal.push(event),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Event, Goodbye, Leg, LegId, Line, next_chance, played};
 use crate::codec::Encoder;
 use crate::hearing::{Hearing, Tap};
+use crate::holding::Held;
 use crate::latch::{AddressRange, Latch};
 use crate::listening::{BargeIn, Listening, SpeechEnd};
 use crate::playout::{Clip, ClipId, Interruptible};
@@ -203,6 +204,17 @@ impl Leg {
             }
             Order::Record(recording) => self.tape.obey(recording),
             Order::Close => self.close(now),
+        }
+        self.mind_hold(now);
+    }
+
+    /// While a bridged far end sends and wants nothing sent, it holds the call.
+    fn mind_hold(&mut self, now: Duration) {
+        let direction = self.line.as_ref().map(|line| line.direction);
+        if self.bridged && !self.over && direction == Some(Direction::ReceiveOnly) {
+            self.held.get_or_insert_with(|| Box::new(Held::since(now)));
+        } else {
+            self.held = None;
         }
     }
 

@@ -285,6 +285,8 @@ pub fn name(event: &Event) -> &'static str {
         Event::FillerPlayed { .. } => "filler",
         Event::MediaTimeout { .. } => "media timeout",
         Event::MediaBack { .. } => "media back",
+        Event::HeldInSilence { .. } => "held in silence",
+        Event::HoldIsHeard { .. } => "hold is heard",
         Event::Closed { .. } => "closed",
     }
 }
