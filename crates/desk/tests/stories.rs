@@ -440,6 +440,19 @@ fn a_talk_with_a_person_is_recorded_once_both_have_heard_so() {
 }
 
 #[test]
+fn whoever_takes_the_callers_place_at_the_desk_has_not_heard_the_notice_and_is_not_recorded() {
+    let mut night = Evening::recorded(vec![Step::Assistant, ring()], Kept::Announced, Kept::Never);
+    night.finish_speaking();
+    assert_eq!(night.taped().len(), 1);
+    night.tell(Event::Replaced { leg: Leg::Caller, from: None });
+    assert_eq!(night.taped().last(), Some(&TapeOrder::Pause { since: night.now.mono }));
+    night.caller_says("a pipe burst");
+    let record = night.caller_hangs_up();
+    assert!(!night.taped().contains(&TapeOrder::Resume), "{:?}", night.taped());
+    assert_eq!(record.troubles, ["another telephone took the place of the caller's in this call"]);
+}
+
+#[test]
 fn a_person_who_hung_up_into_the_notice_is_not_recorded() {
     let mut night = Evening::recorded(vec![ring()], Kept::Never, Kept::Announced);
     night.tell(Event::PersonAnswered { leg: 1 });

@@ -334,6 +334,13 @@ pub enum SoundOrder {
     Confirmed,
     /// The formats have changed, or the leg is on hold.
     Change(Agreed),
+    /// Another telephone has the place of the one before; everything else goes on.
+    TakenOver {
+        /// What was agreed with it.
+        agreed: Agreed,
+        /// Where its signalling comes from.
+        signalled_by: IpAddr,
+    },
     /// Stop playing what is playing and what waits.
     StopSaying,
     /// What is heard while nothing is said.

@@ -1,7 +1,7 @@
 //! The legs of one call: what SIP calls them, where their sound is, and how far each has come.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use desk::call::{Leg, SayingId};
@@ -96,12 +96,14 @@ pub(crate) struct Terms {
     pub told: Direction,
     /// An offer of ours is on its way; what we had said before it.
     pub offering: Option<Direction>,
+    /// Another telephone has taken the leg over and was sent an offer of ours; where it signals from.
+    pub taken_over_by: Option<IpAddr>,
 }
 
 impl Terms {
     pub fn new(session: u64) -> Terms {
         let free = Direction::SendRecv;
-        Terms { session, version: 1, allows: free, told: free, offering: None }
+        Terms { session, version: 1, allows: free, told: free, offering: None, taken_over_by: None }
     }
 }
 

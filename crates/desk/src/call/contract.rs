@@ -92,6 +92,13 @@ pub enum Event {
         /// The person's leg.
         leg: u16,
     },
+    /// Another telephone has taken the place of the one at this side: the far end has put its side through.
+    Replaced {
+        /// Which side.
+        leg: Leg,
+        /// Whose telephone it is, if that was said.
+        from: Option<Private<E164>>,
+    },
     /// So many callers stand before this one in the queue; told when they enter it, and when that changes.
     InLine {
         /// How many.

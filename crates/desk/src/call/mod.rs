@@ -18,6 +18,7 @@ mod messaging;
 mod minutes;
 mod people;
 mod putting_through;
+mod replaced;
 mod ringing;
 mod tape;
 mod waiting;
@@ -247,6 +248,7 @@ impl Call {
             Event::PersonGone { leg } => self.person_gone(leg, now),
             Event::HeldInSilence { leg } => self.held_in_silence(leg, now),
             Event::HeardAgain { leg: _ } => self.hold_is_over(now),
+            Event::Replaced { leg, from } => self.replaced(leg, from.as_ref()),
             Event::InLine { ahead } => self.in_line(ahead, now),
             Event::PersonFree { person } => self.person_free(&person, now),
             Event::HandedOver { leg } => self.handed_over(leg, now),

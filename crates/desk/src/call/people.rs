@@ -138,11 +138,21 @@ impl Call {
 
     /// Both hear at the same time that what they say is recorded; only then it is.
     fn tell_of_recording(&mut self, leg: u16) {
+        self.tell_caller_of_recording();
+        self.tell_person_of_recording(leg);
+    }
+
+    pub(super) fn tell_caller_of_recording(&mut self) {
+        if self.tape.takes_people() {
+            let caller = self.say(&[sayings::RECORDED]);
+            self.tape.will_tell(Leg::Caller, caller);
+        }
+    }
+
+    pub(super) fn tell_person_of_recording(&mut self, leg: u16) {
         if !self.tape.takes_people() {
             return;
         }
-        let caller = self.say(&[sayings::RECORDED]);
-        self.tape.will_tell(Leg::Caller, caller);
         let person = Leg::Person(leg);
         let notice = sayings::OF_RECORDINGS.map(sayings::prepared).to_vec();
         let told = self.out.say(person, notice);

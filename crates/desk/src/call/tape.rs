@@ -122,6 +122,7 @@ impl Tape {
         match event {
             Event::Said { saying, whole, .. } => self.said(*saying, *whole),
             Event::SayFailed { saying } => self.said(*saying, false),
+            Event::Replaced { leg, .. } => self.knows_nothing(*leg),
             Event::SpeechStarted { at } => self.speech = Some(*at),
             Event::Heard { heard, .. } => self.heard(heard, now),
             Event::Digit { leg: Leg::Caller, digit, at } => self.pressed(*digit, *at, now),
@@ -135,6 +136,12 @@ impl Tape {
     fn said(&mut self, saying: SayingId, whole: bool) {
         let ended = self.telling.extract_if(.., |(_, told)| *told == saying);
         self.told.extend(ended.filter(|_| whole).map(|(leg, _)| leg));
+    }
+
+    /// Somebody else is there now.
+    fn knows_nothing(&mut self, leg: Leg) {
+        self.told.remove(&leg);
+        self.telling.retain(|(to, _)| *to != leg);
     }
 
     fn heard(&mut self, heard: &Heard, now: Moment) {

@@ -414,6 +414,14 @@ impl Control {
                 self.report_failed();
             }
             SoundOrder::Tone(tone) => self.order(sound, Order::Tone(tone_of(tone))),
+            SoundOrder::TakenOver { agreed, signalled_by } => {
+                self.connect_now(sound);
+                let latch = vec![AddressRange::only(signalled_by)];
+                let connect = Connect { latch, is_another: true, ..connection(&agreed) };
+                let direction = connect.direction;
+                self.order(sound, Order::Connect(connect));
+                self.order(sound, Order::Direct(direction));
+            }
             SoundOrder::Bridge { with } => {
                 self.connect_now(with);
                 self.connect_now(sound);

@@ -37,6 +37,9 @@ impl Exchange {
     /// Somebody whom a trunk lets in calls.
     pub(super) fn invited(&mut self, invitation: Invitation, now: Moment) {
         let trunk = invitation.peer.to_string();
+        if let Some(old) = invitation.replaces {
+            return self.wants_place_of(old, &invitation, now);
+        }
         if self.closing {
             let refusal = SipRefusal::Unavailable { retry_after: None };
             return self.turn_away(invitation.leg, trunk, refusal, 503, "the desk is being stopped");

@@ -133,7 +133,7 @@ impl Exchange {
     }
 
     /// What we want on a leg: what the leg that hears it allows.
-    fn wish_of(&mut self, call: CallNumber, side: Leg) -> Direction {
+    pub(super) fn wish_of(&mut self, call: CallNumber, side: Leg) -> Direction {
         let allowed = self.calls.get_mut(&call).and_then(|legs| {
             let other = legs.other_of(side)?;
             legs.terms_of(other).map(|terms| terms.allows)
@@ -144,7 +144,7 @@ impl Exchange {
         }
     }
 
-    fn allows(&mut self, call: CallNumber, side: Leg, direction: Direction) {
+    pub(super) fn allows(&mut self, call: CallNumber, side: Leg, direction: Direction) {
         let Some(legs) = self.calls.get_mut(&call) else { return };
         if let Some(terms) = legs.terms_of(side) {
             terms.allows = direction;
@@ -162,7 +162,11 @@ impl Exchange {
         let (told, before) = (terms.told, terms.allows);
         let Ok(agreed) = sdp::accept(answer, &ours, told) else { return };
         let allows = allowed_by_answer(&agreed, told, before);
-        self.out.push_back(Action::Sound { sound, order: SoundOrder::Change(agreed) });
+        let order = match terms.taken_over_by.take() {
+            Some(signalled_by) => SoundOrder::TakenOver { agreed, signalled_by },
+            None => SoundOrder::Change(agreed),
+        };
+        self.out.push_back(Action::Sound { sound, order });
         self.allows(call, side, allows);
     }
 
@@ -185,7 +189,7 @@ impl Exchange {
         Some((sound, sound::described(address, *legs.terms_of(side)?, ours)))
     }
 
-    fn described_anew(&mut self, call: CallNumber, side: Leg) -> Option<(SoundId, Capabilities)> {
+    pub(super) fn described_anew(&mut self, call: CallNumber, side: Leg) -> Option<(SoundId, Capabilities)> {
         let legs = self.calls.get_mut(&call)?;
         let (sound, address) = legs.place_of(side)?;
         let ours = legs.ours_on(side);
@@ -194,16 +198,16 @@ impl Exchange {
 }
 
 /// An offer of ours inside a call: encrypted if the leg is, and asking for no more.
-fn not_risking_the_call(ours: Capabilities) -> Capabilities {
+pub(super) fn not_risking_the_call(ours: Capabilities) -> Capabilities {
     Capabilities { protection: protection::not_risking_the_call(ours.protection), ..ours }
 }
 
-fn is_encrypted(ours: &Capabilities) -> bool {
+pub(super) fn is_encrypted(ours: &Capabilities) -> bool {
     matches!(ours.protection, sdp::Protection::Required(_))
 }
 
 /// What a far end wants of us; one that hides its address the old way (RFC 3264 section 8.4) wants nothing sent.
-fn what_it_allows(agreed: &Agreed) -> Direction {
+pub(super) fn what_it_allows(agreed: &Agreed) -> Direction {
     match agreed.remote.ip().is_unspecified() {
         true => agreed.direction.and(Direction::RecvOnly),
         false => agreed.direction,

@@ -12,6 +12,7 @@ mod left_waiting;
 mod orders;
 mod putting_through;
 mod queueing;
+mod replacing;
 mod reports;
 mod signalling;
 mod turning_away;

@@ -46,7 +46,9 @@ impl Exchange {
             (Notice::ReferralWanted { leg, name, to, replaces }, side) => {
                 self.referral_wanted(call, side, (leg, name), (&to, replaces), now);
             }
-            (Notice::Ended { .. }, Leg::Person(person)) => self.person_left(call, person, now),
+            (Notice::Ended { .. } | Notice::AckNeverCame { .. }, Leg::Person(person)) => {
+                self.person_left(call, person, now);
+            }
             (Notice::Confirmed { sdp, .. }, side @ Leg::Person(_)) => self.confirmed_anew(call, side, sdp),
             (Notice::Offered { leg, sdp }, side) => self.offered(call, side, leg, sdp),
             (Notice::OfferAnswered { sdp, .. }, side) => self.offer_answered(call, side, &sdp),

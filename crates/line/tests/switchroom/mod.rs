@@ -11,7 +11,7 @@ use desk::business::{
     Accept, Arrives, Assistant, Business, Keeping, Kept, Line, Office, Person, Plan, Reach, RingOrder, Rule,
     Step, When, Whom,
 };
-use desk::call::{SayingId, Tone};
+use desk::call::{SayingId, TapeOrder, Tone};
 use desk::hours::OfficeHours;
 use desk::intake::Template;
 use desk::machine::{Ask, Moment};
@@ -57,6 +57,10 @@ pub struct Switchroom {
     pub sayings: Vec<(SoundId, SayingId)>,
     /// What is heard while nothing is said, by the sound it was ordered for.
     pub tones: Vec<(SoundId, Tone)>,
+    /// What recordings were told.
+    pub tapes: Vec<TapeOrder>,
+    /// Every other order for a sound but tones.
+    pub sounds: Vec<(SoundId, SoundOrder)>,
     /// Every other order for the user agent.
     pub orders: Vec<Order>,
     pub arrived: u64,
@@ -108,6 +112,8 @@ impl Switchroom {
             waiting: Vec::new(),
             sayings: Vec::new(),
             tones: Vec::new(),
+            sounds: Vec::new(),
+            tapes: Vec::new(),
             orders: Vec::new(),
             arrived: 0,
         }
@@ -165,6 +171,8 @@ impl Switchroom {
                 Action::Refused(refused) => self.because.push(refused.because),
                 Action::Store { call, ask: Some(ask), .. } => self.waiting.push((call, ask)),
                 Action::Sound { sound, order: SoundOrder::Tone(tone) } => self.tones.push((sound, tone)),
+                Action::Sound { sound, order } => self.sounds.push((sound, order)),
+                Action::Tape { order, .. } => self.tapes.push(order),
                 Action::Say { sound, saying, .. } => self.sayings.push((sound, saying)),
                 Action::Show(live) => self.shown.push(live),
                 Action::Journal { event, .. } => self.journal.push(event),
@@ -292,6 +300,7 @@ pub fn invitation(leg: LegId) -> Invitation {
         p_asserted_identity: Vec::new(),
         privacy: None,
         extensions: Vec::new(),
+        replaces: None,
         offer: Some(sip::sdp::offer(&theirs, Direction::SendRecv)),
     }
 }

@@ -74,6 +74,7 @@ pub fn connect() -> Connect {
         keys: None,
         latch: vec![],
         direction: Direction::SendReceive,
+        is_another: false,
         greeting: None,
         filler: None,
     }

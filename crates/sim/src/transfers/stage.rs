@@ -393,7 +393,7 @@ impl Stage {
                 let opens_in = self.chance.millis(80, 250);
                 self.on(sound, |leg, now| leg.confirmed(opens_in, now));
             }
-            SoundOrder::Change(agreed) => {
+            SoundOrder::Change(agreed) | SoundOrder::TakenOver { agreed, .. } => {
                 self.end.agrees(sound, &agreed);
                 self.may_be_held(sound, agreed.direction);
             }
