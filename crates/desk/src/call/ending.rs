@@ -52,6 +52,15 @@ impl Call {
         match (&self.stage, closing) {
             (Stage::Filing { .. } | Stage::Over, _) => return,
             (Stage::Connected { .. }, Closing::LetPeopleFinish) => return,
+            // What was said so far is kept, which takes a moment; then the caller is told so, and that is the end.
+            (Stage::Messaging(Messaging::Recording { .. }), Closing::LetPeopleFinish) => {
+                self.minutes.trouble("the desk was stopped while a message was being left");
+                return self.end_recording(now);
+            }
+            (
+                Stage::Messaging(Messaging::Ending { .. } | Messaging::Storing { .. }),
+                Closing::LetPeopleFinish,
+            ) => return,
             _ => {}
         }
         self.minutes.trouble("the desk was stopped during this call");
