@@ -5,7 +5,7 @@
 
 mod switchroom;
 
-use desk::business::{Kept, Step};
+use desk::business::{Accept, Kept, Person, Reach, Step};
 use desk::call::{Event as DeskEvent, Leg, TapeOrder};
 use desk::private::Private;
 use desk::record::{Outcome, Tried};
@@ -21,7 +21,10 @@ const ELSEWHERE: &str = "192.0.2.77";
 
 /// The caller and Dana, whose phone rings.
 fn ringing() -> (Switchroom, LegId, LegId) {
-    let mut room = Switchroom::with(Habits::default());
+    ring_in(Switchroom::with(Habits::default()))
+}
+
+fn ring_in(mut room: Switchroom) -> (Switchroom, LegId, LegId) {
     let caller = room.call(|_| ());
     let dana = room.placed.last().unwrap().leg;
     (room, caller, dana)
@@ -29,7 +32,11 @@ fn ringing() -> (Switchroom, LegId, LegId) {
 
 /// They talk.
 fn talking() -> (Switchroom, LegId, LegId) {
-    let (mut room, caller, dana) = ringing();
+    talk_in(Switchroom::with(Habits::default()))
+}
+
+fn talk_in(room: Switchroom) -> (Switchroom, LegId, LegId) {
+    let (mut room, caller, dana) = ring_in(room);
     let sdp = room.placed.last().unwrap().sdp.replace("192.0.2.1", "192.0.2.2");
     room.tell(Event::Sip(Notice::Answered { leg: dana, sdp }));
     room.tell(Event::Sip(Notice::Confirmed { leg: caller, sdp: None }));
@@ -167,6 +174,25 @@ fn a_persons_place_is_taken_and_taken_again() {
     room.tell(Event::Sip(Notice::Ended { leg: third, by: EndedBy::FarEnd }));
     assert!(room.hung_up(caller), "who hangs up now is who took the place");
     assert_eq!(room.replaced().len(), 2);
+}
+
+#[test]
+fn a_person_who_puts_the_caller_through_and_goes_over_to_another_phone_is_not_left_waiting_at_the_first() {
+    let mut business = business(&[LINE], DANA, 4);
+    let reach = Reach { to: "102".to_string(), via: "main".to_string(), accept: Accept::PickUp };
+    business.people.insert("Lee".to_string(), Person { office: "main".to_string(), reach: vec![reach] });
+    let (mut room, caller, dana) = talk_in(Switchroom::answering(business, Habits::default()));
+    let to = Box::new("sip:102@192.0.2.2".parse().unwrap());
+    room.tell(Event::Sip(Notice::ReferralWanted { leg: dana, name: 5, to, replaces: None }));
+    let lee = room.placed.last().unwrap().clone();
+    let new = room.wants_place_of(dana, |_| ());
+    let told =
+        |order: &Order| matches!(order, Order::TellReferral { leg, name: 5, status: 487 } if *leg == dana);
+    assert!(room.orders.iter().any(told), "{:?}", room.orders);
+    room.tell(Event::Sip(Notice::Answered { leg: lee.leg, sdp: lee.sdp.replace("192.0.2.1", "192.0.2.2") }));
+    assert!(room.hung_up(new), "Lee has the caller");
+    room.caller_hangs_up(caller);
+    assert_eq!((room.taken(), room.exchange.calls_up()), (0, 0));
 }
 
 #[test]

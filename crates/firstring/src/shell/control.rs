@@ -483,8 +483,8 @@ impl Control {
         let (told, recording) = match order {
             TapeOrder::Begin { started, since_start } => {
                 let begun = Begun { started, since_start, at: now.mono };
-                self.unfinished.insert(call.clone());
-                let recorder = self.tapes.begin(call, begun);
+                let recorder = self.tapes.begin(call.clone(), begun);
+                self.unfinished.extend(recorder.is_some().then_some(call));
                 (recorder.is_some(), recorder.map_or(Recording::End, Recording::To))
             }
             TapeOrder::Pause { since } => (self.tapes.pause(call, since), Recording::Pause),

@@ -13,7 +13,6 @@ use jiff::tz::TimeZone;
 use line::{Begun, Event, Keep, Signal};
 use store::journal::Journals;
 use store::{CallStarted, Store, Stored, Write, Written};
-
 use tokio::sync::oneshot;
 
 use crate::shell::inbox::Inbox;

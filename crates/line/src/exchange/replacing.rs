@@ -20,6 +20,9 @@ use crate::legs::{CallerState, Confirmed, PersonState};
 use crate::protection;
 use crate::wording;
 
+/// 487: what comes of a wish is of no matter to who has made it.
+const STOPPED: u16 = 487;
+
 /// How far the leg has come whose place is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
@@ -115,6 +118,11 @@ impl Exchange {
             self.parties.insert(new, party);
         }
         let Some(legs) = self.calls.get_mut(&call) else { return };
+        // The old telephone hears no more of what it wished for, and waits for nothing: the new one never asked.
+        if let Some(wish) = legs.put_through.take_if(|wish| side == Leg::Person(wish.by)) {
+            let told = sip::Order::TellReferral { leg: old, name: wish.name, status: STOPPED };
+            self.out.push_back(Action::Sip(told));
+        }
         match side {
             Leg::Caller => {
                 legs.caller.sip = new;
