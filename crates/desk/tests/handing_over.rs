@@ -306,6 +306,30 @@ fn a_person_puts_the_caller_through_to_another_who_takes_the_call() {
 }
 
 #[test]
+fn a_caller_who_was_held_in_silence_hears_ringing_while_they_are_put_through() {
+    let phones = Phones { dana: ("main", Accept::PickUp), lee: ("main", Accept::PickUp) };
+    let mut rush = Rush::new(false, &phones, RingOrder::InTurn);
+    rush.tell(Event::PersonAnswered { leg: 1 });
+    rush.tell(Event::HeldInSilence { leg: 1 });
+    rush.tell(Event::PutThrough { leg: 1, person: "Lee".into(), way: 0, attended: true });
+    let tones = |rush: &Rush| {
+        let tone = |order: &Action| match order {
+            Action::Tone { to: Leg::Caller, tone } => Some(*tone),
+            _ => None,
+        };
+        rush.orders.iter().filter_map(tone).collect::<Vec<_>>()
+    };
+    assert!(tones(&rush).ends_with(&[Tone::Music, Tone::Silence, Tone::Ringback]), "{:?}", tones(&rush));
+    rush.tell(Event::PersonFailed { leg: 2, tried: Tried::Busy });
+    // She still holds: told anew, since she has the caller again.
+    rush.tell(Event::HeldInSilence { leg: 1 });
+    assert!(tones(&rush).ends_with(&[Tone::Silence, Tone::Music]), "{:?}", tones(&rush));
+    rush.tell(Event::PersonGone { leg: 1 });
+    rush.tell(Event::CallerGone);
+    rush.close();
+}
+
+#[test]
 fn a_person_whose_colleague_does_not_take_the_call_has_the_caller_back() {
     for came in [Tried::Busy, Tried::Declined, Tried::Unreachable, Tried::ChannelsFull] {
         let mut rush = put_through(false, Accept::PickUp);

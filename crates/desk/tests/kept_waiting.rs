@@ -6,8 +6,8 @@ mod evening;
 
 use std::time::Duration;
 
-use desk::business::Step;
-use desk::call::{Event, Leg};
+use desk::business::{Kept, Step};
+use desk::call::{Action, Event, Leg, TapeOrder, Tone};
 use desk::explain::explain;
 use evening::{Evening, ring};
 use jiff::tz::TimeZone;
@@ -102,4 +102,71 @@ fn a_voice_that_had_to_be_replaced_is_named_though_the_caller_heard_every_word()
         told(&mut night),
         ["Trouble: the assistant's voice failed while it made a sentence; another voice made it again."]
     );
+}
+
+/// Dana talks to the caller.
+fn with_dana(mut night: Evening) -> Evening {
+    night.finish_speaking();
+    night.key(Leg::Caller, '0');
+    night.tell(Event::PersonAnswered { leg: 1 });
+    night
+}
+
+/// What the caller hears while nothing is said, in order, since Dana took the call.
+fn tones(night: &Evening) -> Vec<Tone> {
+    let taken = night.orders.iter().position(|order| *order == Action::Connect { leg: 1 }).unwrap();
+    let tone = |order: &Action| match order {
+        Action::Tone { to: Leg::Caller, tone } => Some(*tone),
+        _ => None,
+    };
+    night.orders[taken..].iter().filter_map(tone).collect()
+}
+
+#[test]
+fn a_caller_whom_a_person_holds_in_silence_hears_music_until_the_person_is_heard_again() {
+    let mut night = with_dana(talking());
+    for _ in 0..2 {
+        night.tell(Event::HeldInSilence { leg: 1 });
+        night.pass(Duration::from_secs(6));
+        night.tell(Event::HeardAgain { leg: 1 });
+        night.tell(Event::HeardAgain { leg: 1 });
+    }
+    assert_eq!(tones(&night), [Tone::Music, Tone::Silence, Tone::Music, Tone::Silence]);
+    let record = night.caller_hangs_up();
+    assert_eq!(
+        record.troubles,
+        [
+            "the caller heard music of ours for 12.0 s, because whoever they talked to held them without a sound"
+        ]
+    );
+}
+
+#[test]
+fn the_music_is_over_when_a_person_hangs_up_on_a_caller_they_hold_and_the_desk_speaks() {
+    let mut night = with_dana(talking());
+    night.tell(Event::HeldInSilence { leg: 1 });
+    night.pass(Duration::from_secs(2));
+    night.tell(Event::PersonGone { leg: 1 });
+    assert_eq!(tones(&night), [Tone::Music, Tone::Silence]);
+    night.tell(Event::HeldInSilence { leg: 1 });
+    assert_eq!(tones(&night).len(), 2, "who has gone holds nobody");
+    night.caller_hangs_up();
+}
+
+#[test]
+fn what_a_caller_on_hold_hears_of_ours_is_not_recorded() {
+    let mut night = with_dana(Evening::recorded(vec![Step::Assistant, ring()], Kept::Never, Kept::Announced));
+    let told = night.said_to_person()[0];
+    night.finish_speaking();
+    night.tell(Event::Said { saying: told, at: night.now.mono, whole: true });
+    let since = night.now.mono;
+    night.tell(Event::HeldInSilence { leg: 1 });
+    night.pass(Duration::from_secs(6));
+    night.tell(Event::HeardAgain { leg: 1 });
+    assert_eq!(night.taped()[1..], [TapeOrder::Pause { since }, TapeOrder::Resume]);
+    night.key(Leg::Person(1), '*');
+    night.tell(Event::HeldInSilence { leg: 1 });
+    night.tell(Event::HeardAgain { leg: 1 });
+    assert_eq!(night.taped().len(), 4, "who has paused it by hand lets it go on by hand");
+    night.caller_hangs_up();
 }

@@ -7,7 +7,7 @@ mod evening;
 use std::time::Duration;
 
 use desk::business::{Accept, Kept, Step};
-use desk::call::{Action, Event, Heard, Leg, LineFault, TapeOrder, Why};
+use desk::call::{Action, Closing, Event, Heard, Leg, LineFault, TapeOrder, Why};
 use desk::intake::Words;
 use desk::record::{CallbackReason, EndedBy, Outcome, StepResult, Tried, Urgency};
 use desk::sayings;
@@ -215,6 +215,36 @@ fn a_tone_answered_with_silence_is_no_message_but_a_call_back() {
     night.finish_speaking();
     assert_eq!(night.nothing_happens(), Why::CallerSaidNothing);
     night.tell(Event::MessageEnded { seconds: 8.0 });
+    assert!(night.callback().is_some());
+}
+
+#[test]
+fn a_message_that_is_being_left_when_the_desk_stops_is_kept_as_far_as_it_goes() {
+    let leaving = || {
+        let mut night = Evening::new(vec![Step::Message, ring()]);
+        night.finish_speaking();
+        night.tell(Event::SpeechStarted { at: night.now.mono });
+        night.pass(Duration::from_secs(5));
+        night.tell(Event::Closing(Closing::LetPeopleFinish));
+        assert!(night.orders.contains(&Action::EndMessage));
+        night
+    };
+    let mut night = leaving();
+    night.tell(Event::MessageEnded { seconds: 5.0 });
+    let stores = |order: &Action| matches!(order, Action::StoreMessage { .. });
+    let ask = night.orders.iter().find_map(|order| match order {
+        Action::StoreMessage { ask, .. } => Some(*ask),
+        _ => None,
+    });
+    night.tell(Event::Stored { ask: ask.unwrap(), stored: true });
+    assert!(night.said(sayings::MESSAGE_KEPT));
+    night.finish_speaking();
+    assert_eq!(night.close().outcome, Outcome::Message);
+    // Nothing came of it: nobody is rung any more, and a callback is left.
+    let mut night = leaving();
+    night.tell(Event::MessageEnded { seconds: 0.2 });
+    assert!(!night.orders.iter().any(stores) && night.rung().is_empty());
+    assert_eq!(night.close().outcome, Outcome::Callback);
     assert!(night.callback().is_some());
 }
 
@@ -437,6 +467,19 @@ fn a_talk_with_a_person_is_recorded_once_both_have_heard_so() {
         assert_eq!(night.taped().last(), Some(&expected), "by the person's star");
     }
     night.caller_hangs_up();
+}
+
+#[test]
+fn whoever_takes_the_callers_place_at_the_desk_has_not_heard_the_notice_and_is_not_recorded() {
+    let mut night = Evening::recorded(vec![Step::Assistant, ring()], Kept::Announced, Kept::Never);
+    night.finish_speaking();
+    assert_eq!(night.taped().len(), 1);
+    night.tell(Event::Replaced { leg: Leg::Caller, from: None });
+    assert_eq!(night.taped().last(), Some(&TapeOrder::Pause { since: night.now.mono }));
+    night.caller_says("a pipe burst");
+    let record = night.caller_hangs_up();
+    assert!(!night.taped().contains(&TapeOrder::Resume), "{:?}", night.taped());
+    assert_eq!(record.troubles, ["another telephone took the place of the caller's in this call"]);
 }
 
 #[test]

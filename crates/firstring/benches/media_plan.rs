@@ -141,6 +141,7 @@ fn order_all(threads: &MediaThreads, leg: LegId, port: u16, prompt: &Arc<[i16]>,
         keys: None,
         latch: Vec::new(),
         direction: Direction::SendReceive,
+        is_another: false,
         greeting: None,
         filler: None,
     };

@@ -7,7 +7,7 @@
 #[cfg(test)]
 mod trunk_pages;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::DirBuilder;
 use std::io;
 use std::net::SocketAddr;
@@ -147,6 +147,7 @@ impl Desk {
             inbox: inbox.clone(),
             filler,
             calls: BTreeMap::new(),
+            unfinished: BTreeSet::new(),
             listens: BTreeMap::new(),
             reaching: registering::reaching(config),
             joining: joining(config),
@@ -323,7 +324,7 @@ impl Drop for PromptPlace {
 
 /// Everything that is said in words known beforehand, in each voice that says it.
 fn prompt_list(business: &Business) -> Vec<Prompt> {
-    let mut lines = std::collections::BTreeSet::new();
+    let mut lines = BTreeSet::new();
     for assistant in business.assistants.values() {
         let greeting = greeting::phrases(&assistant.greeting).into_iter().map(|phrase| phrase.text);
         let in_line = business.has_queue().then(sayings::of_queues).into_iter().flatten();

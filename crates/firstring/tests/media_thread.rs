@@ -66,6 +66,7 @@ impl Phone {
             keys: None,
             latch: vec![],
             direction: Direction::SendReceive,
+            is_another: false,
             greeting: None,
             filler: None,
         }

@@ -131,6 +131,10 @@ pub enum SoundEvent {
     },
     /// Nothing has come in for too long.
     Silent,
+    /// The far end holds the call, and nothing is heard of it.
+    HeldInSilence,
+    /// The far end holds the call, and something is heard of it.
+    HoldIsHeard,
     /// The dead-man filler began: nothing of ours was audible in time.
     FillerBegan {
         /// When.
@@ -337,6 +341,13 @@ pub enum SoundOrder {
     Confirmed,
     /// The formats have changed, or the leg is on hold.
     Change(Box<Agreed>),
+    /// Another telephone has the place of the one before; everything else goes on.
+    TakenOver {
+        /// What was agreed with it.
+        agreed: Box<Agreed>,
+        /// Where its signalling comes from.
+        signalled_by: IpAddr,
+    },
     /// Stop playing what is playing and what waits.
     StopSaying,
     /// What is heard while nothing is said.

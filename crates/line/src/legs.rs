@@ -1,7 +1,7 @@
 //! The legs of one call: what SIP calls them, where their sound is, and how far each has come.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use desk::call::{Leg, SayingId};
@@ -27,6 +27,8 @@ pub(crate) struct Legs {
     pub codec: Option<String>,
     /// The person whom the caller hears.
     pub bridged: Option<u16>,
+    /// That person holds the caller, nothing is heard of them, and the desk knows.
+    pub in_silence: bool,
     /// To whom the trunk is putting the caller through.
     pub handing_over: Option<HandingOver>,
     /// The wish of a person's phone that is being carried out.
@@ -94,12 +96,14 @@ pub(crate) struct Terms {
     pub told: Direction,
     /// An offer of ours is on its way; what we had said before it.
     pub offering: Option<Direction>,
+    /// Another telephone has taken the leg over and was sent an offer of ours; where it signals from.
+    pub taken_over_by: Option<IpAddr>,
 }
 
 impl Terms {
     pub fn new(session: u64) -> Terms {
         let free = Direction::SendRecv;
-        Terms { session, version: 1, allows: free, told: free, offering: None }
+        Terms { session, version: 1, allows: free, told: free, offering: None, taken_over_by: None }
     }
 }
 
@@ -142,12 +146,24 @@ pub(crate) struct PersonLeg {
     pub in_the_clear: bool,
     /// The call of theirs that this one takes the place of.
     pub replaces: Option<String>,
+    /// Nothing is heard of them while they hold the caller.
+    pub is_mute: bool,
 }
 
 impl PersonLeg {
     /// Whether its sound is encrypted, once it is called.
     pub fn protection(&mut self) -> Option<&mut Protection> {
         self.offer.as_mut().map(|offer| &mut offer.protection)
+    }
+
+    /// True while they want nothing sent.
+    pub fn holds(&self) -> bool {
+        !self.terms.allows.sends()
+    }
+
+    /// True while they hold whoever hears them, and nothing comes of it.
+    pub fn holds_in_silence(&self) -> bool {
+        self.holds() && (self.is_mute || !self.terms.allows.receives())
     }
 
     /// True for a leg that was offered encrypted and does not have to be.

@@ -200,6 +200,7 @@ fn invitation(leg: LegId, path: Path, offer: Option<String>) -> Invitation {
         p_asserted_identity: Vec::new(),
         privacy: None,
         extensions: Vec::new(),
+        replaces: None,
         offer,
     }
 }
@@ -286,6 +287,25 @@ fn a_call_in_the_clear_may_become_an_encrypted_one_and_then_stays_so() {
     assert!(room.changed[0].keys.is_some());
     room.offers(leg, Some(offer(None)));
     assert_eq!(room.refused_offers, 1);
+}
+
+#[test]
+fn nobody_takes_the_place_of_an_encrypted_leg_in_the_open() {
+    for (over, key, taken) in [
+        (Transport::Tls, Some(2), true),
+        (Transport::Tls, None, false),
+        (Transport::Udp, Some(2), false),
+        (Transport::Udp, None, false),
+    ] {
+        let mut room = Switchroom::of(preferred(), Transport::Tls);
+        let old = room.talk(offer(Some(1)));
+        let answers = room.answers.len();
+        let mut other = invitation(LegId(2), path(over), Some(offer(key)));
+        other.replaces = Some(old);
+        room.tell(Event::Sip(Notice::Invited(Box::new(other))));
+        let got = (room.answers.len() - answers, room.refused, room.because.len());
+        assert_eq!(got, if taken { (1, 0, 0) } else { (0, 1, 1) }, "{over:?} {key:?} {:?}", room.because);
+    }
 }
 
 #[test]

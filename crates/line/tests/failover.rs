@@ -224,6 +224,7 @@ fn invitation(leg: LegId) -> Invitation {
         p_asserted_identity: Vec::new(),
         privacy: None,
         extensions: Vec::new(),
+        replaces: None,
         offer: Some(sip::sdp::offer(&phone, Direction::SendRecv)),
     }
 }

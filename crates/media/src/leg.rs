@@ -26,6 +26,7 @@ use crate::codec::{Codec, Decoder, Encoder};
 use crate::concealment::Noise;
 use crate::digits::{Digit, DigitEar, DigitPen};
 use crate::hearing::Hearing;
+use crate::holding::Held;
 use crate::keytones::KeyTones;
 use crate::latch::Latch;
 use crate::level::SILENCE_DBFS;
@@ -130,6 +131,16 @@ pub enum Event {
         /// When.
         at: Duration,
     },
+    /// The far end holds the call, and nothing that the other side could hear comes of it: whoever is held hears silence.
+    HeldInSilence {
+        /// When this was noticed.
+        at: Duration,
+    },
+    /// The far end holds the call, and something is heard of it.
+    HoldIsHeard {
+        /// When.
+        at: Duration,
+    },
     /// The leg is over. Nothing follows.
     Closed {
         /// How it sounded.
@@ -154,6 +165,8 @@ pub enum Why {
     ReportDue,
     /// No packet has come.
     MediaTimeout,
+    /// Who holds the call lets nothing be heard.
+    HeldInSilence,
 }
 
 /// When to call [`Leg::handle_deadline`] and [`Leg::write`] again.
@@ -235,6 +248,8 @@ pub struct Leg {
     last_packet: Option<Duration>,
     expecting_since: Duration,
     timed_out: bool,
+    /// While the far end holds a bridged call.
+    held: Option<Box<Held>>,
     round_trip: Option<Duration>,
     /// The far end's latest word on our sound.
     told: Option<ReportBlock>,
@@ -337,6 +352,7 @@ impl Leg {
             last_packet: None,
             expecting_since: Duration::ZERO,
             timed_out: false,
+            held: None,
             round_trip: None,
             told: None,
             turn: Turn::new(Patience::default()),
@@ -382,6 +398,7 @@ impl Leg {
             self.filler_deadline().map(|at| (at, Why::FillerDue)),
             hearing.map(|at| (at, Why::HearingDue)),
             self.media_deadline(line).map(|at| (at, Why::MediaTimeout)),
+            self.held.as_ref().and_then(|held| held.deadline()).map(|at| (at, Why::HeldInSilence)),
         ]
         .into_iter()
         .flatten()
@@ -400,6 +417,7 @@ impl Leg {
         self.fill_silence(now);
         self.hear_nothing(now);
         self.watch_media(now);
+        self.watch_hold(now);
     }
 
     /// Whether the leg has said goodbye and told its last event.

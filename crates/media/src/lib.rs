@@ -41,6 +41,7 @@ pub mod turn;
 pub mod voice;
 
 mod hearing;
+mod holding;
 mod music;
 
 pub use codec::{Codec, Encoder};

@@ -382,6 +382,7 @@ impl Conversation {
             SoundOrder::Connect { .. }
             | SoundOrder::Confirmed
             | SoundOrder::Change(_)
+            | SoundOrder::TakenOver { .. }
             | SoundOrder::Unbridge
             | SoundOrder::Tone(_) => {}
         }
@@ -510,6 +511,7 @@ fn invitation(line: &E164, from: Option<&E164>, trunk: &str) -> Invitation {
         p_asserted_identity: Vec::new(),
         privacy: None,
         extensions: Vec::new(),
+        replaces: None,
         offer: Some(sip::sdp::offer(&capabilities(), Direction::SendRecv)),
     }
 }

@@ -308,6 +308,7 @@ impl Agent {
             Err(rebuff) => return self.rebuff(message, arrival, &rebuff),
         };
         let over = self.registration_of(&request, arrival);
+        let over = over.or_else(|| self.account_replaced(&request, arrival));
         let mut arrival = Arrival { path: arrival.path, peer: arrival.peer.clone(), over, about: None };
         let leg = self.leg_of(&request, &arrival);
         arrival.about = self.traced_leg(&request, leg);

@@ -386,6 +386,9 @@ pub struct Invitation {
     pub privacy: Option<String>,
     /// Headers whose names begin with `X-`, as written, at most 16: what a network adds of its own.
     pub extensions: Vec<(String, String)>,
+    /// The leg of the same trunk whose place it wants: answered, or placed and not answered yet. When this call is answered, that
+    /// one is hung up, and its ending is told. RFC 3891.
+    pub replaces: Option<LegId>,
     /// The caller's offer; `None` if it wants ours.
     pub offer: Option<String>,
 }

@@ -19,8 +19,13 @@ pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, 
 pub(crate) const SDP_TYPE: &str = "application/sdp";
 /// The body type of what is told of a call that was asked for. RFC 3420.
 pub(crate) const FRAGMENT_TYPE: &str = "message/sipfrag;version=2.0";
-/// Extensions (option tags) that we serve if a request requires them. RFC 3262, RFC 4028.
-const EXTENSIONS: [&str; 2] = ["100rel", "timer"];
+/// Extensions (option tags) that we serve if a request requires them. RFC 3262, RFC 4028, RFC 3891.
+const EXTENSIONS: [&str; 3] = ["100rel", "timer", "replaces"];
+
+/// The same, for a Supported header.
+pub(crate) fn supported() -> String {
+    EXTENSIONS.join(", ")
+}
 
 /// A request that is whole: what every request must hold, read.
 #[derive(Debug, Clone, Copy)]
@@ -96,6 +101,10 @@ pub(crate) fn admit(request: &Request<'_>) -> Result<(), Rebuff> {
     }
     if *request.method != Method::Cancel {
         admit_extensions(request.message)?;
+    }
+    // RFC 3891 section 3.
+    if *request.method != Method::Invite && request.message.headers_spelled("Replaces").next().is_some() {
+        return Err(Rebuff::new(400, "Replaces Outside An INVITE"));
     }
     if request.message.body().len() > BODY_BYTES {
         return Err(Rebuff::new(413, "Request Entity Too Large"));

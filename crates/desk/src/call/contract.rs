@@ -85,6 +85,23 @@ pub enum Event {
         /// The person's leg.
         leg: u16,
     },
+    /// The person whom the caller talks to holds them, and nothing is heard of it: neither words nor music.
+    HeldInSilence {
+        /// The person's leg.
+        leg: u16,
+    },
+    /// That is over: the person has taken the call up again, or lets something be heard.
+    HeardAgain {
+        /// The person's leg.
+        leg: u16,
+    },
+    /// Another telephone has taken the place of the one at this side: the far end has put its side through.
+    Replaced {
+        /// Which side.
+        leg: Leg,
+        /// Whose telephone it is, if that was said.
+        from: Option<Private<E164>>,
+    },
     /// So many callers stand before this one in the queue; told when they enter it, and when that changes.
     InLine {
         /// How many.

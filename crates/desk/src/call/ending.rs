@@ -52,6 +52,15 @@ impl Call {
         match (&self.stage, closing) {
             (Stage::Filing { .. } | Stage::Over, _) => return,
             (Stage::Connected { .. }, Closing::LetPeopleFinish) => return,
+            // What was said so far is kept, which takes a moment; then the caller is told so, and that is the end.
+            (Stage::Messaging(Messaging::Recording { .. }), Closing::LetPeopleFinish) => {
+                self.minutes.trouble("the desk was stopped while a message was being left");
+                return self.end_recording(now);
+            }
+            (
+                Stage::Messaging(Messaging::Ending { .. } | Messaging::Storing { .. }),
+                Closing::LetPeopleFinish,
+            ) => return,
             _ => {}
         }
         self.minutes.trouble("the desk was stopped during this call");
@@ -89,6 +98,7 @@ impl Call {
 
     /// Lets go of everything, and waits for the caller's leg to tell how it sounded.
     pub(super) fn finish(&mut self, by: EndedBy, now: Moment) {
+        self.hold_is_over(now);
         self.keep_what_was_learned();
         let outcome = match self.verdict {
             Some((outcome, _)) => outcome,

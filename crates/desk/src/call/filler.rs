@@ -1,4 +1,4 @@
-//! The filler, told: for how long the caller heard it, and what they would have heard instead.
+//! The filler, told: for how long the caller heard it, and what they would have heard instead. Music on hold is told with it.
 //!
 //! When it plays is decided where the sound is, so that it plays even while nobody decides anything. Here it changes
 //! nothing; it is written down, because a caller who heard "one moment, please" was kept waiting by something of ours.
@@ -23,21 +23,25 @@ pub(super) enum Late {
     Calendar,
     Store,
     Recording,
+    Person,
     Something,
 }
 
 impl Late {
-    /// As told in a sentence: "because ...".
-    fn told(self) -> &'static str {
-        match self {
+    /// As told in a sentence: what was heard, and "because ...".
+    fn told(self) -> (&'static str, &'static str) {
+        let because = match self {
             Late::Desk => "the desk itself stood still",
             Late::Sentence => "what was to be said was not ready yet",
             Late::Words => "what they had said was not understood yet",
             Late::Calendar => "the calendar had not answered yet",
             Late::Store => "nothing was stored yet that could be promised",
             Late::Recording => "their message was not closed yet",
+            Late::Person => "whoever they talked to held them without a sound",
             Late::Something => "nothing else was said in time",
-        }
+        };
+        let heard = if self == Late::Person { "music of ours" } else { "the filler" };
+        (heard, because)
     }
 }
 
@@ -64,7 +68,8 @@ impl Fillers {
     pub fn told(&mut self, over: Duration) -> Vec<String> {
         self.ended(over);
         let tell = |(late, heard): (&Late, &Duration)| {
-            format!("the caller heard the filler for {:.1} s, because {}", heard.as_secs_f64(), late.told())
+            let (what, because) = late.told();
+            format!("the caller heard {what} for {:.1} s, because {because}", heard.as_secs_f64())
         };
         self.heard.iter().map(tell).collect()
     }

@@ -66,6 +66,10 @@ impl Call {
     pub(super) fn unanswered(&mut self, now: Moment) {
         match self.caller {
             Caller::Gone => self.finish(EndedBy::Caller, now),
+            Caller::Ringing | Caller::Answered if self.stopping => {
+                self.unhelped = CallbackReason::Interrupted;
+                self.finish(EndedBy::Desk, now);
+            }
             Caller::Ringing | Caller::Answered => self.advance(now),
         }
     }

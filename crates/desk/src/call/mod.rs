@@ -12,11 +12,13 @@ mod conversation;
 mod ending;
 mod filler;
 mod handing_over;
+mod holding;
 mod message;
 mod messaging;
 mod minutes;
 mod people;
 mod putting_through;
+mod replaced;
 mod ringing;
 mod tape;
 mod waiting;
@@ -90,6 +92,8 @@ pub struct Call {
     legs: u16,
     /// Whom the trunk was asked to put the caller through to, by leg: it may tell of it late.
     handed_to: BTreeMap<u16, String>,
+    /// The person holds the caller, who hears music of ours instead of nothing.
+    held: bool,
     /// A person is putting the caller through.
     put_through: Option<PutThrough>,
     urgency: Urgency,
@@ -156,6 +160,7 @@ impl Call {
             caller: Caller::Ringing,
             legs: 0,
             handed_to: BTreeMap::new(),
+            held: false,
             put_through: None,
             urgency: Urgency::Normal,
             unhelped: CallbackReason::CallerGaveUp,
@@ -244,6 +249,9 @@ impl Call {
             Event::PersonAnswered { leg } => self.person_answered(leg, now),
             Event::PersonFailed { leg, tried } => self.person_failed(leg, tried, now),
             Event::PersonGone { leg } => self.person_gone(leg, now),
+            Event::HeldInSilence { leg } => self.held_in_silence(leg, now),
+            Event::HeardAgain { leg: _ } => self.hold_is_over(now),
+            Event::Replaced { leg, from } => self.replaced(leg, from.as_ref()),
             Event::InLine { ahead } => self.in_line(ahead, now),
             Event::PersonFree { person } => self.person_free(&person, now),
             Event::HandedOver { leg } => self.handed_over(leg, now),
@@ -311,6 +319,7 @@ impl Call {
     fn scene(&self) -> Scene {
         match (&self.stage, self.caller) {
             (_, Caller::Gone) | (Stage::Filing { .. } | Stage::Over, _) => Scene::Over,
+            (Stage::Connected { .. }, _) if self.held => Scene::OnHold,
             (Stage::Connected { leg, .. }, _) => Scene::With(*leg),
             (Stage::Talking(talk), _) if talk.asks_for_secret() => Scene::AskedForSecret,
             _ => Scene::AtTheDesk,

@@ -138,11 +138,21 @@ impl Call {
 
     /// Both hear at the same time that what they say is recorded; only then it is.
     fn tell_of_recording(&mut self, leg: u16) {
+        self.tell_caller_of_recording();
+        self.tell_person_of_recording(leg);
+    }
+
+    pub(super) fn tell_caller_of_recording(&mut self) {
+        if self.tape.takes_people() {
+            let caller = self.say(&[sayings::RECORDED]);
+            self.tape.will_tell(Leg::Caller, caller);
+        }
+    }
+
+    pub(super) fn tell_person_of_recording(&mut self, leg: u16) {
         if !self.tape.takes_people() {
             return;
         }
-        let caller = self.say(&[sayings::RECORDED]);
-        self.tape.will_tell(Leg::Caller, caller);
         let person = Leg::Person(leg);
         let notice = sayings::OF_RECORDINGS.map(sayings::prepared).to_vec();
         let told = self.out.say(person, notice);
@@ -178,6 +188,7 @@ impl Call {
 
     /// The person has hung up and the caller has not: they are asked what they still need, if the plan has an assistant.
     pub(super) fn person_left(&mut self, now: Moment) {
+        self.hold_is_over(now);
         let talk = self.assisted.then(|| self.away.take().or_else(|| self.new_talk())).flatten();
         let Some(talk) = talk.filter(|_| !self.stopping) else {
             return self.finish(EndedBy::Person, now);

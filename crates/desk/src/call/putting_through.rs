@@ -37,6 +37,7 @@ impl Call {
         self.cascade.begin(&step, now);
         self.rung_by = Some(step);
         self.put_through = Some(PutThrough { by: Some(by) });
+        self.hold_is_over(now);
         self.out.push(Action::Part { leg: by });
         self.out.push(Action::Tone { to: Leg::Caller, tone: Tone::Ringback });
         self.stage = Stage::Ringing(Ringing::of_one(person, Reach { accept, ..reach }, ring_for));

@@ -36,6 +36,8 @@ pub(super) enum Scene {
     AskedForSecret,
     /// The caller and a person.
     With(u16),
+    /// The caller alone, while a person holds them and music of ours plays: that is nothing they say to each other.
+    OnHold,
     /// Nobody any more.
     Over,
 }
@@ -120,6 +122,7 @@ impl Tape {
         match event {
             Event::Said { saying, whole, .. } => self.said(*saying, *whole),
             Event::SayFailed { saying } => self.said(*saying, false),
+            Event::Replaced { leg, .. } => self.knows_nothing(*leg),
             Event::SpeechStarted { at } => self.speech = Some(*at),
             Event::Heard { heard, .. } => self.heard(heard, now),
             Event::Digit { leg: Leg::Caller, digit, at } => self.pressed(*digit, *at, now),
@@ -133,6 +136,12 @@ impl Tape {
     fn said(&mut self, saying: SayingId, whole: bool) {
         let ended = self.telling.extract_if(.., |(_, told)| *told == saying);
         self.told.extend(ended.filter(|_| whole).map(|(leg, _)| leg));
+    }
+
+    /// Somebody else is there now.
+    fn knows_nothing(&mut self, leg: Leg) {
+        self.told.remove(&leg);
+        self.telling.retain(|(to, _)| *to != leg);
     }
 
     fn heard(&mut self, heard: &Heard, now: Moment) {
@@ -174,7 +183,7 @@ impl Tape {
 
     /// Orders what follows from what happened in a call that started then.
     pub fn settle(&mut self, scene: Scene, started: Moment, now: Moment, out: &mut Out) {
-        self.by_hand &= matches!(scene, Scene::With(_));
+        self.by_hand &= matches!(scene, Scene::With(_) | Scene::OnHold);
         self.card = self.card.filter(|card| card.until > now.mono);
         if self.unwanted && matches!(self.run, Run::Runs | Run::Pauses) {
             self.run = Run::Ended;
@@ -219,7 +228,7 @@ impl Tape {
             Scene::With(leg) => {
                 self.takes_people() && caller_knows && self.told.contains(&Leg::Person(leg)) && !self.by_hand
             }
-            Scene::AskedForSecret | Scene::Over => false,
+            Scene::AskedForSecret | Scene::OnHold | Scene::Over => false,
         };
         may && self.card.is_none() && !self.unwanted
     }

@@ -90,6 +90,7 @@ impl Kind {
             keys: self.encrypted.then(|| Keys { ours: ours(), theirs: theirs() }),
             latch: Vec::new(),
             direction: Direction::SendReceive,
+            is_another: false,
             greeting: None,
             filler: None,
         }

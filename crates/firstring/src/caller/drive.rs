@@ -697,6 +697,7 @@ pub(super) fn connection(agreed: &Agreed) -> Connect {
         keys: None,
         latch: Vec::new(),
         direction,
+        is_another: false,
         greeting: None,
         filler: None,
     }

@@ -3,7 +3,7 @@
 //! It owns the user agent and the exchange, reads the SIP sockets, and gives each machine its events, one at a
 //! time, with the moment they happened. Nothing here waits on a network, a disk or an engine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -54,6 +54,8 @@ const LONGEST_TURN: Duration = Duration::from_secs(15);
 const LAST_TALKS: Duration = Duration::from_secs(30);
 /// A BYE that is lost is sent again for this long before the desk is gone.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+/// What was recorded is made into something to listen to for this long before the next start has to.
+const LAST_RECORDINGS: Duration = Duration::from_secs(5);
 /// However quiet it is, the console learns so often that this thread lives.
 const BEAT: Duration = Duration::from_secs(1);
 /// A message is one turn.
@@ -133,6 +135,8 @@ pub struct Control {
     pub pacing: Pacing,
     /// When this thread was kept from its work.
     pub stalls: Stalls,
+    /// Calls that are recorded, or were and are not yet told where that lies.
+    pub unfinished: BTreeSet<CallId>,
     /// Listening that waits until what comes before is rendered.
     pub listens: BTreeMap<SoundId, Listen>,
 }
@@ -164,7 +168,8 @@ impl Control {
         }
         let now = self.clock.now().mono;
         let last_words = *self.over_by.get_or_insert(now + LAST_WORDS);
-        self.agent.is_over() || last_words <= now
+        let is_told = self.agent.is_over() || last_words <= now;
+        is_told && (self.unfinished.is_empty() || last_words + LAST_RECORDINGS <= now)
     }
 
     pub(super) fn tell_how_it_stands(&mut self) {
@@ -233,8 +238,9 @@ impl Control {
                     self.callers_found(trunk, host, &addresses)
                 }
                 Letter::StunFound { targets } => self.stun_found(&targets),
-                Letter::Recorded { call, started, recording } => {
-                    self.keeper.recorded(call, started, recording);
+                Letter::Recorded { call, started, recording, kept } => {
+                    self.unfinished.remove(&call);
+                    self.keeper.recorded(call, started, recording, kept);
                 }
                 Letter::Forget { before } => self.keeper.forget(before),
                 Letter::Busy { calendar, busy } => {
@@ -417,6 +423,14 @@ impl Control {
                 self.order(sound, Order::Connect(connect));
                 self.order(sound, Order::Direct(direction));
             }
+            SoundOrder::TakenOver { agreed, signalled_by } => {
+                self.connect_now(sound);
+                let latch = vec![AddressRange::only(signalled_by)];
+                let connect = Connect { latch, is_another: true, ..connection(&agreed) };
+                let direction = connect.direction;
+                self.order(sound, Order::Connect(connect));
+                self.order(sound, Order::Direct(direction));
+            }
             SoundOrder::StopSaying => {
                 self.sayings.stop(sound, self.clock.now().mono);
                 self.order(sound, Order::StopPlaying);
@@ -478,13 +492,17 @@ impl Control {
         let (told, recording) = match order {
             TapeOrder::Begin { started, since_start } => {
                 let begun = Begun { started, since_start, at: now.mono };
-                let recorder = self.tapes.begin(call, begun);
+                let recorder = self.tapes.begin(call.clone(), begun);
+                self.unfinished.extend(recorder.is_some().then_some(call));
                 (recorder.is_some(), recorder.map_or(Recording::End, Recording::To))
             }
             TapeOrder::Pause { since } => (self.tapes.pause(call, since), Recording::Pause),
             TapeOrder::Resume => (self.tapes.resume(call, now.mono), Recording::Resume),
             TapeOrder::End => (self.tapes.end(call, now.mono), Recording::End),
-            TapeOrder::Destroy => (self.tapes.destroy(call), Recording::End),
+            TapeOrder::Destroy => {
+                self.unfinished.remove(&call);
+                (self.tapes.destroy(call), Recording::End)
+            }
         };
         self.order(sound, Order::Record(if told { recording } else { Recording::End }));
     }
@@ -537,6 +555,8 @@ impl Control {
             media::Event::Digit { digit, at } => Some(SoundEvent::Digit { digit: digit.as_char(), at }),
             media::Event::FillerPlayed { at, .. } => Some(SoundEvent::FillerBegan { at }),
             media::Event::MediaTimeout { .. } => Some(SoundEvent::Silent),
+            media::Event::HeldInSilence { .. } => Some(SoundEvent::HeldInSilence),
+            media::Event::HoldIsHeard { .. } => Some(SoundEvent::HoldIsHeard),
             media::Event::Closed { quality, at: _ } => Some(closed(&quality)),
             media::Event::FirstPacket { .. }
             | media::Event::BargedIn { .. }

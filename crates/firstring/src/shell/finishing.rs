@@ -3,7 +3,8 @@
 //! The files themselves are the list of what is still to be done, so that a desk that went down goes on where it was.
 //! One recording at a time: nobody waits for it, and callers want the processor.
 //!
-//! Invariant: a recording leaves this disk only when its bucket has it whole.
+//! Invariants: a recording leaves this disk only when its bucket has it whole; what it was made of, or brought from, is there
+//! until the record of its call says where it lies.
 
 use std::io;
 use std::path::PathBuf;
@@ -18,13 +19,15 @@ use media::latch::Stamp;
 use media::{Law, Timeline};
 use store::bucket::Bucket;
 use store::recording::{self, Entry, Kind, Tracks, WaveWriter};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
-use crate::shell::inbox::Inbox;
-use crate::shell::taping::{Health, codec_of, plain, tell};
+use crate::shell::inbox::{Inbox, Letter};
+use crate::shell::taping::{Health, codec_of, plain};
 
 /// What could not be done is tried again so much later.
 const AGAIN: Duration = Duration::from_secs(10);
+/// The store answers within so long, or does not.
+const KEPT_WITHIN: Duration = Duration::from_secs(10);
 
 /// Finishes recordings for as long as the desk runs.
 pub struct Finishing {
@@ -58,11 +61,27 @@ impl Finishing {
             let (directory, name) = (self.directory.clone(), call.clone());
             match apart(move || finish(&directory, &name, waits)).await {
                 Ok((started, recording)) => {
-                    self.health.finished.fetch_add(1, Ordering::Relaxed);
-                    tell(&self.inbox, call, started, recording);
+                    if self.is_kept(call.clone(), started, recording).await {
+                        self.health.finished.fetch_add(1, Ordering::Relaxed);
+                        self.forget_tracks(call).await;
+                    }
                 }
                 Err(error) => self.health.written(Err(&error)),
             }
+        }
+    }
+
+    /// Tells the record of a call. False if it does not know yet: then it is told anew later, or by the next start.
+    async fn is_kept(&self, call: CallId, started: Timestamp, recording: Recording) -> bool {
+        let (kept, answer) = oneshot::channel();
+        self.inbox.post(Letter::Recorded { call, started, recording, kept: Some(kept) });
+        tokio::time::timeout(KEPT_WITHIN, answer).await.is_ok_and(|answer| answer.is_ok())
+    }
+
+    async fn forget_tracks(&self, call: CallId) {
+        let directory = self.directory.clone();
+        if let Err(error) = apart(move || recording::discard(&directory, &call)).await {
+            self.health.written(Err(&error));
         }
     }
 
@@ -73,22 +92,14 @@ impl Finishing {
         self.health.waiting.store(left, Ordering::Relaxed);
         for (day, call, path) in waiting {
             let brought = match &self.bucket {
-                Some(bucket) => bring(bucket, day, &call, path).await,
-                None => self.keep(day, &call, path).await,
+                Some(bucket) => self.bring(bucket, day, call, path).await,
+                None => self.keep(day, call, path).await,
             };
             match brought {
-                Ok(place) => {
+                Ok(()) => {
                     left -= 1;
                     self.health.waiting.store(left, Ordering::Relaxed);
                     self.health.brought(Ok(()));
-                    let started = day.to_zoned(jiff::tz::TimeZone::UTC).map(|day| day.timestamp());
-                    let place = Some(place);
-                    tell(
-                        &self.inbox,
-                        call,
-                        started.unwrap_or(Timestamp::UNIX_EPOCH),
-                        Recording { place, ..Recording::default() },
-                    );
                 }
                 // The next would meet the same; all are tried again together.
                 Err(why) => return self.health.brought(Err(why)),
@@ -96,18 +107,29 @@ impl Finishing {
         }
     }
 
-    /// One that waited for a bucket that is not configured any more.
-    async fn keep(&self, day: Date, call: &CallId, path: PathBuf) -> Result<String, String> {
-        let (directory, name) = (self.directory.clone(), call.clone());
-        let kept = apart(move || recording::keep_here(&directory, day, &name, &path)).await;
-        kept.map(|_| format!("recordings/{day}/{call}.wav")).map_err(|error| error.to_string())
+    async fn bring(&self, bucket: &Bucket, day: Date, call: CallId, path: PathBuf) -> Result<(), String> {
+        let url =
+            bucket.bring(&format!("{day}/{call}.wav"), &path).await.map_err(|error| error.to_string())?;
+        self.lies_at(day, call, url).await?;
+        apart(move || std::fs::remove_file(path)).await.map_err(|error| error.to_string())
     }
-}
 
-async fn bring(bucket: &Bucket, day: Date, call: &CallId, path: PathBuf) -> Result<String, String> {
-    let url = bucket.bring(&format!("{day}/{call}.wav"), &path).await.map_err(|error| error.to_string())?;
-    apart(move || std::fs::remove_file(path)).await.map_err(|error| error.to_string())?;
-    Ok(url)
+    /// One that waited for a bucket that is not configured any more.
+    async fn keep(&self, day: Date, call: CallId, path: PathBuf) -> Result<(), String> {
+        self.lies_at(day, call.clone(), format!("recordings/{day}/{call}.wav")).await?;
+        let directory = self.directory.clone();
+        let kept = apart(move || recording::keep_here(&directory, day, &call, &path)).await;
+        kept.map(drop).map_err(|error| error.to_string())
+    }
+
+    async fn lies_at(&self, day: Date, call: CallId, place: String) -> Result<(), String> {
+        let started = day.to_zoned(jiff::tz::TimeZone::UTC).map(|day| day.timestamp());
+        let recording = Recording { place: Some(place), ..Recording::default() };
+        match self.is_kept(call, started.unwrap_or(Timestamp::UNIX_EPOCH), recording).await {
+            true => Ok(()),
+            false => Err("the store does not take where they lie".to_string()),
+        }
+    }
 }
 
 /// On a thread that may wait for the disk.
@@ -117,12 +139,11 @@ async fn apart<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 
         .unwrap_or_else(|_| Err(io::Error::other("finishing a recording failed")))
 }
 
-/// Makes a recording of a call's tracks; gives when the call started, and what is on it.
+/// Makes a recording of a call's tracks, once more if it was made before; gives when the call started, and what is on it.
 fn finish(directory: &std::path::Path, call: &CallId, waits: bool) -> io::Result<(Timestamp, Recording)> {
     let tracks = match Tracks::open(directory, call) {
         // Cut off before anything was on it, or no work of ours: there is nothing to listen to.
         Err(error) if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) => {
-            recording::discard(directory, call)?;
             let troubles = vec!["nothing was recorded: the desk went down as it began".to_string()];
             return Ok((Timestamp::now(), Recording { troubles, ..Recording::default() }));
         }
@@ -131,14 +152,12 @@ fn finish(directory: &std::path::Path, call: &CallId, waits: bool) -> io::Result
     let (started, parts) = (tracks.started(), tracks.parts());
     let troubles = troubles(&tracks);
     if parts.is_empty() {
-        tracks.remove()?;
         return Ok((started, Recording { parts, place: None, troubles }));
     }
     let mut wave = WaveWriter::create(directory, started, call, waits)?;
     lay_out(&tracks, &mut wave)?;
     let frames = frames(tracks.length());
     wave.close(frames)?;
-    tracks.remove()?;
     let waiting = if waits { "waiting/" } else { "" };
     let place = Some(format!("recordings/{waiting}{}", recording::place(started, call)));
     Ok((started, Recording { parts, place, troubles }))
@@ -237,5 +256,76 @@ pub fn go_on(directory: &std::path::Path, health: &Health) {
     if let Err(error) = recording::close_open_tracks(directory) {
         health.written(Err(&error));
         tracing::warn!(why = %plain(&error), "Recordings that were cut off cannot be finished");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use mio::{Poll, Token, Waker};
+    use store::recording::{Begun, MOST_ENTRY, TracksWriter};
+
+    use super::*;
+
+    const LENGTH: Duration = Duration::from_secs(2);
+
+    /// The tracks of a call of which two seconds were recorded.
+    fn recorded(directory: &Path, call: &CallId) {
+        let begun = Begun { started: Timestamp::UNIX_EPOCH, since_start: Duration::ZERO, at: Duration::ZERO };
+        let mut writer =
+            TracksWriter::create(directory, call, &begun).expect("a directory that can be written");
+        let sound = Entry {
+            kind: Kind::Came,
+            at: Duration::from_millis(20),
+            codec: 0,
+            stamp: (1, 1, 160),
+            payload: &[0x7f; 160],
+        };
+        let mut bytes = Vec::new();
+        for entry in [sound, Entry::mark(Kind::Ended, LENGTH)] {
+            let mut out = [0; MOST_ENTRY];
+            let length = entry.write(&mut out).expect("an entry fits");
+            bytes.extend_from_slice(&out[..length]);
+        }
+        writer.append(Duration::ZERO, &bytes).expect("a disk with room");
+        writer.close().expect("a disk with room");
+    }
+
+    #[test]
+    fn what_a_recording_is_made_of_is_there_until_the_record_says_where_it_lies() {
+        let folder = tempfile::tempdir().expect("a place for files");
+        let call = CallId("20260602-150000-00000001".into());
+        recorded(folder.path(), &call);
+        let poll = Poll::new().expect("a poll");
+        let waker = Arc::new(Waker::new(poll.registry(), Token(0)).expect("a waker"));
+        let (inbox, letters) = Inbox::new(waker);
+        let finishing = Finishing {
+            directory: folder.path().to_path_buf(),
+            bucket: None,
+            ended: Arc::default(),
+            health: Arc::default(),
+            inbox,
+        };
+        let tracks = || recording::tracks(folder.path()).expect("a directory that can be read").len();
+        // The desk ends before the store has it, and the next one starts.
+        for (stored, left) in [(false, 1), (true, 0)] {
+            std::thread::scope(|scope| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+                scope.spawn(|| runtime.expect("a runtime").block_on(finishing.finish_all()));
+                let Ok(Letter::Recorded { kept: Some(kept), recording, .. }) = letters.recv() else {
+                    panic!("the record is to be told");
+                };
+                assert!(
+                    folder.path().join(recording.place.expect("a place")).exists(),
+                    "it can be listened to"
+                );
+                if stored {
+                    kept.send(()).expect("somebody waits for it");
+                }
+            });
+            assert_eq!(tracks(), left, "stored: {stored}");
+        }
+        assert_eq!(finishing.health.finished.load(Ordering::Relaxed), 1);
     }
 }

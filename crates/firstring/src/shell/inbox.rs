@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use mio::Waker;
+use tokio::sync::oneshot;
 
 use crate::shell::wire::Report;
 
@@ -73,6 +74,8 @@ pub enum Letter {
         started: jiff::Timestamp,
         /// What is known of it.
         recording: desk::record::Recording,
+        /// Told once the store has that; dropped if it has not.
+        kept: Option<oneshot::Sender<()>>,
     },
     /// What was kept longer than the owner wants is to be deleted.
     Forget {

@@ -13,6 +13,7 @@ use jiff::tz::TimeZone;
 use line::{Begun, Event, Keep, Signal};
 use store::journal::Journals;
 use store::{CallStarted, Store, Stored, Write, Written};
+use tokio::sync::oneshot;
 
 use crate::shell::inbox::Inbox;
 use crate::shell::telling::{self, Name};
@@ -23,6 +24,8 @@ pub struct Asked {
     call: Option<CallId>,
     /// What its desk waits for, if it waits.
     ask: Option<Ask>,
+    /// Who wants to know that it is on disk.
+    kept: Option<oneshot::Sender<()>>,
     /// When it was asked.
     at: Instant,
 }
@@ -94,7 +97,7 @@ impl Keeper {
         }
         let (write, at) = (write(keep), Instant::now());
         tracing::debug!(target: "firstring::store", %call, what = %Name(&write), "To be stored");
-        match self.store.try_write(Asked { call: Some(call), ask, at }, write) {
+        match self.store.try_write(Asked { call: Some(call), ask, kept: None, at }, write) {
             Ok(()) => self.overfull.set(false),
             Err(full) => {
                 if !self.overfull.replace(true) {
@@ -147,16 +150,22 @@ impl Keeper {
     }
 
     /// Puts what became of a recording into the record of its call.
-    pub fn recorded(&self, call: CallId, started: Timestamp, recording: Recording) {
-        let asked = Asked { call: Some(call.clone()), ask: None, at: Instant::now() };
+    pub fn recorded(
+        &self,
+        call: CallId,
+        started: Timestamp,
+        recording: Recording,
+        kept: Option<oneshot::Sender<()>>,
+    ) {
+        let asked = Asked { call: Some(call.clone()), ask: None, kept, at: Instant::now() };
         if self.store.try_write(asked, Write::Recording { call, started, recording }).is_err() {
-            tracing::warn!("The store is too busy; a record does not say where its recording lies");
+            tracing::warn!("The store is too busy; a record does not say yet where its recording lies");
         }
     }
 
     /// Deletes what was kept long enough.
     pub fn forget(&self, before: jiff::Timestamp) {
-        let asked = Asked { call: None, ask: None, at: Instant::now() };
+        let asked = Asked { call: None, ask: None, kept: None, at: Instant::now() };
         if self.store.try_write(asked, Write::Forget { before }).is_err() {
             tracing::warn!("The store is too busy to forget what is old; it is tried again in an hour");
         }
@@ -187,7 +196,11 @@ pub fn written(inbox: &Inbox, written: Written<Asked>) {
 }
 
 fn answer(inbox: &Inbox, asked: Asked, stored: bool) {
-    if let Asked { call: Some(call), ask: Some(ask), at: _ } = asked {
+    if let Some(kept) = asked.kept.filter(|_| stored) {
+        // Who has ended meanwhile finds it again at the next start.
+        let _ = kept.send(());
+    }
+    if let (Some(call), Some(ask)) = (asked.call, asked.ask) {
         inbox.send(Event::Stored { call, ask, stored });
     }
 }

@@ -330,6 +330,7 @@ pub(super) fn connection(agreed: &sip::sdp::Agreed) -> Connect {
             sip::sdp::Direction::RecvOnly => media::Direction::ReceiveOnly,
             sip::sdp::Direction::Inactive => media::Direction::Inactive,
         },
+        is_another: false,
         greeting: None,
         filler: None,
     }

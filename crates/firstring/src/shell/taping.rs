@@ -425,5 +425,5 @@ fn has_room(directory: &Path) -> io::Result<()> {
 
 /// The record of a call learns what became of its recording.
 pub fn tell(inbox: &Inbox, call: CallId, started: Timestamp, recording: Recording) {
-    inbox.post(Letter::Recorded { call, started, recording });
+    inbox.post(Letter::Recorded { call, started, recording, kept: None });
 }

@@ -35,6 +35,7 @@ mod replay;
 mod rough_lines;
 mod short_of_a_core;
 mod spoken_calls;
+mod taken_over;
 mod transfer_keys;
 mod transfers;
 mod transports;

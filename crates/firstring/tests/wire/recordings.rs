@@ -10,14 +10,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::stage::caller::BOOK_BY_KEYS;
+use crate::stage::caller::{BOOK_BY_KEYS, Caller};
 use crate::stage::desk::{Desk, TOKEN};
 use crate::stage::office::Office;
 use crate::stage::place::Place;
 use crate::stage::sound::{self, Handset};
-use crate::stage::waiting::{Turn, wait_until};
+use crate::stage::waiting::{Turn, free_port, wait_until};
 use crate::stage::{CALLER, peers};
-use media::Law;
+use media::codec::{Decoder, Encoder};
+use media::tones::{Player, Tone};
+use media::{Codec, Law};
 use serde_json::Value;
 
 /// From the end of a call to its finished recording.
@@ -188,11 +190,86 @@ fn what_is_said_with_a_person_is_not_recorded_unless_that_is_switched_on() {
     assert!(found(&heard, "slt", "This call is recorded.").0 < 0.6, "not before both were told");
 }
 
+/// What is said to a person by whoever calls in Opus, again and again.
+const WORDS: &str = "the water is in the kitchen";
+
 #[test]
-fn a_power_failure_leaves_a_recording_that_the_next_start_finishes() {
+fn an_opus_caller_who_is_held_and_put_through_is_recorded_with_each_person_once_they_know() {
+    if !peers::have(&["sipp", "baresip"]) {
+        return;
+    }
     let _turn = Turn::beside_others();
-    let place = place(&Office::default(), "calls = \"announce\"");
+    let (dana_is_at, lee_is_at) = (free_port(), free_port());
+    let place = place(&Office { channels: 4, ..Office::default() }, "bridged = \"announce\"");
+    place.says(r#"reach = [{ to = "101" }]"#, &format!(
+        "reach = [{{ to = \"sip:dana@127.0.0.1:{dana_is_at}\", accept = \"pick-up\" }}]\n[[person]]\nname = \"Lee\"\n\
+         reach = [{{ to = \"sip:lee@127.0.0.1:{lee_is_at}\", accept = \"pick-up\" }}]"
+    ));
+    place.says(r#"ring = "on-call", for = "5s""#, r#"ring = "Dana", for = "20s""#);
     let desk = place.open();
+    let (dana, lee) = (Handset::with_beeps(1_000.0), Handset::with_beeps(1_450.0));
+    let phone = |scenario: &str, port: u16, handset: &Handset| {
+        let folder = place.folder().join(scenario.trim_end_matches(".xml"));
+        fs::create_dir(&folder).unwrap();
+        let mut sipp = peers::sipp(scenario, &folder);
+        sipp.args(["-m", "1", "-p", &port.to_string(), "-key", "sound_port", &handset.port.to_string()]);
+        sipp.args(["-key", "lee", &lee_is_at.to_string(), "-key", "hold", "inactive"]);
+        peers::Peer::start(&mut sipp, &folder, "phone")
+    };
+    let mut phones =
+        [phone("holds_and_transfers.xml", dana_is_at, &dana), phone("picks_up.xml", lee_is_at, &lee)];
+    let quiet = |seconds: usize| vec![0; sound::RATE * seconds];
+    let words = [sound::rendered("rms", WORDS), quiet(1)].concat().repeat(30);
+    let says = [quiet(9), sound::rendered("rms", "a pipe burst"), quiet(2), words].concat();
+    let said_file = place.folder().join("said.wav");
+    sound::write_wave_twice(&said_file, &says);
+    let account = peers::Account { number: CALLER, login: None, codec: "opus", encrypts: None };
+    let mut baresip = peers::baresip(&place.uri(), account, 56, &said_file, place.folder());
+    baresip.ends_within(Duration::from_secs(90));
+    phones.iter_mut().for_each(|phone| assert!(phone.ends_within(Duration::from_secs(30)).success()));
+
+    let record = recorded(&desk);
+    assert_eq!((&record["outcome"], &record["codec"]), (&"transferred".into(), &"opus".into()), "{record}");
+    let [caller, heard] = tracks(Path::new(record["recording"]["path"].as_str().unwrap()));
+    let words = sound::rendered("rms", WORDS);
+    let words = through_opus(&sound::trimmed(&words)[..sound::RATE / 2]);
+    assert!(sound::correlation(&caller, &words).0 > 0.8, "the caller is there: {record}");
+    for (who, hz) in [("Dana", 1_500.0), ("Lee", 1_450.0)] {
+        let beep = sound::tone(hz, Duration::from_millis(300));
+        let alike = sound::correlation(&heard, &beep).0;
+        assert!(alike > 0.8, "{who} is there, in what was heard: {alike} {record}");
+        assert!(sound::correlation(&caller, &beep).0 < 0.6, "and not on the caller's track");
+    }
+    let parts = record["recording"]["parts"].as_array().unwrap();
+    assert!((2..=3).contains(&parts.len()), "the hold, and the way from Dana to Lee, are left out: {record}");
+    let mut music = vec![0; sound::RATE];
+    Player::new(Tone::Music).fill(&mut music);
+    assert!(sound::correlation(&heard, &music).0 < 0.6, "music on hold is nobody's words");
+    for (whose, phone) in [("Dana", dana.heard()), ("Lee", lee.heard())] {
+        let alike = found(&phone, "slt", "This call is recorded.").0;
+        assert!(alike > 0.8, "{whose} was told: {alike}");
+    }
+    for not_there in ["This call is recorded.", "How can I help?"] {
+        assert!(found(&heard, "slt", not_there).0 < 0.6, "{not_there:?}: not before both were told");
+    }
+    assert!(found(&caller, "rms", "a pipe burst").0 < 0.6, "the talk with the assistant is not switched on");
+}
+
+/// As it sounds after our own encoder and decoder.
+fn through_opus(samples: &[i16]) -> Vec<i16> {
+    let (mut encoder, mut decoder) = (Encoder::new(Codec::Opus), Decoder::default());
+    let piece = |piece: &[i16]| {
+        let (mut whole, mut bytes, mut out) = ([0; 160], [0; 480], [0; 160]);
+        whole[..piece.len()].copy_from_slice(piece);
+        let length = encoder.encode(&whole, &mut bytes);
+        decoder.decode(Codec::Opus, &bytes[..length], &mut out);
+        out
+    };
+    samples.chunks(160).flat_map(piece).collect()
+}
+
+/// A caller is recorded for a few seconds, and goes on talking.
+fn being_recorded(place: &Place) -> Caller {
     let caller = place.call(CALLER, "wait 60s");
     let making = || {
         let entries = fs::read_dir(place.data().join("recordings")).ok()?;
@@ -200,6 +277,40 @@ fn a_power_failure_leaves_a_recording_that_the_next_start_finishes() {
         entries.filter_map(Result::ok).any(long).then_some(())
     };
     wait_until("a few seconds are recorded", Duration::from_secs(30), making);
+    caller
+}
+
+#[test]
+fn a_desk_that_is_stopped_leaves_a_whole_recording_of_the_call_that_was_up() {
+    let _turn = Turn::beside_others();
+    let place = place(&Office::default(), "calls = \"announce\"");
+    let mut desk = place.open();
+    let caller = being_recorded(&place);
+    assert!(desk.stop(Duration::from_secs(30)).0.success());
+    drop((caller, desk));
+    let files =
+        |folder: &Path| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    let left = files(&place.data().join("recordings"));
+    assert!(
+        left.iter().any(|path| path.ends_with("2026-06-02")),
+        "it is made before the desk is gone: {left:?}"
+    );
+    let desk = place.open();
+    let record = recorded(&desk);
+    assert_eq!(record["recording"]["troubles"], serde_json::json!([]), "{record}");
+    let path = PathBuf::from(record["recording"]["path"].as_str().unwrap());
+    let [caller, heard] = tracks(&path);
+    assert!(caller.len() > sound::RATE && caller.len() == heard.len(), "{} samples", caller.len());
+    assert!(found(&heard, "slt", "How can I help?").0 > 0.9, "what was said until then is there");
+    plays_in_parts(&desk, record["id"].as_str().unwrap(), &fs::read(&path).unwrap());
+}
+
+#[test]
+fn a_power_failure_leaves_a_recording_that_the_next_start_finishes() {
+    let _turn = Turn::beside_others();
+    let place = place(&Office::default(), "calls = \"announce\"");
+    let desk = place.open();
+    let caller = being_recorded(&place);
     desk.kill();
     drop(caller);
     let desk = place.open();
@@ -209,6 +320,8 @@ fn a_power_failure_leaves_a_recording_that_the_next_start_finishes() {
     let [caller, heard] = tracks(Path::new(record["recording"]["path"].as_str().unwrap()));
     assert!(caller.len() > sound::RATE && caller.len() == heard.len(), "{} samples", caller.len());
     assert!(found(&heard, "slt", "How can I help?").0 > 0.9, "what was said until then is there");
+    let whole = fs::read(record["recording"]["path"].as_str().unwrap()).unwrap();
+    plays_in_parts(&desk, record["id"].as_str().unwrap(), &whole);
 }
 
 #[test]

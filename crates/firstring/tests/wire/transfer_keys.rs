@@ -1,7 +1,7 @@
 //! The transfer keys of telephones that are not ours, on the wire: a caller is with Dana, who holds them, takes them up again,
 //! in another codec or the same, and puts them through to Lee, blind or after a word with her. baresip over TLS with encrypted
 //! sound, linphone over UDP and over TLS, kamailio between; and SIPp over UDP, straight at the desk. Each end has to hear what
-//! the other plays, by correlation with it.
+//! the other plays, by correlation with it; and a caller on hold hears the desk's music where the phone sends none.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -17,6 +17,7 @@ use crate::stage::telephone::{Codec, Make, Speaks, Telephone};
 use crate::stage::waiting::{Turn, free_port, wait_until};
 use crate::stage::{CALLER, peers, sound};
 use media::Law;
+use media::tones::{Player, Tone};
 use serde_json::Value;
 
 /// The numbers of all telephones, for the exchange.
@@ -30,6 +31,8 @@ const TAKEN_UP_HZ: [f64; 3] = [700.0, 1_200.0, 1_700.0];
 const WORDS: &str = "hello, can you hear me";
 /// For everything that is waited for: a busy machine takes its time.
 const LIMIT: Duration = Duration::from_secs(60);
+/// A telephone on hold that sends silence counts as silent after three seconds; then a bar of music.
+const MUSIC_IS_HEARD_WITHIN: Duration = Duration::from_secs(5);
 /// As alike as what is heard is to what was played.
 const ALIKE: f64 = 0.8;
 
@@ -207,12 +210,17 @@ impl Way {
         assert_eq!(tried, ["answered", "answered"], "{}: {record}", self.name);
         let heard = sound::read_wave(&heard.wave);
         assert!(hears(&heard, &beep(LEE_HZ)), "{}: the caller heard Lee", self.name);
+        // linphone plays music of its own to whom it holds, and baresip silence.
+        let in_silence = self.make == Make::Baresip;
+        let of_ours = (hears(&heard, &music()), tells_of_music(&record));
+        assert_eq!(of_ours, (in_silence, in_silence), "{}: {record}", self.name);
         for (times, said) in heard_of_dana.iter().enumerate() {
             assert!(hears(&heard, said), "{}: the caller heard Dana after {times} holds", self.name);
         }
     }
 
-    /// Dana holds the caller until she hears nothing any more, and takes the call up again in this codec.
+    /// Dana holds the caller until she hears nothing any more and they hear music, hers or ours, and takes the call up again in
+    /// this codec.
     fn is_held_and_taken_up(self, dana: &mut Telephone, codec: Codec, says: &Path) {
         dana.holds();
         let (mut known, mut looks) = (0, 0);
@@ -222,6 +230,7 @@ impl Way {
             known = now;
             looks == 3
         });
+        std::thread::sleep(MUSIC_IS_HEARD_WITHIN);
         if self.make == Make::Linphone {
             dana.speaks_only(codec);
             dana.says(says);
@@ -236,6 +245,13 @@ fn a_desk_phone_holds_a_caller_changes_its_codec_and_puts_them_through_and_each_
     if !peers::have(&["sipp"]) {
         return;
     }
+    // What the phone plays to a caller on hold is left alone; one that sends nothing leaves the music to the desk.
+    for (hold, plays) in [("sendonly", true), ("inactive", false)] {
+        a_desk_phone_holds_and_transfers(hold, plays);
+    }
+}
+
+fn a_desk_phone_holds_and_transfers(hold: &str, plays: bool) {
     let place = Place::of(&Office { channels: 4, ..Office::default() });
     let (phone, other) = (free_port(), free_port());
     place.says(r#"reach = [{ to = "101" }]"#, &desk_phones(phone, other));
@@ -244,7 +260,13 @@ fn a_desk_phone_holds_a_caller_changes_its_codec_and_puts_them_through_and_each_
     let mut desk = place.open();
     let (dana, lee) = (Handset::with_beeps(DANA_HZ), Handset::with_beeps(LEE_HZ));
     let mut phones = [
-        desk_phone("holds_and_transfers.xml", phone, &dana, &[("lee", other)], &place),
+        desk_phone(
+            "holds_and_transfers.xml",
+            phone,
+            &dana,
+            &[("lee", &other.to_string()), ("hold", hold)],
+            &place,
+        ),
         desk_phone("picks_up.xml", other, &lee, &[], &place),
     ];
     let caller = place.call(CALLER, &format!("press 0\n{}", format!("say {WORDS}\n").repeat(40)));
@@ -265,6 +287,7 @@ fn a_desk_phone_holds_a_caller_changes_its_codec_and_puts_them_through_and_each_
     for (who, hz) in [("Dana", DANA_HZ), ("Dana in A-law", DANA_HZ * 1.5), ("Lee", LEE_HZ)] {
         assert!(hears(&heard, &beep(hz)), "the caller heard {who}");
     }
+    assert_eq!((hears(&heard, &music()), tells_of_music(&record)), (!plays, !plays), "{hold}: {record}");
     desk.has_calls(0);
     assert!(desk.stop(LIMIT).0.success());
 }
@@ -284,7 +307,7 @@ fn desk_phone(
     scenario: &str,
     port: u16,
     handset: &Handset,
-    knows: &[(&str, u16)],
+    knows: &[(&str, &str)],
     place: &Place,
 ) -> peers::Peer {
     let folder = place.folder().join(scenario.trim_end_matches(".xml"));
@@ -292,7 +315,7 @@ fn desk_phone(
     let mut sipp = peers::sipp(scenario, &folder);
     sipp.args(["-m", "1", "-p", &port.to_string(), "-key", "sound_port", &handset.port.to_string()]);
     for (name, value) in knows {
-        sipp.args(["-key", name, &value.to_string()]);
+        sipp.args(["-key", name, value]);
     }
     peers::Peer::start(&mut sipp, &folder, "phone")
 }
@@ -318,6 +341,20 @@ fn beep(hz: f64) -> Vec<i16> {
 
 fn hears(heard: &[i16], wanted: &[i16]) -> bool {
     heard.len() > wanted.len() && sound::correlation(heard, wanted).0 >= ALIKE
+}
+
+/// How the desk's music begins.
+fn music() -> Vec<i16> {
+    let mut samples = vec![0; sound::RATE];
+    Player::new(Tone::Music).fill(&mut samples);
+    samples
+}
+
+/// Whether the record says that the caller heard it, and why.
+fn tells_of_music(record: &Value) -> bool {
+    let troubles = record["troubles"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let told = |trouble: &&str| trouble.starts_with("the caller heard music of ours for ");
+    troubles.filter(told).count() == 1
 }
 
 /// Looks every now and then: the search takes a core meanwhile.

@@ -38,6 +38,9 @@ impl Exchange {
     /// Somebody whom a trunk lets in calls.
     pub(super) fn invited(&mut self, invitation: Invitation, now: Moment) {
         let trunk = invitation.peer.to_string();
+        if let Some(old) = invitation.replaces {
+            return self.wants_place_of(old, &invitation, now);
+        }
         if self.closing {
             let refusal = SipRefusal::Unavailable { retry_after: None };
             return self.turn_away(invitation.leg, trunk, refusal, 503, "the desk is being stopped");
@@ -170,6 +173,7 @@ impl Exchange {
             people,
             codec: None,
             bridged: None,
+            in_silence: false,
             handing_over: None,
             put_through: None,
             unspoken,

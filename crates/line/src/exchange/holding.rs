@@ -1,7 +1,8 @@
 //! Offers inside a call: other formats, hold and resume, and what one side's hold means to the other.
 //!
 //! Where two people talk, each side is told who may send on the other: who is held hears what the holder sends, music or
-//! nothing, and is not taken for gone when they are asked to be silent. RFC 3264 section 8.4, RFC 6337 section 5.3.
+//! nothing, and is not taken for gone when they are asked to be silent. RFC 3264 section 8.4, RFC 6337 section 5.3. A caller
+//! is never told that nothing will come: where nothing does, they hear music of ours.
 //!
 //! Invariant: what a leg was told last is what the other side allows, or an offer that says so is on its way, or it was
 //! refused.
@@ -110,6 +111,7 @@ impl Exchange {
         let Some(legs) = self.calls.get_mut(&call) else { return };
         if legs.bridged == Some(person) {
             legs.bridged = None;
+            self.forget_hold(call, person);
             self.reconcile(call, Leg::Caller);
         }
     }
@@ -131,21 +133,25 @@ impl Exchange {
     }
 
     /// What we want on a leg: what the leg that hears it allows.
-    fn wish_of(&mut self, call: CallNumber, side: Leg) -> Direction {
+    pub(super) fn wish_of(&mut self, call: CallNumber, side: Leg) -> Direction {
         let allowed = self.calls.get_mut(&call).and_then(|legs| {
             let other = legs.other_of(side)?;
             legs.terms_of(other).map(|terms| terms.allows)
         });
-        allowed.map_or(Direction::SendRecv, Direction::reversed)
+        match (side, allowed.map_or(Direction::SendRecv, Direction::reversed)) {
+            (Leg::Caller, Direction::Inactive) => Direction::SendOnly,
+            (Leg::Caller | Leg::Person(_), wish) => wish,
+        }
     }
 
-    fn allows(&mut self, call: CallNumber, side: Leg, direction: Direction) {
+    pub(super) fn allows(&mut self, call: CallNumber, side: Leg, direction: Direction) {
         let Some(legs) = self.calls.get_mut(&call) else { return };
         if let Some(terms) = legs.terms_of(side) {
             terms.allows = direction;
         }
         if let Some(other) = legs.other_of(side) {
             self.reconcile(call, other);
+            self.mind_hold(call);
         }
     }
 
@@ -156,7 +162,12 @@ impl Exchange {
         let (told, before) = (terms.told, terms.allows);
         let Ok(agreed) = sdp::accept(answer, &ours, told) else { return };
         let allows = allowed_by_answer(&agreed, told, before);
-        self.out.push_back(Action::Sound { sound, order: SoundOrder::Change(Box::new(agreed)) });
+        let agreed = Box::new(agreed);
+        let order = match terms.taken_over_by.take() {
+            Some(signalled_by) => SoundOrder::TakenOver { agreed, signalled_by },
+            None => SoundOrder::Change(agreed),
+        };
+        self.out.push_back(Action::Sound { sound, order });
         self.allows(call, side, allows);
     }
 
@@ -179,7 +190,7 @@ impl Exchange {
         Some((sound, sound::described(address, *legs.terms_of(side)?, ours)))
     }
 
-    fn described_anew(&mut self, call: CallNumber, side: Leg) -> Option<(SoundId, Capabilities)> {
+    pub(super) fn described_anew(&mut self, call: CallNumber, side: Leg) -> Option<(SoundId, Capabilities)> {
         let legs = self.calls.get_mut(&call)?;
         let (sound, address) = legs.place_of(side)?;
         let ours = legs.ours_on(side);
@@ -188,16 +199,16 @@ impl Exchange {
 }
 
 /// An offer of ours inside a call: encrypted if the leg is, and asking for no more.
-fn not_risking_the_call(ours: Capabilities) -> Capabilities {
+pub(super) fn not_risking_the_call(ours: Capabilities) -> Capabilities {
     Capabilities { protection: protection::not_risking_the_call(ours.protection), ..ours }
 }
 
-fn is_encrypted(ours: &Capabilities) -> bool {
+pub(super) fn is_encrypted(ours: &Capabilities) -> bool {
     matches!(ours.protection, sdp::Protection::Required(_))
 }
 
 /// What a far end wants of us; one that hides its address the old way (RFC 3264 section 8.4) wants nothing sent.
-fn what_it_allows(agreed: &Agreed) -> Direction {
+pub(super) fn what_it_allows(agreed: &Agreed) -> Direction {
     match agreed.remote.ip().is_unspecified() {
         true => agreed.direction.and(Direction::RecvOnly),
         false => agreed.direction,

@@ -182,6 +182,7 @@ impl Exchange {
             ring_until,
             in_the_clear: false,
             replaces: None,
+            is_mute: false,
         };
         let Some(legs) = self.calls.get_mut(&call) else { return };
         let replaces = legs.put_through.as_mut().and_then(|wish| wish.replaces.take());
@@ -276,6 +277,7 @@ impl Exchange {
         }
         self.reconcile(call, Leg::Caller);
         self.reconcile(call, Leg::Person(person));
+        self.mind_hold(call);
         self.show(call, What::Connected, now);
         self.join_elsewhere(call, person);
     }

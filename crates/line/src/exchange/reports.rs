@@ -46,7 +46,9 @@ impl Exchange {
             (Notice::ReferralWanted { leg, name, to, replaces }, side) => {
                 self.referral_wanted(call, side, (leg, name), (&to, replaces), now);
             }
-            (Notice::Ended { .. }, Leg::Person(person)) => self.person_left(call, person, now),
+            (Notice::Ended { .. } | Notice::AckNeverCame { .. }, Leg::Person(person)) => {
+                self.person_left(call, person, now);
+            }
             (Notice::Confirmed { sdp, .. }, side @ Leg::Person(_)) => self.confirmed_anew(call, side, sdp),
             (Notice::Offered { leg, sdp }, side) => self.offered(call, side, leg, sdp),
             (Notice::OfferAnswered { sdp, .. }, side) => self.offer_answered(call, side, &sdp),
@@ -211,6 +213,8 @@ impl Exchange {
             }
             SoundEvent::FillerEnded { at } => DeskEvent::FillerEnded { at },
             SoundEvent::Silent => return self.caller_silent(call, now),
+            // Who holds a person knows it, and is not waiting for us.
+            SoundEvent::HeldInSilence | SoundEvent::HoldIsHeard => return,
             SoundEvent::Closed { first_word, longest_silence, quality } => {
                 DeskEvent::Sounded(desk::call::Sound { first_word, longest_silence, quality })
             }
@@ -265,6 +269,9 @@ impl Exchange {
             SoundEvent::Digit { digit, at } => {
                 self.tell(call, DeskEvent::Digit { leg: Leg::Person(person), digit, at }, now);
             }
+            SoundEvent::HeldInSilence => self.hold_sounds(call, person, true),
+            SoundEvent::HoldIsHeard => self.hold_sounds(call, person, false),
+            SoundEvent::Silent if self.holds(call, person) => {}
             SoundEvent::Silent => {
                 let leg = self.calls.get(&call).and_then(|legs| legs.people.get(&person)).map(|leg| leg.sip);
                 if let Some(leg) = leg {

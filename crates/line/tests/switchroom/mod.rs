@@ -11,7 +11,7 @@ use desk::business::{
     Accept, Arrives, Assistant, Business, Keeping, Kept, Line, Office, Person, Plan, Reach, RingOrder, Rule,
     Step, When, Whom,
 };
-use desk::call::SayingId;
+use desk::call::{SayingId, TapeOrder, Tone};
 use desk::hours::OfficeHours;
 use desk::intake::Template;
 use desk::machine::{Ask, Moment};
@@ -55,6 +55,12 @@ pub struct Switchroom {
     pub waiting: Vec<(CallId, Ask)>,
     /// What is said, and to whom.
     pub sayings: Vec<(SoundId, SayingId)>,
+    /// What is heard while nothing is said, by the sound it was ordered for.
+    pub tones: Vec<(SoundId, Tone)>,
+    /// What recordings were told.
+    pub tapes: Vec<TapeOrder>,
+    /// Every other order for a sound but tones.
+    pub sounds: Vec<(SoundId, SoundOrder)>,
     /// Every other order for the user agent.
     pub orders: Vec<Order>,
     pub arrived: u64,
@@ -95,6 +101,9 @@ impl Switchroom {
             shown: Vec::new(),
             waiting: Vec::new(),
             sayings: Vec::new(),
+            tones: Vec::new(),
+            sounds: Vec::new(),
+            tapes: Vec::new(),
             orders: Vec::new(),
             arrived: 0,
         }
@@ -151,6 +160,9 @@ impl Switchroom {
                 Action::Sip(order) => self.orders.push(order),
                 Action::Refused(refused) => self.because.push(refused.because),
                 Action::Store { call, ask: Some(ask), .. } => self.waiting.push((call, ask)),
+                Action::Sound { sound, order: SoundOrder::Tone(tone) } => self.tones.push((sound, tone)),
+                Action::Sound { sound, order } => self.sounds.push((sound, order)),
+                Action::Tape { order, .. } => self.tapes.push(order),
                 Action::Say { sound, saying, .. } => self.sayings.push((sound, saying)),
                 Action::Show(live) => self.shown.push(live),
                 Action::Journal { event, .. } => self.journal.push(event),
@@ -296,6 +308,7 @@ pub fn invitation(leg: LegId) -> Invitation {
         p_asserted_identity: Vec::new(),
         privacy: None,
         extensions: Vec::new(),
+        replaces: None,
         offer: Some(sip::sdp::offer(&theirs, Direction::SendRecv)),
     }
 }

@@ -76,6 +76,7 @@ impl Leg {
                     self.tape.take(&Recorded { track, at: now, stamp, codec, payload });
                 }
                 self.listen_for_keys(arrival, codec, packet.payload, now);
+                self.listen_to_hold(arrival, codec, packet.payload, now);
                 if !self.bridged {
                     self.listen_to(arrival, stamp, codec, packet.payload, now);
                 }
@@ -87,6 +88,9 @@ impl Leg {
             }
             Kind::ComfortNoise => {
                 self.count(stamp, now);
+                if let Some(held) = &mut self.held {
+                    held.keeps_quiet(now);
+                }
                 // The first byte is how quiet it is; what follows, its colour, is left aside.
                 Content::Quiet(packet.payload.first().map_or(QUIETEST, |level| level & 0x7f))
             }
@@ -221,6 +225,21 @@ impl Leg {
         listening.tones.hear(&samples[..length], &mut |digit| last = Some(digit));
         if let Some(digit) = last {
             self.pressed(digit, now); // a packet is shorter than two presses
+        }
+    }
+
+    /// What is heard of a far end that holds the call.
+    fn listen_to_hold(&mut self, arrival: Arrival, codec: Codec, payload: &[u8], now: Duration) {
+        if let Some(held) = self.held.as_mut().filter(|_| arrival != Arrival::Doubtful)
+            && held.sounds(codec, payload, now)
+        {
+            self.tell(Event::HoldIsHeard { at: now });
+        }
+    }
+
+    pub(super) fn watch_hold(&mut self, now: Duration) {
+        if self.held.as_mut().is_some_and(|held| held.is_silent(now)) {
+            self.tell(Event::HeldInSilence { at: now });
         }
     }
 

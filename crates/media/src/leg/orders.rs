@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Event, Goodbye, Leg, LegId, Line, next_chance, played};
 use crate::codec::Encoder;
 use crate::hearing::{Hearing, Tap};
+use crate::holding::Held;
 use crate::latch::{AddressRange, Latch};
 use crate::listening::{BargeIn, Listening, SpeechEnd};
 use crate::playout::{Clip, ClipId, Interruptible};
@@ -74,6 +75,8 @@ pub struct Connect {
     pub latch: Vec<AddressRange>,
     /// From our side.
     pub direction: Direction,
+    /// Another telephone than before: what it hears begins anew, under our source of its own.
+    pub is_another: bool,
     /// Starts 100 ms after the first packet came, or 250 ms after the ACK, whichever is first. Until then: silence.
     pub greeting: Option<Play>,
     /// What the leg plays by itself when it is our turn and nothing is heard. Kept when not given again.
@@ -204,6 +207,17 @@ impl Leg {
             Order::Record(recording) => self.tape.obey(recording),
             Order::Close => self.close(now),
         }
+        self.mind_hold(now);
+    }
+
+    /// While a bridged far end sends and wants nothing sent, it holds the call.
+    fn mind_hold(&mut self, now: Duration) {
+        let direction = self.line.as_ref().map(|line| line.direction);
+        if self.bridged && !self.over && direction == Some(Direction::ReceiveOnly) {
+            self.held.get_or_insert_with(|| Box::new(Held::since(now)));
+        } else {
+            self.held = None;
+        }
     }
 
     fn connect(&mut self, connect: Connect, now: Duration) {
@@ -212,14 +226,15 @@ impl Leg {
             (Some(guard), Some(keys)) => guard.rekey(keys),
             (guard, keys) => *guard = keys.map(|keys| Box::new(Guard::new(keys))),
         }
-        if self.line.as_ref().is_some_and(|line| line.codec.clock_hz() != connect.codec.clock_hz()) {
+        let clock_hz = connect.codec.clock_hz();
+        if self.line.as_ref().is_some_and(|line| connect.is_another || line.codec.clock_hz() != clock_hz) {
             self.begin_anew();
         }
         let (latch, encoder) = match self.line.take() {
             Some(line) => (Some(line.latch), Some(line.encoder).filter(|_| line.codec == connect.codec)),
             None => (None, None),
         };
-        let latch = latch.filter(|latch| latch.signalled() == connect.remote);
+        let latch = latch.filter(|latch| latch.signalled() == connect.remote && !connect.is_another);
         let latch = latch.unwrap_or_else(|| Latch::new(connect.remote, connect.latch));
         self.line = Some(Line {
             latch,
@@ -264,7 +279,8 @@ impl Leg {
         }
     }
 
-    /// Another source: our clock counts differently from now on, which no stream may do within itself. RFC 7160 section 4.1.
+    /// Another source: our clock counts differently from now on, which no stream may do within itself (RFC 7160 section 4.1); or
+    /// somebody else hears it, who cannot know how often its numbers have come round (RFC 3711 section 3.3.1).
     fn begin_anew(&mut self) {
         let [ssrc, start] = [(); 2].map(|()| next_chance(&mut self.chance));
         (self.ssrc, self.first) = (ssrc as u32, start as u16 & 0x7fff);

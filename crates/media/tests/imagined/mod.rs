@@ -74,6 +74,7 @@ pub fn connect() -> Connect {
         keys: None,
         latch: vec![],
         direction: Direction::SendReceive,
+        is_another: false,
         greeting: None,
         filler: None,
     }
@@ -285,6 +286,8 @@ pub fn name(event: &Event) -> &'static str {
         Event::FillerPlayed { .. } => "filler",
         Event::MediaTimeout { .. } => "media timeout",
         Event::MediaBack { .. } => "media back",
+        Event::HeldInSilence { .. } => "held in silence",
+        Event::HoldIsHeard { .. } => "hold is heard",
         Event::Closed { .. } => "closed",
     }
 }

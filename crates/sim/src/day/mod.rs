@@ -501,7 +501,7 @@ impl Day<'_> {
                 let opens_in = self.chance.millis(80, 250);
                 self.on_leg(sound, |leg, now| leg.confirmed(opens_in, now));
             }
-            SoundOrder::Change(_) => {}
+            SoundOrder::Change(_) | SoundOrder::TakenOver { .. } => {}
             SoundOrder::StopSaying => self.on_leg(sound, Leg::stop_saying),
             SoundOrder::Tone(tone) => {
                 let sounds = tone != desk::call::Tone::Silence;

@@ -91,6 +91,7 @@ impl Day<'_> {
             p_asserted_identity: Vec::new(),
             privacy: None,
             extensions: Vec::new(),
+            replaces: None,
             offer: offer.clone(),
         };
         let visit = Visit::new(caller, (self.chance.owner(), on), offer.is_some());

@@ -58,6 +58,8 @@ pub(super) struct FarEnd {
     pub agreed: BTreeMap<SoundId, (Codec, Direction)>,
     /// Far legs that were told by the other side's hold not to send.
     pub held: BTreeSet<LegId>,
+    /// The hold was one without any sound.
+    pub silent_hold: bool,
     /// What was agreed last with each far leg, as it sees it.
     last: BTreeMap<LegId, Direction>,
     gone: Option<Side>,
@@ -187,8 +189,13 @@ impl Stage {
                     });
                 }
             }
-            Does::HangsUp(Side::Caller) => self.caller_hangs_up(),
-            Does::HangsUp(Side::Person) => self.person_hangs_up(),
+            Does::HangsUp(side) => {
+                self.music_is_over();
+                match side {
+                    Side::Caller => self.caller_hangs_up(),
+                    Side::Person => self.person_hangs_up(),
+                }
+            }
             Does::PicksUp(leg) => self.picks_up(leg),
             Does::Rings(leg) => {
                 self.far_order(Order::Ring { leg });
@@ -391,6 +398,8 @@ impl Stage {
             | SoundEvent::SpeechEnded { .. }
             | SoundEvent::Digit { .. }
             | SoundEvent::Silent
+            | SoundEvent::HeldInSilence
+            | SoundEvent::HoldIsHeard
             | SoundEvent::FillerBegan { .. }
             | SoundEvent::FillerEnded { .. }
             | SoundEvent::Closed { .. } => {}
@@ -440,10 +449,13 @@ impl Stage {
             }
             Fate::HangUp(State::Held, side) => {
                 let holder = if self.chance.hits(0.5) { Side::Caller } else { Side::Person };
+                let hold = self.way_to_hold();
                 self.plan(500, 3_000, Does::Offers(holder, hold, Codec::Pcmu));
                 self.plan(4_000, 9_000, Does::HangsUp(side));
             }
             Fate::HoldAndResume(side) => {
+                let hold = self.way_to_hold();
+                self.end.silent_hold = hold == Direction::Inactive;
                 self.plan(500, 3_000, Does::Offers(side, hold, Codec::Pcmu));
                 self.plan(6_000, 9_000, Does::Offers(side, Direction::SendRecv, Codec::Pcmu));
                 self.parts(14_000, 30_000);
@@ -473,6 +485,11 @@ impl Stage {
             Fate::Joined(_) => self.parts(20_000, 30_000),
             _ => self.parts(1_000, 30_000),
         }
+    }
+
+    /// With a stream that may carry music, or without any.
+    fn way_to_hold(&mut self) -> Direction {
+        if self.chance.hits(0.5) { Direction::SendOnly } else { Direction::Inactive }
     }
 
     /// They have talked: one of both hangs up.

@@ -11,6 +11,7 @@ use desk::machine::Moment;
 use desk::record::Record;
 use jiff::{SignedDuration, Timestamp};
 use line::{Action, Event, Exchange, Keep, SoundEvent, SoundId, SoundOrder};
+use sip::sdp::Direction;
 use sip::{Agent, LegId, Order, Path, Peer};
 
 use super::describing::Described;
@@ -70,6 +71,8 @@ pub(super) struct Stage {
     pub objections: Vec<String>,
     pub bridged: BTreeMap<SoundId, SoundId>,
     pub ringback: BTreeSet<SoundId>,
+    /// How often music began.
+    pub music: usize,
     /// When the last words to the caller were over.
     pub last_words: Option<Duration>,
     pub placed: usize,
@@ -118,6 +121,7 @@ impl Stage {
             objections: Vec::new(),
             bridged: BTreeMap::new(),
             ringback: BTreeSet::new(),
+            music: 0,
             last_words: None,
             placed: 0,
             ended_at: Duration::ZERO,
@@ -389,9 +393,15 @@ impl Stage {
                 let opens_in = self.chance.millis(80, 250);
                 self.on(sound, |leg, now| leg.confirmed(opens_in, now));
             }
-            SoundOrder::Change(agreed) => self.end.agrees(sound, &agreed),
+            SoundOrder::Change(agreed) | SoundOrder::TakenOver { agreed, .. } => {
+                self.end.agrees(sound, &agreed);
+                self.may_be_held(sound, agreed.direction);
+            }
             SoundOrder::StopSaying => self.on(sound, Leg::stop_saying),
-            SoundOrder::Tone(tone) => self.tone(sound, tone != desk::call::Tone::Silence),
+            SoundOrder::Tone(tone) => {
+                self.music += usize::from(tone == desk::call::Tone::Music);
+                self.tone(sound, tone != desk::call::Tone::Silence);
+            }
             SoundOrder::Bridge { with } => self.bridge(sound, with),
             SoundOrder::Unbridge => self.unbridge(sound),
             SoundOrder::Close => self.close(sound),
@@ -405,6 +415,28 @@ impl Stage {
             false => self.ringback.remove(&sound),
         };
         self.on(sound, |leg, now| leg.tone(sounds, now));
+    }
+
+    /// Who is held by the other side hears music of theirs, or a second of nothing, of which their sound then tells.
+    fn may_be_held(&mut self, sound: SoundId, direction: Direction) {
+        if direction == Direction::RecvOnly && self.bridged.contains_key(&sound) {
+            match self.chance.hits(0.5) {
+                true => self.later(1_000, 1_020, Event::Sound { sound, event: SoundEvent::HeldInSilence }),
+                false => self.later(20, 60, Event::Sound { sound, event: SoundEvent::HoldIsHeard }),
+            }
+        }
+    }
+
+    /// Two who are about to part, whatever they did before.
+    pub fn music_is_over(&mut self) {
+        let held = self.end.took_by().is_some_and(|leg| self.end.holds(leg));
+        if self
+            .caller
+            .is_some_and(|sound| self.ringback.contains(&sound) && self.bridged.contains_key(&sound))
+            && !held
+        {
+            self.objections.push("the caller hears music although nobody holds them".to_string());
+        }
     }
 
     fn bridge(&mut self, sound: SoundId, with: SoundId) {

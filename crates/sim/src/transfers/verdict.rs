@@ -151,7 +151,13 @@ fn held(stage: &Stage) -> Vec<String> {
             let other = if side == Side::Caller { person } else { Stage::caller_leg() };
             let heard = check(stage.end.held.contains(&other), "the hold did not reach the other side");
             let over = check(stage.end.is_free(other), "the other side is still on hold");
-            heard.into_iter().chain(over).collect()
+            let music = match side {
+                Side::Person => {
+                    check(!stage.end.silent_hold || stage.music > 0, "the caller was held in silence")
+                }
+                Side::Caller => check(stage.music == 0, "music played although it was the caller who held"),
+            };
+            heard.into_iter().chain(over).chain(music).collect()
         }
         (Fate::HangUp(State::Held, Side::Person), Some(_)) if left_behind => {
             let free = stage.end.is_free(Stage::caller_leg()) || stage.end.holds(Stage::caller_leg());

@@ -6,7 +6,7 @@ use super::referring::Asked;
 use super::server::{Says, ServerStage, merge_key, server_key};
 use super::sessions::{Session, too_brief};
 use super::tracing::Told;
-use super::{Agent, Arrival, reliable, sessions};
+use super::{Agent, Arrival};
 use crate::address::Address;
 use crate::limits::{ORIGINS, OVERLOADED_FOR, RING_AGAIN, T1};
 use crate::message::Message;
@@ -15,7 +15,7 @@ use crate::notice::{EndedBy, Invitation, LegId, Notice, Party};
 use crate::order::{PeerName, Refusal};
 use crate::timers::Why;
 use crate::uri::Uri;
-use crate::vet::{ALLOW, Rebuff, Request, SDP_TYPE, description};
+use crate::vet::{ALLOW, Rebuff, Request, SDP_TYPE, description, supported};
 use std::time::Duration;
 
 const GONE_CALL: &str = "Call/Transaction Does Not Exist";
@@ -26,9 +26,10 @@ impl Agent {
         let Some(peer) = arrival.over.clone().or(arrival.peer.clone()) else {
             return self.strange(arrival.path.remote);
         };
-        if let Err(rebuff) = self.welcome(request, arrival) {
-            return self.rebuff(request.message, arrival, &rebuff);
-        }
+        let replaces = match self.welcome(request, arrival) {
+            Ok(replaces) => replaces,
+            Err(rebuff) => return self.rebuff(request.message, arrival, &rebuff),
+        };
         if !self.affords(&peer) {
             return self.rebuff(request.message, arrival, &overloaded());
         }
@@ -50,23 +51,24 @@ impl Agent {
         let leg = Leg::new(arrival.peer.clone(), dialog, Some(key), stage);
         let reliable = self.reliability(request.message);
         let account = Some(peer.clone());
-        let leg = Leg { account, reliable, invite_cseq: request.cseq, ..leg };
+        let leg = Leg { account, reliable, invite_cseq: request.cseq, replaces, ..leg };
         self.charge(&leg);
         self.legs.insert(id, leg);
         self.hear_terms(id, request.message);
         self.let_in(id);
         self.clock(id, RING_AGAIN.min(self.setup.limits.longest_ring), Why::KeepRinging);
-        self.tell(Notice::Invited(Box::new(invitation(id, peer, request, arrival, offer))));
+        let invitation = Invitation { replaces, ..invitation(id, peer, request, arrival, offer) };
+        self.tell(Notice::Invited(Box::new(invitation)));
         self.trace(Some(id), request.message, false, arrival.path);
         self.reply_invite(&server, 100, "Trying", Says::default());
     }
 
-    /// Whether a new call can be let in at all; nothing is remembered of one that cannot.
-    fn welcome(&self, request: &Request<'_>, arrival: &Arrival) -> Result<(), Rebuff> {
+    /// Whether a new call can be let in at all, and whose place it wants; nothing is remembered of one that cannot.
+    fn welcome(&self, request: &Request<'_>, arrival: &Arrival) -> Result<Option<LegId>, Rebuff> {
         if self.merges.contains_key(&merge_key(request)) {
             return Err(Rebuff::new(482, "Loop Detected"));
         }
-        self.admit_replacing(request.message, arrival)?;
+        let replaces = self.admit_replacing(request.message, arrival)?;
         if target_of(request).is_none() {
             return Err(Rebuff::new(400, "Broken Contact"));
         }
@@ -81,7 +83,7 @@ impl Agent {
         }
         match self.is_closed || self.setup.advertised(arrival.path).is_none() {
             true => Err(Rebuff::new(503, "Service Unavailable")),
-            false => Ok(()),
+            false => Ok(replaces),
         }
     }
 
@@ -103,13 +105,15 @@ impl Agent {
         let Stage::Invited { server, offered, .. } = &leg.stage else { return };
         let (server, ours_offered) = (server.clone(), !*offered);
         let (path, cseq) = (leg.dialog.path, leg.invite_cseq);
-        let headers = self.accept_terms(id);
+        let mut headers = self.accept_terms(id);
+        headers.push(("Supported", supported()));
         let says = Says { contact: self.contact_at(path), headers, sdp: Some(sdp) };
         let Some((path, bytes)) = self.reply_invite(&server, 200, "OK", says) else { return };
         self.remember_description(id, sdp);
         self.stop_ringing(id);
         self.up(id);
         self.await_ack(id, Unacked::new(cseq, path, bytes, true, ours_offered));
+        self.end_replaced(id);
     }
 
     pub(super) fn refuse(&mut self, id: LegId, refusal: &Refusal) {
@@ -198,11 +202,8 @@ impl Agent {
             let status = (503, "Service Unavailable");
             return self.reply_without_state(request.message, arrival, status, &[], None);
         }
-        let headers = [
-            ("Allow", ALLOW.to_owned()),
-            ("Accept", SDP_TYPE.to_owned()),
-            ("Supported", format!("{}, {}", reliable::TAG, sessions::TAG)),
-        ];
+        let headers =
+            [("Allow", ALLOW.to_owned()), ("Accept", SDP_TYPE.to_owned()), ("Supported", supported())];
         self.reply_without_state(request.message, arrival, (200, "OK"), &headers, None);
     }
 
@@ -288,6 +289,7 @@ impl Leg {
             wanted: Wanted::default(),
             guests: Vec::new(),
             told: Told::default(),
+            replaces: None,
         }
     }
 }
@@ -350,6 +352,7 @@ fn invitation(
         p_asserted_identity: all(Name::PAssertedIdentity),
         privacy: message.header(Name::Privacy).map(str::to_owned),
         extensions: extensions(message),
+        replaces: None,
         offer,
     }
 }

@@ -58,6 +58,8 @@ pub(super) struct Leg {
     pub guests: Vec<IpAddr>,
     /// What was told of its messages.
     pub told: Told,
+    /// The leg that ends when this one is answered.
+    pub replaces: Option<LegId>,
 }
 
 /// How far a leg has come.

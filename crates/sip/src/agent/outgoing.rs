@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::client::{Cancel, Client, ClientStage, Fork, Kind, cancel_key};
 use super::leg::{Dialog, Leg, Stage, contact, recorded_routes};
 use super::login::Retried;
-use super::{Agent, reliable, sessions};
+use super::{Agent, sessions};
 use crate::address::Address;
 use crate::digest::Denied;
 use crate::grammar::quote;
@@ -17,7 +17,7 @@ use crate::notice::{EndedBy, LegId, Notice, Unanswered};
 use crate::order::{Call, Identity, Path, PeerName};
 use crate::timers::Why;
 use crate::uri::Uri;
-use crate::vet::{description, read_cseq};
+use crate::vet::{description, read_cseq, supported};
 use crate::via::Via;
 
 impl Agent {
@@ -42,7 +42,7 @@ impl Agent {
         self.let_in(call.leg);
         self.clock(call.leg, call.ring_for, Why::RangOut);
         let mut extra: Vec<_> = call.extra.into_iter().map(|(name, value)| (name.as_str(), value)).collect();
-        extra.push(("Supported", format!("{}, {}", reliable::TAG, sessions::TAG)));
+        extra.push(("Supported", supported()));
         extra.push(("Session-Expires", sessions::ASKED.as_secs().to_string()));
         self.remember_description(call.leg, &call.sdp);
         self.send_invite(Kind::Call, call.leg, way, extra, &call.sdp);

@@ -38,7 +38,7 @@ fn hear(desk: &mut Desk, text: &str) {
 fn ringing_that_wants_to_be_acknowledged_is_acknowledged_in_its_order() {
     let mut desk = Desk::new();
     let (leg, invite) = desk.calls();
-    assert_eq!(header(&invite, "Supported"), "100rel, timer");
+    assert_eq!(header(&invite, "Supported"), "100rel, timer, replaces");
     hear(
         &mut desk,
         &rings(&invite, 180, "p1", 41, "").replace("RSeq", "Record-Route: <sip:198.51.100.9;lr>\r\nRSeq"),

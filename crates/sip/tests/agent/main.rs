@@ -18,6 +18,7 @@ mod proofs;
 mod referred;
 mod referring;
 mod reliable;
+mod replacing;
 mod sessions;
 mod stage;
 mod torture;

@@ -1,4 +1,4 @@
-//! Far ends that send a call of ours elsewhere, and calls that want to take another's place.
+//! Far ends that send a call of ours elsewhere, or want us to call somebody.
 
 use sip::{LegId, Notice, Order, Unanswered, Uri};
 
@@ -132,46 +132,6 @@ fn a_call_given_up_is_not_followed() {
     desk.sent();
     desk.hear_from(PHONE, &moves(&invite, 302, "<sip:lee@198.51.100.20:5062>"));
     assert_eq!(desk.said(), ["ACK"]);
-}
-
-/// An INVITE of another call that wants to take this one's place.
-fn replacing(value: &str) -> String {
-    invite("new", OFFER).replace("Max-Forwards", &format!("Replaces: {value}\r\nMax-Forwards"))
-}
-
-#[test]
-fn nobody_takes_a_callers_place() {
-    let mut desk = Desk::new();
-    let (_, tag) = desk.talking("old");
-    let ringing = desk.invited("early");
-    desk.order(Order::Ring { leg: ringing });
-    let early_tag = crate::stage::tag(&desk.sent().pop().unwrap(), "To");
-    for (from, value, said) in [
-        (TRUNK, format!("old;to-tag={tag};from-tag=far"), "603 Decline"),
-        (TRUNK, format!("old;from-tag=far;to-tag={tag};early-only"), "486 Busy Here"),
-        (TRUNK, format!("early;to-tag={early_tag};from-tag=far"), "481 Call/Transaction Does Not Exist"),
-        (TRUNK, format!("old;to-tag={tag};from-tag=near"), "481 Call/Transaction Does Not Exist"),
-        (TRUNK, format!("older;to-tag={tag};from-tag=far"), "481 Call/Transaction Does Not Exist"),
-        (
-            "198.51.100.130:5060",
-            format!("old;to-tag={tag};from-tag=far"),
-            "481 Call/Transaction Does Not Exist",
-        ),
-        (TRUNK, format!("old;to-tag={tag}"), "400 Broken Replaces"),
-        (TRUNK, format!("old;to-tag={tag};from-tag=far;from-tag=x"), "400 Broken Replaces"),
-        (
-            TRUNK,
-            format!("old;to-tag={tag};from-tag=far\r\nReplaces: x;to-tag=1;from-tag=2"),
-            "400 Broken Replaces",
-        ),
-        (TRUNK, format!("old;to-tag={tag};from-tag=far\r\nRequire: replaces"), "420 Bad Extension"),
-    ] {
-        desk.hear_from(from, &replacing(&value));
-        assert_eq!(desk.said(), [said], "{from} {value}");
-        assert!(desk.told().is_empty() && desk.agent.counts().legs == 2, "nothing is remembered of it");
-    }
-    desk.hear_from(STRANGER, &replacing(&format!("old;to-tag={tag};from-tag=far")));
-    assert!(desk.said().is_empty());
 }
 
 #[test]

@@ -252,7 +252,7 @@ fn a_call_we_place_asks_for_half_an_hour_and_takes_what_is_agreed() {
         let (_, invite) = desk.calls();
         assert_eq!(
             (header(&invite, "Supported").as_str(), header(&invite, "Session-Expires").as_str()),
-            ("100rel, timer", "1800")
+            ("100rel, timer, replaces", "1800")
         );
         desk.hear_from(
             PHONE,

@@ -72,6 +72,7 @@ impl Headset {
             keys: None,
             latch: Vec::new(),
             direction: Direction::SendReceive,
+            is_another: false,
             greeting: None,
             filler: None,
         }));

@@ -164,6 +164,11 @@ impl Telephone {
         self.is_told("transfer 1 --to-call 2");
     }
 
+    /// Has whom its second call is with take its place in the first. linphone only.
+    pub fn gives_its_place_away(&mut self) {
+        self.is_told("transfer 2 --to-call 1");
+    }
+
     /// Holds its call.
     pub fn holds(&mut self) {
         self.is_told(if self.make == Make::Baresip { "/hold" } else { "pause" });

@@ -206,9 +206,33 @@ pub const CLAUSES: &[Clause] = &[
         ],
     ),
     clause(
-        "Replaces: a call of the same trunk that is up is not given away (603, with early-only 486); any other is unknown (481)",
+        "Replaces: a call of the same trunk takes the place of one that is up, or that we place and that is not answered; it is \
+         answered first, and then the other is hung up",
         "RFC 3891 section 3",
-        &[here("moved::nobody_takes_a_callers_place")],
+        &[
+            here("replacing::a_call_of_the_same_trunk_takes_the_place_of_one_that_is_up"),
+            here("replacing::a_phone_that_rings_is_let_go_when_another_takes_the_call"),
+            here("replacing::a_call_that_is_not_acknowledged_yet_is_hung_up_once_it_is"),
+            here(
+                "replacing::a_call_over_a_registration_is_taken_over_from_where_it_speaks_and_from_nowhere_else",
+            ),
+        ],
+    ),
+    clause(
+        "Replaces: what cannot be taken over changes nothing: one that is up and named `early-only` (486), one that is over (603), any \
+         other and everybody else's (481), a broken or second header, Join beside it, and any request but an INVITE (400)",
+        "RFC 3891 section 3",
+        &[
+            here("replacing::nobody_else_takes_a_callers_place_and_nothing_that_is_not_there_is_taken"),
+            here("replacing::a_call_that_is_over_is_not_taken_over"),
+            here("replacing::a_call_that_does_not_come_to_be_leaves_the_other_as_it_was"),
+            here("replacing::nothing_but_a_call_takes_a_place"),
+        ],
+    ),
+    clause(
+        "`replaces` is supported: it may be required, and stands in our INVITE, our 200 to one, and in the answer to OPTIONS",
+        "RFC 3891 section 5 and 6.2",
+        &[here("replacing::it_is_told_that_places_may_be_taken")],
     ),
     clause(
         "REFER outside a call is refused (403), to a stranger there is nothing; inside one it is declined (603) unless it is decided \

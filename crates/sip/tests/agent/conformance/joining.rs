@@ -6,14 +6,14 @@ const DIGEST: &str = "crates/sip/src/digest/tests.rs";
 const CHALLENGE: &str = "crates/sip/src/digest/challenge.rs";
 const REGISTRATION: &str = "crates/sip/src/registration.rs";
 const LOCATE: &str = "crates/sip/src/locate.rs";
-const WIRE: &str = "crates/firstring/tests/registration.rs";
+const WIRE: &str = "crates/firstring/tests/wire/registration.rs";
 const FAILOVER: &str = "crates/line/tests/failover.rs";
-const FINDING: &str = "crates/firstring/tests/finding_hosts.rs";
+const FINDING: &str = "crates/firstring/tests/wire/finding_hosts.rs";
 const RESOLVING: &str = "crates/firstring/src/shell/resolving.rs";
 const CARRIER: &str = "crates/firstring/src/config/carrier.rs";
-const ASKED: &str = "crates/firstring/tests/carriers_asked.rs";
+const ASKED: &str = "crates/firstring/tests/wire/carriers_asked.rs";
 
-const TRUST: &str = "crates/firstring/tests/trust.rs";
+const TRUST: &str = "crates/firstring/tests/wire/trust.rs";
 const CERTIFICATE: &str = "crates/firstring/src/shell/certificate.rs";
 
 pub const CLAUSES: &[Clause] = &[
@@ -224,7 +224,7 @@ pub const CLAUSES: &[Clause] = &[
             elsewhere(RESOLVING, "what_was_found_last_counts_until_something_else_is_found"),
             elsewhere(RESOLVING, "records_are_asked_for_again_when_they_end_within_bounds"),
             elsewhere(
-                "crates/firstring/tests/faults.rs",
+                "crates/firstring/tests/wire/faults.rs",
                 "a_desk_that_starts_while_names_cannot_be_looked_up_answers_all_the_same",
             ),
         ],

@@ -3,7 +3,7 @@
 use super::{Clause, clause, elsewhere, here};
 
 const ARRIVING: &str = "crates/line/tests/arriving.rs";
-const FAULTS: &str = "crates/firstring/tests/faults.rs";
+const FAULTS: &str = "crates/firstring/tests/wire/faults.rs";
 const SWITCHBOARD: &str = "crates/desk/src/switchboard.rs";
 
 pub const CLAUSES: &[Clause] = &[
@@ -95,7 +95,7 @@ pub const CLAUSES: &[Clause] = &[
         "our own rule",
         &[
             elsewhere(
-                "crates/firstring/tests/transports.rs",
+                "crates/firstring/tests/wire/transports.rs",
                 "five_hundred_slow_senders_keep_nobody_waiting_and_are_gone_soon",
             ),
             elsewhere("crates/sip/src/stream.rs", "a_stream_that_nobody_reads_does_not_grow"),

@@ -3,9 +3,9 @@
 use super::{Clause, clause, elsewhere, here};
 
 const STREAM: &str = "crates/sip/src/stream.rs";
-const ADDRESSES: &str = "crates/firstring/tests/addresses.rs";
-const WIRE: &str = "crates/firstring/tests/transports.rs";
-const TRUST: &str = "crates/firstring/tests/trust.rs";
+const ADDRESSES: &str = "crates/firstring/tests/wire/addresses.rs";
+const WIRE: &str = "crates/firstring/tests/wire/transports.rs";
+const TRUST: &str = "crates/firstring/tests/wire/trust.rs";
 const PHONES: &str = "crates/firstring/tests/wire/phones.rs";
 
 pub const CLAUSES: &[Clause] = &[
@@ -164,7 +164,7 @@ pub const CLAUSES: &[Clause] = &[
             here("placing::whom_we_call_may_not_call_us"),
             here("connections::nobody_but_who_may_speak_is_let_in_and_a_connection_shut_unread_is_counted"),
             elsewhere(WIRE, "a_stranger_is_closed_unread_and_a_question_is_answered_along_its_connection"),
-            elsewhere("crates/firstring/tests/faults.rs", "strangers_get_no_answer_and_leave_no_call"),
+            elsewhere("crates/firstring/tests/wire/faults.rs", "strangers_get_no_answer_and_leave_no_call"),
         ],
     ),
 ];

@@ -1,0 +1,154 @@
+//! A caller whom a person puts on hold: what they are told, and what they hear where the person sends nothing. In virtual time.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
+
+mod switchroom;
+
+use std::time::Duration;
+
+use desk::call::Tone;
+use line::{Event, Habits, SoundEvent, SoundId};
+use sip::sdp::{Capabilities, Codec, Direction, Protection};
+use sip::{EndedBy, LegId, Notice, Order};
+use switchroom::*;
+
+/// Dana talks to the caller.
+struct Talk {
+    room: Switchroom,
+    caller: LegId,
+    dana: LegId,
+}
+
+const CALLERS: SoundId = SoundId(1);
+const DANAS: SoundId = SoundId(2);
+
+impl Talk {
+    fn new() -> Talk {
+        let mut room = Switchroom::with(Habits::default());
+        let caller = room.call(|_| ());
+        let placed = room.placed.last().unwrap();
+        let (dana, sdp) = (placed.leg, placed.sdp.replace("192.0.2.1", "192.0.2.2"));
+        room.tell(Event::Sip(Notice::Answered { leg: dana, sdp }));
+        room.tell(Event::Sip(Notice::Confirmed { leg: caller, sdp: None }));
+        room.orders.clear();
+        room.tones.clear();
+        Talk { room, caller, dana }
+    }
+
+    /// A far end describes itself anew; what we offer the other side for it is answered as it has to be.
+    fn offers(&mut self, leg: LegId, direction: Direction) -> Vec<(LegId, String)> {
+        let offer = Some(sip::sdp::offer(&theirs(), direction));
+        self.room.tell(Event::Sip(Notice::Offered { leg, sdp: offer }));
+        let offered: Vec<(LegId, String)> = std::mem::take(&mut self.room.orders)
+            .into_iter()
+            .filter_map(|order| match order {
+                Order::Offer { leg, sdp } => Some((leg, sdp)),
+                _ => None,
+            })
+            .collect();
+        for (leg, sdp) in &offered {
+            let answer = sip::sdp::answer(sdp, &theirs(), Direction::SendRecv).unwrap().text;
+            self.room.tell(Event::Sip(Notice::OfferAnswered { leg: *leg, sdp: answer }));
+        }
+        offered.into_iter().map(|(leg, sdp)| (leg, direction_of(&sdp))).collect()
+    }
+
+    fn sounds(&mut self, sound: SoundId, event: SoundEvent) {
+        self.room.tell(Event::Sound { sound, event });
+    }
+
+    /// What the caller hears of ours since this was asked last. Nobody else hears anything.
+    fn hears(&mut self) -> Vec<Tone> {
+        let tones = std::mem::take(&mut self.room.tones);
+        assert!(tones.iter().all(|(sound, _)| *sound == CALLERS), "{tones:?}");
+        tones.into_iter().map(|(_, tone)| tone).collect()
+    }
+}
+
+fn theirs() -> Capabilities {
+    Capabilities {
+        codecs: vec![Codec::Pcmu],
+        telephone_event: true,
+        rtcp_mux: false,
+        address: "192.0.2.2".parse().unwrap(),
+        port: 31_000,
+        session_id: 2,
+        version: 2,
+        ptime_ms: 20,
+        protection: Protection::Off,
+    }
+}
+
+fn direction_of(sdp: &str) -> String {
+    let known = ["sendrecv", "sendonly", "recvonly", "inactive"];
+    known.into_iter().find(|known| sdp.contains(&format!("a={known}"))).unwrap_or("sendrecv").to_string()
+}
+
+#[test]
+fn a_caller_who_is_held_without_any_sound_hears_music_at_once_until_they_are_taken_up_again() {
+    let mut talk = Talk::new();
+    let told = talk.offers(talk.dana, Direction::Inactive);
+    assert_eq!(told, [(talk.caller, "sendonly".to_string())], "the caller is told that something comes");
+    assert_eq!(talk.hears(), [Tone::Music]);
+    talk.offers(talk.dana, Direction::Inactive);
+    assert_eq!(talk.hears(), [], "a phone that says it again changes nothing");
+    let told = talk.offers(talk.dana, Direction::SendRecv);
+    assert_eq!((talk.hears(), told), (vec![Tone::Silence], vec![(talk.caller, "sendrecv".to_string())]));
+    talk.room.caller_hangs_up(talk.caller);
+    let troubles = &talk.room.records[0].troubles;
+    assert!(troubles[0].starts_with("the caller heard music of ours for"), "{troubles:?}");
+}
+
+#[test]
+fn music_of_a_person_s_own_is_left_alone_and_ours_fills_in_where_there_is_none() {
+    let mut talk = Talk::new();
+    talk.offers(talk.dana, Direction::SendOnly);
+    assert_eq!(talk.hears(), [], "theirs may come");
+    talk.sounds(DANAS, SoundEvent::HoldIsHeard);
+    assert_eq!(talk.hears(), []);
+    talk.sounds(DANAS, SoundEvent::HeldInSilence);
+    talk.sounds(DANAS, SoundEvent::HeldInSilence);
+    assert_eq!(talk.hears(), [Tone::Music]);
+    talk.sounds(DANAS, SoundEvent::HoldIsHeard);
+    assert_eq!(talk.hears(), [Tone::Silence]);
+    talk.sounds(DANAS, SoundEvent::HeldInSilence);
+    talk.offers(talk.dana, Direction::SendRecv);
+    assert_eq!(talk.hears(), [Tone::Music, Tone::Silence]);
+    // What was on its way when they were taken up is of no matter, now or at the next hold.
+    talk.sounds(DANAS, SoundEvent::HeldInSilence);
+    talk.offers(talk.dana, Direction::SendOnly);
+    assert_eq!(talk.hears(), []);
+}
+
+#[test]
+fn a_person_who_holds_and_sends_nothing_is_not_taken_for_gone() {
+    let mut talk = Talk::new();
+    talk.offers(talk.dana, Direction::SendOnly);
+    talk.sounds(DANAS, SoundEvent::HeldInSilence);
+    talk.room.pass(Duration::from_secs(20));
+    talk.sounds(DANAS, SoundEvent::Silent);
+    let hung_up = |order: &Order| matches!(order, Order::HangUp { .. });
+    assert!(!talk.room.orders.iter().any(hung_up), "{:?}", talk.room.orders);
+    talk.offers(talk.dana, Direction::SendRecv);
+    talk.sounds(DANAS, SoundEvent::Silent);
+    assert!(talk.room.orders.iter().any(hung_up), "who has taken the call up again is");
+}
+
+#[test]
+fn a_person_whom_the_caller_holds_hears_no_music_of_ours() {
+    for direction in [Direction::SendOnly, Direction::Inactive] {
+        let mut talk = Talk::new();
+        let told = talk.offers(talk.caller, direction);
+        assert_eq!(told[0].0, talk.dana);
+        talk.sounds(CALLERS, SoundEvent::HeldInSilence);
+        assert_eq!(talk.hears(), []);
+    }
+}
+
+#[test]
+fn the_music_ends_with_a_person_who_hangs_up() {
+    let mut talk = Talk::new();
+    talk.offers(talk.dana, Direction::Inactive);
+    talk.room.tell(Event::Sip(Notice::Ended { leg: talk.dana, by: EndedBy::FarEnd }));
+    assert_eq!(talk.hears(), [Tone::Music, Tone::Silence]);
+}
