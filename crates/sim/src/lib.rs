@@ -9,6 +9,7 @@
 //! Invariant: the same seed, shop and faults give the same day, to the last journal line.
 
 mod alone;
+mod by_call;
 mod caller;
 mod chance;
 mod conversation;

@@ -8,7 +8,7 @@ mod trunk;
 mod upsets;
 mod wire;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use desk::booking::Booking;
@@ -22,6 +22,7 @@ use sip::{LegId, Notice};
 
 use crate::World;
 use crate::alone::{Alone, Team};
+use crate::by_call::ByCall;
 use crate::caller::{Goal, Reply};
 use crate::faults::{Fault, Faults, Thrown};
 use crate::promises::{Objection, Promises, Seen};
@@ -137,7 +138,7 @@ struct Day<'w> {
     /// Who hears whom, both ways.
     bridged: BTreeMap<SoundId, SoundId>,
     phone_of: BTreeMap<SoundId, LegId>,
-    by_id: HashMap<CallId, LegId>,
+    by_id: ByCall<LegId>,
     /// Whose dice a leg's sound takes.
     sound_of: BTreeMap<SoundId, Owner>,
     /// When each trunk is down.
@@ -210,7 +211,7 @@ pub(crate) fn run(
         caller_of: BTreeMap::new(),
         bridged: BTreeMap::new(),
         phone_of: BTreeMap::new(),
-        by_id: HashMap::new(),
+        by_id: ByCall::default(),
         sound_of: BTreeMap::new(),
         down: BTreeMap::new(),
         bookings: Vec::new(),

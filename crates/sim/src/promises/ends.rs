@@ -7,7 +7,8 @@ use desk::record::{CallId, EndedBy, Outcome, Record};
 use desk::sayings;
 use line::{Action, Event, Keep, SoundId, SoundOrder};
 
-use super::{Broken, Calls, Promise, Seen};
+use super::{Broken, Promise, Seen};
+use crate::by_call::Calls;
 
 /// Every call that is up waits for something by name, and is woken when it is due.
 ///
@@ -129,13 +130,13 @@ impl Promise for NeverLost {
             Seen::Ordered(Action::Say { call, phrases, .. })
                 if phrases.iter().any(|phrase| phrase.text == sayings::COULD_NOT_KEEP) =>
             {
-                if self.known.contains(call) {
+                if self.known.hold(call) {
                     return Broken::of(call, "told to call again although a callback is known to be stored");
                 }
-                self.told.insert(call.clone());
+                self.told.note(call);
             }
             Seen::Kept { call, keep: Keep::Callback(_) } => {
-                self.callbacks.insert(call.clone());
+                self.callbacks.note(call);
             }
             Seen::Ordered(Action::Store { call, ask: Some(ask), keep: Keep::Callback(_) }) => {
                 self.asked.insert((call.clone(), *ask));
@@ -143,20 +144,20 @@ impl Promise for NeverLost {
             Seen::Told(Event::Stored { call, ask, stored: true })
                 if self.asked.remove(&(call.clone(), *ask)) =>
             {
-                self.known.insert(call.clone());
+                self.known.note(call);
             }
             Seen::Ordered(Action::Store { call, keep: Keep::Record(record), .. })
                 if record.outcome == Outcome::Lost =>
             {
                 self.lost.insert(call.clone());
-                if !self.told.contains(call) {
+                if !self.told.hold(call) {
                     return Broken::of(call, "lost, and the caller was told nothing");
                 }
             }
             // What waited for room waited in memory.
             Seen::Died => self.lost.clear(),
             Seen::Over(_) => {
-                if let Some(call) = self.lost.iter().find(|call| !self.callbacks.contains(*call)) {
+                if let Some(call) = self.lost.iter().find(|call| !self.callbacks.hold(call)) {
                     return Broken::of(
                         call,
                         "lost, and its callback was not stored when there was room again",
@@ -191,16 +192,18 @@ impl Fates {
                 self.sounds.extend(self.opened.take().map(|sound| (sound, call.clone())));
             }
             Seen::Ordered(Action::Sound { sound, order: SoundOrder::Bridge { .. } }) => {
-                self.bridged.extend(self.sounds.get(sound).cloned());
+                if let Some(call) = self.sounds.get(sound) {
+                    self.bridged.note(call);
+                }
             }
             Seen::Ordered(Action::Store { call, keep: Keep::Callback(_), .. }) => {
-                self.callbacks.insert(call.clone());
+                self.callbacks.note(call);
             }
             Seen::Kept { call, keep: Keep::Booking(_) } => {
-                self.booked.insert(call.clone());
+                self.booked.note(call);
             }
             Seen::Kept { call, keep: Keep::Message(_) } => {
-                self.messages.insert(call.clone());
+                self.messages.note(call);
             }
             _ => {}
         }
@@ -230,7 +233,7 @@ impl Promise for NobodyLeftWaiting {
         };
         let fates = &self.fates;
         let served = [&fates.bridged, &fates.booked, &fates.messages, &fates.callbacks];
-        if served.iter().any(|those| those.contains(call)) || asked_for_nothing(record.outcome) {
+        if served.iter().any(|those| those.hold(call)) || asked_for_nothing(record.outcome) {
             return Ok(());
         }
         Broken::of(call, format!("it ended {} and nobody will call back", record.outcome.name()))
@@ -267,10 +270,10 @@ impl TrueOutcome {
     fn judge(&self, call: &CallId, record: &Record) -> Result<(), Broken> {
         let fates = &self.fates;
         let true_so_far = match record.outcome {
-            Outcome::Booked => fates.booked.contains(call) && record.booking.is_some(),
-            Outcome::Transferred | Outcome::Answered => fates.bridged.contains(call),
-            Outcome::Message => fates.messages.contains(call) && record.message.is_some(),
-            Outcome::Callback => fates.callbacks.contains(call) && record.callback.is_some(),
+            Outcome::Booked => fates.booked.hold(call) && record.booking.is_some(),
+            Outcome::Transferred | Outcome::Answered => fates.bridged.hold(call),
+            Outcome::Message => fates.messages.hold(call) && record.message.is_some(),
+            Outcome::Callback => fates.callbacks.hold(call) && record.callback.is_some(),
             Outcome::Abandoned => record.ended_by == EndedBy::Caller,
             Outcome::Informed
             | Outcome::Advised

@@ -12,7 +12,7 @@ mod reference;
 mod tapes;
 mod words;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,10 +39,6 @@ pub(crate) enum Seen<'a> {
     /// Nothing will happen any more.
     Over(&'a Exchange),
 }
-
-/// Calls that something is true of, asked about one at a time and never gone through: hashed, as a day has hundreds of
-/// identifiers that differ in their last signs only.
-type Calls = HashSet<CallId>;
 
 /// What broke.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,8 @@ use desk::record::CallId;
 use desk::sayings;
 use line::{Action, Event, Keep};
 
-use super::{Broken, Calls, Promise, Seen};
+use super::{Broken, Promise, Seen};
+use crate::by_call::Calls;
 
 /// Two visits never take the same crew's time, and none is asked for that is known to be taken.
 #[derive(Debug, Default)]
@@ -90,7 +91,7 @@ pub(super) struct BookedOnlyWhenStored {
 
 impl BookedOnlyWhenStored {
     pub fn new(sentences: BTreeSet<String>) -> Self {
-        BookedOnlyWhenStored { sentences, kept: Calls::new(), told: Calls::new() }
+        BookedOnlyWhenStored { sentences, kept: Calls::default(), told: Calls::default() }
     }
 }
 
@@ -107,20 +108,20 @@ impl Promise for BookedOnlyWhenStored {
     fn see(&mut self, seen: Seen<'_>, _: Moment) -> Result<(), Broken> {
         match seen {
             Seen::Kept { call, keep: Keep::Booking(_) } => {
-                self.kept.insert(call.clone());
+                self.kept.note(call);
             }
             Seen::Told(Event::Stored { call, stored: true, .. }) => {
-                self.told.insert(call.clone());
+                self.told.note(call);
             }
             Seen::Ordered(Action::Say { call, phrases, .. })
                 if phrases.iter().any(|phrase| {
                     self.sentences.iter().any(|sentence| phrase.text.starts_with(sentence))
                 }) =>
             {
-                if !self.told.contains(call) {
+                if !self.told.hold(call) {
                     return Broken::of(call, "told of a booking before the store answered");
                 }
-                if !self.kept.contains(call) {
+                if !self.kept.hold(call) {
                     return Broken::of(call, "told of a booking that is not stored");
                 }
             }
@@ -150,17 +151,17 @@ impl Promise for PromisedOnlyWhenStored {
     fn see(&mut self, seen: Seen<'_>, _: Moment) -> Result<(), Broken> {
         match seen {
             Seen::Kept { call, keep: Keep::Callback(_) } => {
-                self.callbacks.insert(call.clone());
+                self.callbacks.note(call);
             }
             Seen::Kept { call, keep: Keep::Message(_) } => {
-                self.messages.insert(call.clone());
+                self.messages.note(call);
             }
             Seen::Ordered(Action::Say { call, phrases, .. }) => {
                 let says = |sentence: &str| phrases.iter().any(|phrase| phrase.text == sentence);
-                if says(sayings::WILL_CALL_BACK) && !self.callbacks.contains(call) {
+                if says(sayings::WILL_CALL_BACK) && !self.callbacks.hold(call) {
                     return Broken::of(call, "promised a call back that is not stored");
                 }
-                if says(sayings::MESSAGE_KEPT) && !self.messages.contains(call) {
+                if says(sayings::MESSAGE_KEPT) && !self.messages.hold(call) {
                     return Broken::of(call, "told that a message is kept that is not stored");
                 }
             }
