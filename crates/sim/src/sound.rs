@@ -494,3 +494,33 @@ impl Leg {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lives on until nothing of the leg's own is due any more, or this long.
+    fn live(leg: &mut Leg, until: Duration) {
+        while let Some(at) = leg.next_wake().filter(|at| *at < until) {
+            leg.advance(at);
+        }
+        leg.advance(until);
+    }
+
+    #[test]
+    fn a_caller_whose_confirmation_was_lost_hears_the_filler_while_a_slow_sentence_is_made() {
+        let sentence = [Phrase { text: "Hello.".to_string(), prepared: true, guarded: false }];
+        let second = Duration::from_secs(1);
+        let slow = |has_filler: bool| {
+            let mut leg = Leg::new(has_filler).of_caller();
+            leg.connect(Opening::WeSpeak, Duration::ZERO);
+            leg.say(SayingId(1), &sentence, Rendering::ReadyAt(Duration::ZERO), Duration::ZERO);
+            live(&mut leg, 3 * second);
+            leg.say(SayingId(2), &sentence, Rendering::ReadyAt(20 * second), 3 * second);
+            live(&mut leg, 20 * second);
+            leg.longest_silence(20 * second)
+        };
+        assert!(slow(true) < 4 * second, "{:?}", slow(true));
+        assert!(slow(false) > 15 * second, "nobody would have noticed: {:?}", slow(false));
+    }
+}

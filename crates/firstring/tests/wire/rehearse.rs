@@ -57,17 +57,6 @@ fn three_days_of_each_example_are_the_same_to_the_last_journal_line_everywhere()
     }
 }
 
-/// Days on which a caller, whose confirmation was lost on its way, waited for a slow sentence and heard no filler.
-#[test]
-fn a_caller_whose_confirmation_was_lost_hears_the_filler_all_the_same() {
-    let _turn = Turn::beside_others();
-    for (example, seed, caller) in [("plumber", "1007123", "71"), ("law-firm", "1001809", "135")] {
-        let asked = ["--days", "1", "--seed", seed, "--faults", "rehearsal", "--only", caller, "--json"];
-        let day = objects(&rehearse_example(example, &asked));
-        assert_eq!(day.last().unwrap()["lost"], 0, "{example}: {day:?}");
-    }
-}
-
 #[test]
 fn a_law_firm_with_four_offices_gives_nearly_everybody_what_they_called_for() {
     let _turn = Turn::beside_others();
