@@ -46,10 +46,10 @@ demo: deps
 # Documentation examples go first, so that what closes the run is the summary of the tests.
 test: deps-test
 	@cargo test --locked --workspace --doc --quiet
-	@RUST_TEST_THREADS=3 cargo test --locked --workspace --tests --no-fail-fast
+	@RUST_TEST_THREADS=4 cargo test --locked --workspace --tests --no-fail-fast
 
 # Lints and docs both stand on the same metadata of dependencies; only the tests generate code. Tests of calls wait more than they
-# work, so three run at once on two cores; what measures time takes its turn alone or among three (crates/firstring/tests/wire/stage/waiting.rs).
+# work, so four run at once on two cores; what measures time takes its turn alone or among four (crates/firstring/tests/wire/stage/waiting.rs).
 check: deps-test
 	@set -eu; \
 	stage() { \
@@ -64,7 +64,7 @@ check: deps-test
 	stage build    cargo test --locked --workspace --tests --no-run --quiet; \
 	stage sabotage cargo test --locked --package sim --features sabotage --test sabotages; \
 	echo "== tests"; \
-	RUST_TEST_THREADS=3 cargo test --locked --workspace --tests --no-fail-fast
+	RUST_TEST_THREADS=4 cargo test --locked --workspace --tests --no-fail-fast
 
 # Everything in virtual time, once for each seed, each time with MUTATIONS instead of the small count of `make check`.
 # Tests read FIRSTRING_SEED, FIRSTRING_SOAK_SEED and FIRSTRING_SOAK_MUTATIONS.

@@ -30,9 +30,16 @@ pub fn wait_until<T>(what: &str, within: Duration, mut answer: impl FnMut() -> O
 }
 
 /// Calls that run at once: more would be judged by the machine they share.
-const AT_ONCE: usize = 3;
-static BUSY: Mutex<usize> = Mutex::new(0);
+const AT_ONCE: usize = 4;
+static BUSY: Mutex<Busy> = Mutex::new(Busy { share: 0, want_it_alone: 0 });
 static FREE: Condvar = Condvar::new();
+
+/// Who uses the machine.
+struct Busy {
+    share: usize,
+    /// They come first: else they would wait, and hold a thread of the test program, until all others are done.
+    want_it_alone: usize,
+}
 
 /// Leave to use the machine, for as long as it is held.
 pub struct Turn(usize);
@@ -40,27 +47,28 @@ pub struct Turn(usize);
 impl Turn {
     /// One call beside others.
     pub fn beside_others() -> Turn {
-        Turn::of(1)
+        let is_full = |busy: &mut Busy| busy.want_it_alone > 0 || busy.share >= AT_ONCE;
+        let busy = BUSY.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut busy = FREE.wait_while(busy, is_full).unwrap_or_else(PoisonError::into_inner);
+        busy.share += 1;
+        Turn(1)
     }
 
     /// Nothing else runs meanwhile.
     pub fn alone() -> Turn {
-        Turn::of(AT_ONCE)
-    }
-
-    fn of(share: usize) -> Turn {
         let mut busy = BUSY.lock().unwrap_or_else(PoisonError::into_inner);
-        while *busy + share > AT_ONCE {
-            busy = FREE.wait(busy).unwrap_or_else(PoisonError::into_inner);
-        }
-        *busy += share;
-        Turn(share)
+        busy.want_it_alone += 1;
+        let is_used = |busy: &mut Busy| busy.share > 0;
+        let mut busy = FREE.wait_while(busy, is_used).unwrap_or_else(PoisonError::into_inner);
+        busy.want_it_alone -= 1;
+        busy.share = AT_ONCE;
+        Turn(AT_ONCE)
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        *BUSY.lock().unwrap_or_else(PoisonError::into_inner) -= self.0;
+        BUSY.lock().unwrap_or_else(PoisonError::into_inner).share -= self.0;
         FREE.notify_all();
     }
 }
