@@ -221,9 +221,11 @@ fn a_stop_lets_people_finish_and_sends_new_calls_elsewhere() {
     let bye = person.receives(Duration::from_secs(50), |message| message.starts_with("BYE "));
     person.answer(&bye.expect("the person is told that the call is over"), "");
     assert_eq!(desk.ends_within(Duration::from_secs(40)).code(), Some(0), "{}", desk.logged());
-    // Whoever called before the stop was heard of may be on record, too.
+    // Whoever called before the stop was heard of found no channel free, and is on record, too.
     let calls = place.shown(&["calls"]);
-    assert!(calls.iter().any(|call| call["outcome"] == "transferred"), "{calls:?}");
+    let (through, others): (Vec<_>, Vec<_>) = calls.iter().partition(|call| call["outcome"] == "transferred");
+    assert_eq!(through.len(), 1, "{calls:?}");
+    assert!(others.iter().all(|call| call["outcome"] == "turned_away"), "{calls:?}");
 }
 
 #[test]
