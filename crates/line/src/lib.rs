@@ -25,4 +25,4 @@ pub use habits::{CallerId, Encryption, Full, Habits, NumberForm, VerifiedIn};
 pub use live::{Live, What};
 pub use setup::{Outbound, Setup, Trunk, WhenLate};
 pub use signal::{Message, Said, Sdp, Side, Signal};
-pub use strain::Refuses;
+pub use strain::{LATE, Refuses};

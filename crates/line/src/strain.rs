@@ -20,7 +20,7 @@ pub enum Refuses {
 }
 
 /// More late looks than this share go with gaps that callers hear. Measured: decision 0001.
-const LATE: f64 = 0.03;
+pub const LATE: f64 = 0.03;
 /// With fewer than this there is room again: half as many, so that the next talk is not at once one too many. Runs that were well
 /// had 0.2 to 2.5 % (decision 0001).
 const AT_EASE: f64 = 0.015;

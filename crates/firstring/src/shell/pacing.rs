@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use line::Event;
+use line::{Event, LATE};
 
 use crate::media_thread::Pulse;
 use crate::shell::throttled::Throttled;
@@ -16,8 +16,6 @@ const STRETCH: Duration = Duration::from_secs(2);
 const JUDGED_EVERY: Duration = Duration::from_secs(5);
 /// Looks later than this count. Measured, as is [`LATE`]: decision 0001.
 const LATE_MS: u64 = 5;
-/// More looks than this share coming late go with gaps that callers hear.
-const LATE: f64 = 0.03;
 
 /// Looks now and then.
 #[derive(Debug, Default)]
