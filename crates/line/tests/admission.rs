@@ -34,7 +34,7 @@ fn paced(room: &mut Switchroom, late_ratio: f64, stretches: u32) {
 
 fn refusing_calls() -> Switchroom {
     let mut room = room();
-    paced(&mut room, 0.05, 3);
+    paced(&mut room, 0.05, 4);
     assert_eq!(room.exchange.refuses(), Refuses::Calls);
     room
 }
@@ -43,7 +43,7 @@ fn refusing_calls() -> Switchroom {
 fn while_sound_is_late_new_callers_go_to_a_person_and_who_talks_to_the_assistant_is_served_on() {
     let mut room = room();
     let before = room.call(|_| {});
-    paced(&mut room, 0.05, 1);
+    paced(&mut room, 0.05, 2);
     assert_eq!(room.exchange.refuses(), Refuses::Voices);
     assert!(room.placed.is_empty(), "the first caller is still with the assistant");
     let meanwhile = room.call(|_| {});

@@ -214,6 +214,7 @@ trade = "plumbing"
 timezone = "America/Chicago"
 [sip]
 listen = [{udp}{tcp}{encrypted}]
+when_late = "take-all"
 rtp_ports = "{ports}"
 [sip.tls]
 certificate = "host.pem"

@@ -154,7 +154,7 @@ impl Day<'_> {
         let then = if self.chance.hits(0.5) { late } else { less };
         for nth in 0..stretches + UNTIL_WELL {
             let share = match nth {
-                0 => late,
+                0 | 1 => late,
                 nth if nth < stretches => then,
                 _ => well,
             };

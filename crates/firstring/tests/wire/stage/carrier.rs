@@ -44,6 +44,8 @@ pub fn modules() -> Option<&'static str> {
 pub struct Carrier {
     child: Child,
     control: PathBuf,
+    /// What it complains of.
+    log: PathBuf,
 }
 
 impl Carrier {
@@ -67,6 +69,7 @@ impl Carrier {
         let (file, control) = (folder.join("registrar.cfg"), folder.join("control"));
         let filled = configuration.replace("MODULES", modules).replace("CONTROL", control.to_str().unwrap());
         fs::write(&file, filled).unwrap();
+        let log = folder.join("registrar.log");
         let child = Command::new("kamailio")
             .args(["-DD", "-E", "-m", "64", "-M", "8", "-f"])
             .arg(&file)
@@ -74,10 +77,10 @@ impl Carrier {
             .arg(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(File::create(folder.join("registrar.log")).unwrap())
+            .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        let carrier = Carrier { child, control };
+        let carrier = Carrier { child, control, log };
         wait_until("kamailio is up", Duration::from_secs(20), || carrier.told().map(drop));
         carrier
     }
@@ -109,8 +112,14 @@ impl Carrier {
 
 impl Drop for Carrier {
     fn drop(&mut self) {
+        let ended = self.child.try_wait();
         // Its children end with it when it is asked to, and not when it is killed.
         signal("TERM", self.child.id());
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = fs::read_to_string(&self.log).unwrap_or_default();
+            let last: Vec<&str> = log.lines().rev().take(30).collect();
+            eprintln!("--- kamailio ({ended:?}), its last words, the latest first\n{}", last.join("\n"));
+        }
     }
 }
