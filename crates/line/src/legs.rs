@@ -105,6 +105,11 @@ impl Terms {
         let free = Direction::SendRecv;
         Terms { session, version: 1, allows: free, told: free, offering: None, taken_over_by: None }
     }
+
+    /// True while the far end holds the call: it wants nothing sent, and may send nothing for as long as it likes.
+    pub fn holds(&self) -> bool {
+        !self.allows.sends()
+    }
 }
 
 /// How far the caller's leg has come.
@@ -158,7 +163,7 @@ impl PersonLeg {
 
     /// True while they want nothing sent.
     pub fn holds(&self) -> bool {
-        !self.terms.allows.sends()
+        self.terms.holds()
     }
 
     /// True while they hold whoever hears them, and nothing comes of it.

@@ -135,6 +135,18 @@ fn a_person_who_holds_and_sends_nothing_is_not_taken_for_gone() {
 }
 
 #[test]
+fn a_caller_who_holds_and_sends_nothing_is_not_taken_for_gone() {
+    let mut talk = Talk::new();
+    talk.offers(talk.caller, Direction::SendOnly);
+    talk.room.pass(Duration::from_secs(20));
+    talk.sounds(CALLERS, SoundEvent::Silent);
+    assert!(talk.room.records.is_empty());
+    talk.offers(talk.caller, Direction::SendRecv);
+    talk.sounds(CALLERS, SoundEvent::Silent);
+    assert_eq!(talk.room.records.len(), 1, "who has taken the call up again is");
+}
+
+#[test]
 fn a_person_whom_the_caller_holds_hears_no_music_of_ours() {
     for direction in [Direction::SendOnly, Direction::Inactive] {
         let mut talk = Talk::new();

@@ -41,10 +41,4 @@ impl Exchange {
             leg.is_mute = false;
         }
     }
-
-    /// Whoever holds a call may send nothing for as long as they like.
-    pub(super) fn holds(&self, call: CallNumber, person: u16) -> bool {
-        let leg = self.calls.get(&call).and_then(|legs| legs.people.get(&person));
-        leg.is_some_and(|leg| leg.holds())
-    }
 }

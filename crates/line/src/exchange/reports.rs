@@ -212,6 +212,7 @@ impl Exchange {
                 DeskEvent::FillerBegan { at }
             }
             SoundEvent::FillerEnded { at } => DeskEvent::FillerEnded { at },
+            SoundEvent::Silent if self.holds(call, Leg::Caller) => return,
             SoundEvent::Silent => return self.caller_silent(call, now),
             // Who holds a person knows it, and is not waiting for us.
             SoundEvent::HeldInSilence | SoundEvent::HoldIsHeard => return,
@@ -255,6 +256,12 @@ impl Exchange {
         self.tell(number, DeskEvent::Heard { listen, heard }, now);
     }
 
+    /// Whoever holds a call is not gone for sending nothing.
+    fn holds(&mut self, call: u64, side: Leg) -> bool {
+        let terms = self.calls.get_mut(&call).and_then(|legs| legs.terms_of(side));
+        terms.is_some_and(|terms| terms.holds())
+    }
+
     /// No packet has come for too long: the line is dead, whatever SIP says.
     fn caller_silent(&mut self, call: u64, now: Moment) {
         let Some(legs) = self.calls.get(&call) else { return };
@@ -271,7 +278,7 @@ impl Exchange {
             }
             SoundEvent::HeldInSilence => self.hold_sounds(call, person, true),
             SoundEvent::HoldIsHeard => self.hold_sounds(call, person, false),
-            SoundEvent::Silent if self.holds(call, person) => {}
+            SoundEvent::Silent if self.holds(call, Leg::Person(person)) => {}
             SoundEvent::Silent => {
                 let leg = self.calls.get(&call).and_then(|legs| legs.people.get(&person)).map(|leg| leg.sip);
                 if let Some(leg) = leg {
