@@ -9,12 +9,12 @@
 //! Invariant: the same seed, shop and faults give the same day, to the last journal line.
 
 mod alone;
-mod by_call;
 mod caller;
 mod chance;
 mod conversation;
 mod day;
 mod faults;
+mod hashed;
 mod phrasebook;
 mod promises;
 mod replay;

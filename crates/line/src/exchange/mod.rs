@@ -263,15 +263,30 @@ impl Exchange {
 
     /// Keeps the call's next deadline in order, and lets go of a call that is over.
     fn mind(&mut self, number: CallNumber) {
-        if let Some(at) = self.wake.remove(&number) {
+        let call = self.calls.get(&number);
+        let is_over = call.is_some_and(Legs::is_over);
+        let next = call.filter(|_| !is_over).and_then(|call| call.desk.poll_deadline());
+        self.wakes_at(number, next.map(|deadline| deadline.at));
+        if is_over {
+            self.bury(number);
+        }
+    }
+
+    /// Most changes leave the next deadline where it was.
+    fn wakes_at(&mut self, number: CallNumber, next: Option<Duration>) {
+        let before = self.wake.get(&number).copied();
+        if before == next {
+            return;
+        }
+        if let Some(at) = before {
             self.deadlines.remove(&(at, number));
         }
-        let Some(call) = self.calls.get(&number) else { return };
-        if call.is_over() {
-            self.bury(number);
-        } else if let Some(deadline) = call.desk.poll_deadline() {
-            self.deadlines.insert((deadline.at, number));
-            self.wake.insert(number, deadline.at);
+        match next {
+            Some(at) => {
+                self.deadlines.insert((at, number));
+                self.wake.insert(number, at);
+            }
+            None => drop(self.wake.remove(&number)),
         }
     }
 

@@ -22,9 +22,9 @@ use sip::{LegId, Notice};
 
 use crate::World;
 use crate::alone::{Alone, Team};
-use crate::by_call::ByCall;
 use crate::caller::{Goal, Reply};
 use crate::faults::{Fault, Faults, Thrown};
+use crate::hashed::Hashed;
 use crate::promises::{Objection, Promises, Seen};
 use crate::report::{CallReport, DayReport, Trouble};
 use crate::sabotage::Sabotage;
@@ -121,11 +121,11 @@ struct Day<'w> {
     planned: u64,
     soon: VecDeque<Event>,
     draining: bool,
-    sounds: BTreeMap<SoundId, Leg>,
+    sounds: Hashed<SoundId, Leg>,
     wakes: BTreeSet<(Duration, SoundId)>,
-    wake_of: BTreeMap<SoundId, Duration>,
-    visits: BTreeMap<LegId, Visit>,
-    phones: BTreeMap<LegId, Phone>,
+    wake_of: Hashed<SoundId, Duration>,
+    visits: Hashed<LegId, Visit>,
+    phones: Hashed<LegId, Phone>,
     /// The caller whose socket is opened, or the socket whose call is placed, in this very change.
     inviting: Option<LegId>,
     invited: Option<LegId>,
@@ -134,13 +134,13 @@ struct Day<'w> {
     /// What our user agent told on such a day.
     told: VecDeque<Notice>,
     opened: Option<SoundId>,
-    caller_of: BTreeMap<SoundId, LegId>,
+    caller_of: Hashed<SoundId, LegId>,
     /// Who hears whom, both ways.
-    bridged: BTreeMap<SoundId, SoundId>,
-    phone_of: BTreeMap<SoundId, LegId>,
-    by_id: ByCall<LegId>,
+    bridged: Hashed<SoundId, SoundId>,
+    phone_of: Hashed<SoundId, LegId>,
+    by_id: Hashed<CallId, LegId>,
     /// Whose dice a leg's sound takes.
-    sound_of: BTreeMap<SoundId, Owner>,
+    sound_of: Hashed<SoundId, Owner>,
     /// When each trunk is down.
     down: BTreeMap<String, (Duration, Duration)>,
     /// What the store holds, for whoever starts after this desk.
@@ -198,21 +198,21 @@ pub(crate) fn run(
         planned: 0,
         soon: VecDeque::new(),
         draining: false,
-        sounds: BTreeMap::new(),
+        sounds: Hashed::default(),
         wakes: BTreeSet::new(),
-        wake_of: BTreeMap::new(),
-        visits: BTreeMap::new(),
-        phones: BTreeMap::new(),
+        wake_of: Hashed::default(),
+        visits: Hashed::default(),
+        phones: Hashed::default(),
         inviting: None,
         invited: None,
         wire: on_the_wire(seed).then(|| Wire::new(world.trunks(), seed)),
         told: VecDeque::new(),
         opened: None,
-        caller_of: BTreeMap::new(),
-        bridged: BTreeMap::new(),
-        phone_of: BTreeMap::new(),
-        by_id: ByCall::default(),
-        sound_of: BTreeMap::new(),
+        caller_of: Hashed::default(),
+        bridged: Hashed::default(),
+        phone_of: Hashed::default(),
+        by_id: Hashed::default(),
+        sound_of: Hashed::default(),
         down: BTreeMap::new(),
         bookings: Vec::new(),
         tasks: BTreeMap::new(),

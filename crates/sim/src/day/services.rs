@@ -141,7 +141,7 @@ impl Day<'_> {
     /// The desk knows of the call whose invitation is being taken.
     fn begun(&mut self, call: &CallId) {
         let Some(leg) = self.invited.take() else { return };
-        self.by_id.set(call, leg);
+        self.by_id.insert(call.clone(), leg);
         if let Some(visit) = self.visits.get_mut(&leg) {
             visit.id = Some(call.clone());
         }

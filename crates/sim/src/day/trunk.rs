@@ -33,6 +33,8 @@ pub(super) struct Phone {
     pub via: Option<String>,
     /// Whose call it is rung for.
     pub owner: Owner,
+    /// What it is heard by.
+    sound: Option<SoundId>,
     /// Picks up in the very moment we give up.
     late: bool,
     /// Picked up by something that presses nothing.
@@ -229,7 +231,8 @@ impl Day<'_> {
 
     fn place(&mut self, call: sip::Call) {
         let leg = call.leg;
-        if let Some(sound) = self.opened.take() {
+        let sound = self.opened.take();
+        if let Some(sound) = sound {
             self.takes_dice_of(self.sound_of.get(&sound).copied());
             self.phone_of.insert(sound, leg);
         }
@@ -261,7 +264,7 @@ impl Day<'_> {
         }
         let owner = self.chance.owner();
         let state = State::Ringing;
-        self.phones.insert(leg, Phone { state, offer: call.sdp, via, owner, late, machine });
+        self.phones.insert(leg, Phone { state, offer: call.sdp, via, owner, sound, late, machine });
     }
 
     /// We stop ringing a phone, or hang up on it. Who picks up in that moment crosses it.
@@ -285,7 +288,7 @@ impl Day<'_> {
 
     /// Most callers hang up as well; some hear what the desk asks them then.
     pub(super) fn person_hangs_up(&mut self, leg: LegId) {
-        let sound = self.phone_of.iter().find(|(_, of)| **of == leg).map(|(sound, _)| *sound);
+        let sound = self.phones.get(&leg).and_then(|phone| phone.sound);
         let other = sound.and_then(|sound| self.bridged.get(&sound));
         let caller = other.and_then(|sound| self.caller_of.get(sound)).copied();
         self.end(leg, EndedBy::FarEnd);
@@ -306,11 +309,8 @@ impl Day<'_> {
     }
 
     pub(super) fn person_presses(&mut self, leg: LegId, digit: char) {
-        if self.phones.get(&leg).is_none_or(|phone| phone.state != State::Answered) {
-            return;
-        }
-        let sound = self.phone_of.iter().find(|(_, of)| **of == leg).map(|(sound, _)| *sound);
-        if let Some(sound) = sound {
+        let phone = self.phones.get(&leg).filter(|phone| phone.state == State::Answered);
+        if let Some(sound) = phone.and_then(|phone| phone.sound) {
             self.on_leg(sound, |person, now| person.key(digit, now));
             self.drain();
         }

@@ -30,7 +30,7 @@ impl Day<'_> {
         self.exchange = Exchange::new(setup);
         self.agenda.retain(|_, (_, happening)| outlives_the_desk(happening));
         self.soon.clear();
-        for visit in self.visits.values_mut().filter(|visit| visit.state != State::Over) {
+        for (_, visit) in self.visits.in_order_mut().filter(|(_, visit)| visit.state != State::Over) {
             visit.state = State::Over;
             if let Some(id) = visit.id.clone() {
                 let (goal, longest_silence) = (visit.caller.goal, visit.longest_silence);
@@ -63,7 +63,7 @@ impl Day<'_> {
         let is_up = |state: State| state != State::Over;
         let callers: Vec<LegId> = self
             .visits
-            .iter()
+            .in_order()
             .filter(|(_, visit)| visit.trunk == trunk && is_up(visit.state))
             .map(|(leg, _)| *leg)
             .collect();
@@ -77,7 +77,7 @@ impl Day<'_> {
         }
         let phones: Vec<LegId> = self
             .phones
-            .iter()
+            .in_order()
             .filter(|(_, phone)| phone.via.as_deref() == Some(trunk) && phone.state == State::Answered)
             .map(|(leg, _)| *leg)
             .collect();

@@ -8,7 +8,7 @@ use desk::sayings;
 use line::{Action, Event, Keep, SoundId, SoundOrder};
 
 use super::{Broken, Promise, Seen};
-use crate::by_call::Calls;
+use crate::hashed::Calls;
 
 /// Every call that is up waits for something by name, and is woken when it is due.
 ///

@@ -10,7 +10,7 @@ use desk::sayings;
 use line::{Action, Event, Keep};
 
 use super::{Broken, Promise, Seen};
-use crate::by_call::Calls;
+use crate::hashed::Calls;
 
 /// Two visits never take the same crew's time, and none is asked for that is known to be taken.
 #[derive(Debug, Default)]
