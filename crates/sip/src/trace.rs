@@ -150,7 +150,7 @@ fn description_of(message: &Message) -> Option<Described> {
 }
 
 impl Described {
-    fn of(session: &Session) -> Described {
+    fn of(session: &Session<'_>) -> Described {
         let sound = session.media.iter().find(|media| media.kind == "audio" && media.port != 0);
         let formats = sound.map(formats).unwrap_or_default();
         let is_events = |name: &String| name.eq_ignore_ascii_case("telephone-event");
@@ -166,8 +166,8 @@ impl Described {
     }
 }
 
-fn formats(media: &Media) -> Vec<String> {
-    let named = |format: &String| match format.parse().ok() {
+fn formats(media: &Media<'_>) -> Vec<String> {
+    let named = |format: &&str| match format.parse().ok() {
         Some(payload) => {
             let mapped = media.rtpmap(payload).and_then(|map| map.split('/').next());
             name(mapped.or_else(|| usual(payload)).unwrap_or(format))
@@ -192,7 +192,7 @@ fn usual(payload: u8) -> Option<&'static str> {
     })
 }
 
-fn direction(session: &Session, media: Option<&Media>) -> Direction {
+fn direction(session: &Session<'_>, media: Option<&Media<'_>>) -> Direction {
     let says = |name: &str| {
         let here = media.and_then(|media| media.attribute(name));
         here.or_else(|| session.attribute(name)).is_some()

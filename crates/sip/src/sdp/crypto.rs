@@ -151,7 +151,7 @@ pub struct AgreedKeys {
 }
 
 /// The first of their lines that we can do as it says.
-pub(super) fn choose(media: &Media, keyring: &Keyring) -> Option<AgreedKeys> {
+pub(super) fn choose(media: &Media<'_>, keyring: &Keyring) -> Option<AgreedKeys> {
     media.values("crypto").take(LINES).find_map(|value| {
         let line = Line::read(value)?;
         let suite = line.key.suite;
@@ -161,7 +161,7 @@ pub(super) fn choose(media: &Media, keyring: &Keyring) -> Option<AgreedKeys> {
 }
 
 /// The one line of an answer, which names one of those we offered. RFC 4568 section 5.1.3.
-pub(super) fn chosen(media: &Media, keyring: &Keyring) -> Option<AgreedKeys> {
+pub(super) fn chosen(media: &Media<'_>, keyring: &Keyring) -> Option<AgreedKeys> {
     let mut values = media.values("crypto");
     let line = Line::read(values.next()?)?;
     if values.next().is_some() {

@@ -24,18 +24,18 @@ pub enum SdpError {
     Line(usize),
 }
 
-/// A description: what holds for all media, and the media.
+/// A description, as parts of its text: what holds for all media, and the media.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Session {
+pub struct Session<'a> {
     /// `c=` before the first media line.
-    pub connection: Option<Connection>,
+    pub connection: Option<Connection<'a>>,
     /// `a=` lines before the first media line.
-    pub attributes: Vec<Attribute>,
+    pub attributes: Vec<Attribute<'a>>,
     /// `m=` lines in order.
-    pub media: Vec<Media>,
+    pub media: Vec<Media<'a>>,
 }
 
-impl Session {
+impl Session<'_> {
     /// Where the first stream of sound is to go; `None` for a host name, and where nothing is said.
     pub fn sound_goes_to(&self) -> Option<IpAddr> {
         let sound = self.media.iter().find(|media| media.kind == "audio")?;
@@ -48,40 +48,40 @@ impl Session {
 
 /// One media line with what belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Media {
+pub struct Media<'a> {
     /// `audio`, `video`, `image` or anything else.
-    pub kind: String,
+    pub kind: &'a str,
     /// 0: refused or switched off.
     pub port: u16,
     /// `RTP/AVP`, `RTP/SAVP` or anything else.
-    pub protocol: String,
+    pub protocol: &'a str,
     /// Payload numbers, or format names for other protocols.
-    pub formats: Vec<String>,
+    pub formats: Vec<&'a str>,
     /// `c=` of this media line.
-    pub connection: Option<Connection>,
+    pub connection: Option<Connection<'a>>,
     /// `a=` lines of this media line.
-    pub attributes: Vec<Attribute>,
+    pub attributes: Vec<Attribute<'a>>,
 }
 
 /// Where sound goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Connection {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connection<'a> {
     /// An address.
     Address(IpAddr),
     /// A host name; never resolved here.
-    Name(String),
+    Name(&'a str),
 }
 
 /// `a=name` or `a=name:value`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attribute {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attribute<'a> {
     /// Before the colon.
-    pub name: String,
+    pub name: &'a str,
     /// After the colon; empty if there is none.
-    pub value: String,
+    pub value: &'a str,
 }
 
-impl Media {
+impl Media<'_> {
     /// The value of the first attribute of that name; `Some("")` if it stands there without one.
     pub fn attribute(&self, name: &str) -> Option<&str> {
         first(&self.attributes, name)
@@ -92,7 +92,7 @@ impl Media {
         self.attributes
             .iter()
             .filter(move |attribute| attribute.name == name)
-            .map(|attribute| &*attribute.value)
+            .map(|attribute| attribute.value)
     }
 
     /// Name, clock rate and channels that a payload number is mapped to: the text after the number.
@@ -113,20 +113,20 @@ impl Media {
     }
 }
 
-impl Session {
+impl Session<'_> {
     /// The value of the first session attribute of that name.
     pub fn attribute(&self, name: &str) -> Option<&str> {
         first(&self.attributes, name)
     }
 }
 
-fn first<'a>(attributes: &'a [Attribute], name: &str) -> Option<&'a str> {
-    attributes.iter().find(|attribute| attribute.name == name).map(|attribute| attribute.value.as_str())
+fn first<'a>(attributes: &[Attribute<'a>], name: &str) -> Option<&'a str> {
+    attributes.iter().find(|attribute| attribute.name == name).map(|attribute| attribute.value)
 }
 
 /// Reads a session description. Lines that matter to nobody here are skipped; what would be misunderstood is an
 /// error. Never panics; bounded by 16 kB, 1,024 lines and 16 media lines.
-pub fn parse(text: &str) -> Result<Session, SdpError> {
+pub fn parse(text: &str) -> Result<Session<'_>, SdpError> {
     if text.len() > BODY_BYTES {
         return Err(SdpError::TooLarge);
     }
@@ -161,7 +161,7 @@ pub fn parse(text: &str) -> Result<Session, SdpError> {
             }
             "a" => {
                 let (name, value) = value.split_once(':').unwrap_or((value, ""));
-                let attribute = Attribute { name: name.trim().to_owned(), value: value.trim().to_owned() };
+                let attribute = Attribute { name: name.trim(), value: value.trim() };
                 match session.media.last_mut() {
                     Some(media) => media.attributes.push(attribute),
                     None => session.attributes.push(attribute),
@@ -173,15 +173,15 @@ pub fn parse(text: &str) -> Result<Session, SdpError> {
     if begun { Ok(session) } else { Err(SdpError::NotSdp) }
 }
 
-fn media(value: &str) -> Option<Media> {
+fn media(value: &str) -> Option<Media<'_>> {
     let mut words = value.split_ascii_whitespace();
-    let kind = words.next()?.to_owned();
+    let kind = words.next()?;
     // `49170/2` announces two ports; only the first is of use.
     let port = words.next()?.split('/').next()?.parse().ok()?;
-    let protocol = words.next()?.to_owned();
-    let formats: Vec<String> = words.take(64).map(str::to_owned).collect();
+    let protocol = words.next()?;
+    let formats: Vec<&str> = words.take(64).collect();
     let plain = |text: &str| text.chars().all(|char| char.is_ascii_graphic());
-    let sound = plain(&kind) && plain(&protocol) && formats.iter().all(|format| plain(format));
+    let sound = plain(kind) && plain(protocol) && formats.iter().all(|format| plain(format));
     (sound && !formats.is_empty()).then(|| Media {
         kind,
         port,
@@ -193,7 +193,7 @@ fn media(value: &str) -> Option<Media> {
 }
 
 /// `IN IP4 192.0.2.1`, a multicast address possibly with `/ttl`.
-fn connection(value: &str) -> Option<Connection> {
+fn connection(value: &str) -> Option<Connection<'_>> {
     let mut words = value.split_ascii_whitespace();
     if !words.next()?.eq_ignore_ascii_case("IN") {
         return None;
@@ -203,7 +203,7 @@ fn connection(value: &str) -> Option<Connection> {
     match address.parse::<IpAddr>() {
         Ok(ip) if ip.is_ipv4() == family.eq_ignore_ascii_case("IP4") => Some(Connection::Address(ip)),
         Ok(_) => None,
-        Err(_) => Some(Connection::Name(address.to_owned())),
+        Err(_) => Some(Connection::Name(address)),
     }
 }
 
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(session.media[0].connection, Some(Connection::Address("192.0.2.2".parse().unwrap())));
         assert_eq!(session.media[0].rtpmap(101), Some("telephone-event/8000"));
         assert_eq!(session.media[0].attribute("inactive"), None);
-        assert_eq!((session.media[1].port, session.media[1].kind.as_str()), (0, "video"));
+        assert_eq!((session.media[1].port, session.media[1].kind), (0, "video"));
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl Codec {
     }
 
     /// What a payload number means in a media line: by its rtpmap, else by the static table.
-    fn of(media: &Media, payload: u8) -> Option<Codec> {
+    fn of(media: &Media<'_>, payload: u8) -> Option<Codec> {
         match media.rtpmap(payload) {
             Some(map) => Codec::ALL.into_iter().find(|codec| codec.is_mapped_by(map)),
             None => Codec::ALL
@@ -309,7 +309,7 @@ enum Profile {
 }
 
 /// How sound of an audio line travels; nothing for other lines, refused ones, and other ways to travel.
-fn audio_profile(media: &Media) -> Option<Profile> {
+fn audio_profile(media: &Media<'_>) -> Option<Profile> {
     let is = |known: [&str; 2]| known.iter().any(|known| media.protocol.eq_ignore_ascii_case(known));
     if !media.kind.eq_ignore_ascii_case("audio") || media.port == 0 {
         None
@@ -322,7 +322,7 @@ fn audio_profile(media: &Media) -> Option<Profile> {
 
 /// The keys of a line, where it has to have any. What we offered encrypted is not answered in the clear.
 fn agree_on_keys(
-    media: &Media,
+    media: &Media<'_>,
     protection: &Protection,
     side: Side,
 ) -> Result<Option<AgreedKeys>, OfferError> {
@@ -341,7 +341,7 @@ fn agree_on_keys(
     }
 }
 
-fn agree(session: &Session, media: &Media, ours: &Capabilities, side: Side) -> Result<Agreed, OfferError> {
+fn agree(session: &Session<'_>, media: &Media<'_>, ours: &Capabilities, side: Side) -> Result<Agreed, OfferError> {
     let keys = agree_on_keys(media, &ours.protection, side)?;
     let (codec, payload_type) = choose(media, ours, side).ok_or(OfferError::NoCodec)?;
     let remote = destination(session, media)?;
@@ -372,10 +372,11 @@ fn agree(session: &Session, media: &Media, ours: &Capabilities, side: Side) -> R
 }
 
 /// The payload numbers of a media line, as far as they are numbers.
-fn payloads(media: &Media) -> impl Iterator<Item = u8> {
+fn payloads(media: &Media<'_>) -> impl Iterator<Item = u8> {
     media.formats.iter().filter_map(|format| {
-        let number: u8 = format.parse().ok().filter(|number| *number < 128)?;
-        (number.to_string() == *format).then_some(number)
+        let is_plain = format.bytes().all(|byte| byte.is_ascii_digit());
+        let has_zeros = format.starts_with('0') && format.len() > 1;
+        format.parse().ok().filter(|number| *number < 128 && is_plain && !has_zeros)
     })
 }
 
@@ -386,7 +387,7 @@ fn our_event_payload(codec: Codec) -> u8 {
 }
 
 /// The first codec of theirs that is ours as well, or the wideband one that we like best.
-fn choose(media: &Media, ours: &Capabilities, side: Side) -> Option<(Codec, u8)> {
+fn choose(media: &Media<'_>, ours: &Capabilities, side: Side) -> Option<(Codec, u8)> {
     let common = || {
         payloads(media).filter_map(|payload| {
             let codec = Codec::of(media, payload).filter(|codec| ours.codecs.contains(codec))?;
@@ -399,7 +400,7 @@ fn choose(media: &Media, ours: &Capabilities, side: Side) -> Option<(Codec, u8)>
 }
 
 /// The payload number of telephone-event at the clock rate of the codec.
-fn event_payload(media: &Media, codec: Codec) -> Option<u8> {
+fn event_payload(media: &Media<'_>, codec: Codec) -> Option<u8> {
     payloads(media).find(|number| {
         media.rtpmap(*number).is_some_and(|map| {
             let mut parts = map.split('/');
@@ -410,7 +411,7 @@ fn event_payload(media: &Media, codec: Codec) -> Option<u8> {
 }
 
 /// The address of the media line, or of the session.
-fn destination(session: &Session, media: &Media) -> Result<SocketAddr, OfferError> {
+fn destination(session: &Session<'_>, media: &Media<'_>) -> Result<SocketAddr, OfferError> {
     let connection = media.connection.as_ref().or(session.connection.as_ref());
     let Some(Connection::Address(ip)) = connection else { return Err(OfferError::Address) };
     may_receive(SocketAddr::new(*ip, media.port))
@@ -424,7 +425,7 @@ fn may_receive(address: SocketAddr) -> Result<SocketAddr, OfferError> {
     Ok(address)
 }
 
-fn direction_of(session: &Session, media: &Media) -> Direction {
+fn direction_of(session: &Session<'_>, media: &Media<'_>) -> Direction {
     let find =
         |has: &dyn Fn(&str) -> bool| Direction::ALL.into_iter().find(|direction| has(direction.as_str()));
     find(&|name| media.attribute(name).is_some())
@@ -433,7 +434,7 @@ fn direction_of(session: &Session, media: &Media) -> Direction {
 }
 
 /// What they want to receive, within what they can.
-fn packet_time(media: &Media) -> u16 {
+fn packet_time(media: &Media<'_>) -> u16 {
     let read = |name| {
         let value: Option<f32> = media.attribute(name).and_then(|value| value.parse().ok());
         value.filter(|ms| (10.0..=60.0).contains(ms)).map(|ms| ms as u16 / 10 * 10)
@@ -442,7 +443,7 @@ fn packet_time(media: &Media) -> u16 {
 }
 
 /// RFC 3605, RFC 5761.
-fn reports(media: &Media, remote: SocketAddr, ours: &Capabilities) -> Result<Rtcp, OfferError> {
+fn reports(media: &Media<'_>, remote: SocketAddr, ours: &Capabilities) -> Result<Rtcp, OfferError> {
     if ours.rtcp_mux && media.attribute("rtcp-mux").is_some() {
         return Ok(Rtcp::Muxed);
     }
@@ -456,7 +457,7 @@ fn reports(media: &Media, remote: SocketAddr, ours: &Capabilities) -> Result<Rtc
     may_receive(SocketAddr::new(ip, port)).map(Rtcp::At)
 }
 
-fn write_answer(session: &Session, served: usize, agreed: &Agreed, ours: &Capabilities) -> String {
+fn write_answer(session: &Session<'_>, served: usize, agreed: &Agreed, ours: &Capabilities) -> String {
     let mut text = write_session(ours);
     for (at, media) in session.media.iter().enumerate() {
         if at != served {
