@@ -23,6 +23,7 @@ pub struct OfficeHours {
     true_hours: OpeningHours,
     /// An ordinary week: what would hold on a day without holiday or exception.
     ordinary: OpeningHours,
+    has_exceptions: bool,
     holidays: opening_hours::ContextHolidays,
     zone: TimeZone,
 }
@@ -62,7 +63,7 @@ impl OfficeHours {
         };
         let context = Context::default().with_holidays(holidays.clone());
         let true_hours = read(&whole)?.with_context(context);
-        Ok(OfficeHours { text: whole, true_hours, ordinary, holidays, zone })
+        Ok(OfficeHours { text: whole, true_hours, ordinary, has_exceptions: !except.is_empty(), holidays, zone })
     }
 
     /// Whether somebody is there at this moment.
@@ -71,8 +72,11 @@ impl OfficeHours {
         if self.true_hours.state(local).0 == RuleKind::Open {
             return Openness::Open;
         }
-        let excepted = self.ordinary.state(local).0 == RuleKind::Open;
-        match excepted || self.holidays.get_public().contains(local.date()) {
+        let is_holiday = |date: NaiveDate| self.holidays.get_public().contains(date);
+        let today = local.date();
+        // A holiday's evening may reach into the night after it.
+        let may_differ = self.has_exceptions || today.pred_opt().is_some_and(is_holiday);
+        match is_holiday(today) || (may_differ && self.ordinary.state(local).0 == RuleKind::Open) {
             true => Openness::Holiday,
             false => Openness::Closed,
         }
