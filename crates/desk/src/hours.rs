@@ -63,7 +63,14 @@ impl OfficeHours {
         };
         let context = Context::default().with_holidays(holidays.clone());
         let true_hours = read(&whole)?.with_context(context);
-        Ok(OfficeHours { text: whole, true_hours, ordinary, has_exceptions: !except.is_empty(), holidays, zone })
+        Ok(OfficeHours {
+            text: whole,
+            true_hours,
+            ordinary,
+            has_exceptions: !except.is_empty(),
+            holidays,
+            zone,
+        })
     }
 
     /// Whether somebody is there at this moment.

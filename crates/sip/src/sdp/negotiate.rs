@@ -341,7 +341,12 @@ fn agree_on_keys(
     }
 }
 
-fn agree(session: &Session<'_>, media: &Media<'_>, ours: &Capabilities, side: Side) -> Result<Agreed, OfferError> {
+fn agree(
+    session: &Session<'_>,
+    media: &Media<'_>,
+    ours: &Capabilities,
+    side: Side,
+) -> Result<Agreed, OfferError> {
     let keys = agree_on_keys(media, &ours.protection, side)?;
     let (codec, payload_type) = choose(media, ours, side).ok_or(OfferError::NoCodec)?;
     let remote = destination(session, media)?;
