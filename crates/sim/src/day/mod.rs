@@ -1,5 +1,6 @@
 //! One day: what happens next, told to the exchange, and what the exchange orders, carried out in an imagined way.
 
+mod agenda;
 mod callers;
 mod dice;
 mod services;
@@ -29,6 +30,7 @@ use crate::promises::{Objection, Promises, Seen};
 use crate::report::{CallReport, DayReport, Trouble};
 use crate::sabotage::Sabotage;
 use crate::sound::{Leg, Rendering};
+use agenda::{Agenda, Wakes};
 use callers::Visit;
 use dice::{DAY, Dice};
 use trunk::Phone;
@@ -116,14 +118,11 @@ struct Day<'w> {
     clock_stepped: SignedDuration,
     now: Moment,
     exchange: Exchange,
-    /// Boxed, so that what is planned in between moves little.
-    agenda: BTreeMap<(Duration, u64), (Owner, Box<Happening>)>,
-    planned: u64,
+    agenda: Agenda<(Owner, Happening)>,
     soon: VecDeque<Event>,
     draining: bool,
     sounds: Hashed<SoundId, Leg>,
-    wakes: BTreeSet<(Duration, SoundId)>,
-    wake_of: Hashed<SoundId, Duration>,
+    wakes: Wakes,
     visits: Hashed<LegId, Visit>,
     phones: Hashed<LegId, Phone>,
     /// The caller whose socket is opened, or the socket whose call is placed, in this very change.
@@ -162,8 +161,8 @@ struct Day<'w> {
     thrown: Thrown,
     turned_away: u64,
     messages: u64,
-    /// The most channels of each trunk that were taken at once.
-    peaks: BTreeMap<String, u32>,
+    /// The most channels of each trunk that were taken at once, in the order of trunks.
+    peaks: Vec<u32>,
 }
 
 /// Whether the SIP of a day goes as bytes between two user agents: of every sixteenth, which costs about twice as much as another.
@@ -194,13 +193,11 @@ pub(crate) fn run(
         clock_stepped: SignedDuration::ZERO,
         now: Moment { mono: Duration::ZERO, wall: began },
         exchange: Exchange::new(world.shop.setup()),
-        agenda: BTreeMap::new(),
-        planned: 0,
+        agenda: Agenda::new(),
         soon: VecDeque::new(),
         draining: false,
         sounds: Hashed::default(),
-        wakes: BTreeSet::new(),
-        wake_of: Hashed::default(),
+        wakes: Wakes::default(),
         visits: Hashed::default(),
         phones: Hashed::default(),
         inviting: None,
@@ -228,7 +225,7 @@ pub(crate) fn run(
         thrown: Thrown::new(),
         turned_away: 0,
         messages: 0,
-        peaks: BTreeMap::new(),
+        peaks: vec![0; world.shop.business.channels.len()],
     };
     if clocks_change {
         day.thrown.insert(Fault::DstNight, 1);
@@ -240,8 +237,7 @@ pub(crate) fn run(
 
 impl Day<'_> {
     fn at(&mut self, at: Duration, happening: Happening) {
-        self.planned += 1;
-        self.agenda.insert((at, self.planned), (self.chance.owner(), Box::new(happening)));
+        self.agenda.add(at, (self.chance.owner(), happening));
     }
 
     fn later(&mut self, least: u64, most: u64, happening: Happening) {
@@ -263,8 +259,7 @@ impl Day<'_> {
             if self.trouble.is_some() {
                 return;
             }
-            let planned = self.agenda.first_key_value().map(|(at, _)| at.0);
-            let wake = self.wakes.first().map(|wake| wake.0);
+            let (planned, wake) = (self.agenda.next(), self.wakes.next());
             let deadline = self.exchange.poll_deadline().map(|deadline| deadline.at);
             let deadline = deadline.filter(|_| self.sabotage != Some(Sabotage::SleepsThroughDeadlines));
             let wire = self.wire.as_ref().and_then(Wire::deadline);
@@ -300,8 +295,7 @@ impl Day<'_> {
     }
 
     fn wake_sound(&mut self) {
-        let Some((_, sound)) = self.wakes.pop_first() else { return };
-        self.wake_of.remove(&sound);
+        let Some(sound) = self.wakes.take_first() else { return };
         self.takes_dice_of(self.sound_of.get(&sound).copied());
         if let Some(leg) = self.sounds.get_mut(&sound) {
             leg.advance(self.now.mono);
@@ -311,9 +305,9 @@ impl Day<'_> {
     }
 
     fn happen(&mut self) {
-        let Some((_, (owner, happening))) = self.agenda.pop_first() else { return };
+        let Some((owner, happening)) = self.agenda.take_first() else { return };
         self.chance.of(owner);
-        match *happening {
+        match happening {
             Happening::Arrives { goal, number } => self.arrives(goal, number),
             Happening::Tell(event) => self.tell(event),
             Happening::TellAgain(event) => {
@@ -376,11 +370,8 @@ impl Day<'_> {
     }
 
     fn keep_peaks(&mut self) {
-        for (trunk, taken, _) in self.exchange.board().channels().filter(|(_, taken, _)| *taken > 0) {
-            match self.peaks.get_mut(trunk) {
-                Some(peak) => *peak = taken.max(*peak),
-                None => drop(self.peaks.insert(trunk.to_owned(), taken)),
-            }
+        for (peak, (_, taken, _)) in self.peaks.iter_mut().zip(self.exchange.board().channels()) {
+            *peak = taken.max(*peak);
         }
     }
 
@@ -553,7 +544,7 @@ impl Day<'_> {
         let wake = leg.next_wake().map(|at| at.max(self.now.mono));
         let longest = leg.longest_silence(self.now.mono);
         let asked = leg.poll_question();
-        self.wakes_at(sound, wake);
+        self.wakes.set(sound, wake);
         let Some(visit) = self.caller_of.get(&sound).and_then(|leg| self.visits.get_mut(leg)) else { return };
         visit.longest_silence = longest;
         if let Some(call) = &visit.id {
@@ -562,23 +553,6 @@ impl Day<'_> {
         }
         if let (Some(asked), Some(&leg)) = (asked, self.caller_of.get(&sound)) {
             self.asked(leg, asked);
-        }
-    }
-
-    fn wakes_at(&mut self, sound: SoundId, wake: Option<Duration>) {
-        let before = self.wake_of.get(&sound).copied();
-        if wake == before {
-            return;
-        }
-        if let Some(at) = before {
-            self.wakes.remove(&(at, sound));
-        }
-        match wake {
-            Some(at) => {
-                self.wakes.insert((at, sound));
-                self.wake_of.insert(sound, at);
-            }
-            None => drop(self.wake_of.remove(&sound)),
         }
     }
 
@@ -640,13 +614,15 @@ impl Day<'_> {
         if let Some(trouble) = self.trouble {
             return Err(trouble);
         }
+        let trunks = self.world.shop.business.channels.keys().cloned();
+        let peaks = trunks.zip(self.peaks).filter(|(_, peak)| *peak > 0).collect();
         Ok(DayReport {
             seed: self.seed,
             calls: self.calls,
             arrivals: self.arrivals,
             turned_away: self.turned_away,
             messages: self.messages,
-            peaks: self.peaks,
+            peaks,
             thrown: self.thrown,
             hash: Sha256::digest(&self.journal).into(),
         })

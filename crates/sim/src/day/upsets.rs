@@ -28,7 +28,7 @@ impl Day<'_> {
             }
         }
         self.exchange = Exchange::new(setup);
-        self.agenda.retain(|_, (_, happening)| outlives_the_desk(happening));
+        self.agenda.retain(|(_, happening)| outlives_the_desk(happening));
         self.soon.clear();
         for (_, visit) in self.visits.in_order_mut().filter(|(_, visit)| visit.state != State::Over) {
             visit.state = State::Over;
@@ -43,7 +43,6 @@ impl Day<'_> {
         self.phones.clear();
         self.sounds.clear();
         self.wakes.clear();
-        self.wake_of.clear();
         self.sound_of.clear();
         self.caller_of.clear();
         self.phone_of.clear();
