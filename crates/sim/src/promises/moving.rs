@@ -114,7 +114,7 @@ impl Promise for HoldsGivenBack {
             }
             Seen::Died => self.over.clear(),
             Seen::Settled(exchange) => {
-                for call in std::mem::take(&mut self.over) {
+                while let Some(call) = self.over.pop_first() {
                     if exchange.board().holds_for(&call.0) {
                         return Broken::of(&call, "it is over, and a time is still held for it");
                     }

@@ -141,7 +141,7 @@ pub fn parse(text: &str) -> Result<Session<'_>, SdpError> {
             return Err(SdpError::TooLarge);
         }
         let wrong = SdpError::Line(at + 1);
-        let (kind, value) = line.split_once('=').ok_or(wrong)?;
+        let (kind, value) = cut(line, b'=').ok_or(wrong)?;
         if !begun {
             if kind != "v" || value.trim() != "0" {
                 return Err(SdpError::NotSdp);
@@ -160,7 +160,7 @@ pub fn parse(text: &str) -> Result<Session<'_>, SdpError> {
                 }
             }
             "a" => {
-                let (name, value) = value.split_once(':').unwrap_or((value, ""));
+                let (name, value) = cut(value, b':').unwrap_or((value, ""));
                 let attribute = Attribute { name: name.trim(), value: value.trim() };
                 match session.media.last_mut() {
                     Some(media) => media.attributes.push(attribute),
@@ -171,6 +171,12 @@ pub fn parse(text: &str) -> Result<Session<'_>, SdpError> {
         }
     }
     if begun { Ok(session) } else { Err(SdpError::NotSdp) }
+}
+
+/// What is before and after the first such sign of ASCII; lines are too short for a search that prepares itself.
+fn cut(line: &str, sign: u8) -> Option<(&str, &str)> {
+    let at = line.bytes().position(|byte| byte == sign)?;
+    Some((line.get(..at)?, line.get(at + 1..)?))
 }
 
 fn media(value: &str) -> Option<Media<'_>> {
