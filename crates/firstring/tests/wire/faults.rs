@@ -181,6 +181,28 @@ fn a_first_start_on_a_disk_that_cannot_be_written_answers_all_the_same() {
 }
 
 #[test]
+fn a_desk_whose_log_nobody_reads_answers_all_the_same() {
+    let _turn = Turn::beside_others();
+    let place = Place::new();
+    place.bring_prompts();
+    let (mut desk, unread) = place.open_unread();
+    let mut phone = Phone::at(LOOPBACK, 0, &place);
+    // Each leaves some lines, and a pipe holds 64 KiB: `pipe(7)`.
+    for number in 1..=500 {
+        let asks = format!("asks-{number}");
+        phone.send("OPTIONS", 1, &asks, "");
+        assert_eq!(phone.final_status("OPTIONS", 1, &asks).0, 200);
+    }
+    assert_eq!(phone.invite("calls").0, 200);
+    desk.has_calls(1);
+    desk.terminate();
+    let bye = phone.receives(Duration::from_secs(20), |message| message.starts_with("BYE "));
+    phone.answer(&bye.expect("the caller is told that the call is over"), "");
+    assert_eq!(desk.ends_within(Duration::from_secs(35)).code(), Some(0));
+    drop(unread);
+}
+
+#[test]
 fn a_stop_ends_a_call_with_a_bye_and_leaves_its_record() {
     let _turn = Turn::beside_others();
     let place = Place::new();
