@@ -10,6 +10,7 @@ mod demo;
 mod drill;
 mod ladder;
 mod lists;
+mod log;
 mod marking;
 mod media_thread;
 mod progress;
@@ -22,11 +23,13 @@ mod web;
 use std::io::{self, IsTerminal, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 
 use crate::cli::{Cli, Command};
 use crate::config::Config;
+use crate::log::Log;
 use crate::shell::clock::Clock;
 
 /// What answers callers holds no mischief: a build with the feature `sabotage` of `desk` ends here.
@@ -44,9 +47,18 @@ fn main() -> ExitCode {
     if let Command::Worker(worker) = &cli.command {
         return worker_process(&worker.kind);
     }
-    log_to_stderr();
+    let log = match log_to_stderr() {
+        Ok(log) => log,
+        Err(error) => {
+            // Nobody is left to tell if both outputs are gone.
+            let _ = tell_problem(&format!("no thread can be started for the log: {error}"), cli.json);
+            return ExitCode::from(UNKNOWN);
+        }
+    };
     let json = cli.json;
-    match dispatch(cli) {
+    let ended = dispatch(cli);
+    log.finish();
+    match ended {
         Ok(code) => code,
         // Whoever read our output has seen enough.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
@@ -83,11 +95,13 @@ fn worker_process(kind: &str) -> ExitCode {
     }
 }
 
-fn log_to_stderr() {
+fn log_to_stderr() -> io::Result<Arc<Log>> {
+    let log = Arc::new(Log::to(io::stderr())?);
     let wanted = tracing_subscriber::EnvFilter::try_from_env("FIRSTRING_LOG");
     let filter = wanted.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,firstring=info"));
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colour).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(Arc::clone(&log)).with_ansi(colour).init();
+    Ok(log)
 }
 
 fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {

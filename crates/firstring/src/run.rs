@@ -53,7 +53,7 @@ use crate::shell::saying::Sayings;
 use crate::shell::stalls::Stalls;
 use crate::shell::standing::{self, Board};
 use crate::shell::taping::{self, Tapes};
-use crate::shell::throttled::Throttled;
+use crate::shell::throttled;
 use crate::shell::tls::Tls;
 use crate::web;
 use crate::web::metrics::Metrics;
@@ -127,6 +127,7 @@ impl Desk {
         calendars::forget_old(config, clock, &inbox, bucket.clone());
         let tapes = tapes(config, &inbox, board.taping(), bucket.clone())?;
         registering::watch(config, &inbox, &board.lost());
+        throttled::watch(Arc::clone(&board));
         let filler = filler(&config.business, &prompts)?;
         let control = Control {
             clock,
@@ -161,7 +162,7 @@ impl Desk {
             contact_secret: registering::secret(&config.data_directory, seed()),
             end_by: None,
             over_by: None,
-            pacing: Pacing::new(Throttled::of_ours()),
+            pacing: Pacing::default(),
             stalls: Stalls::default(),
             opening: BTreeMap::new(),
             sockets,

@@ -183,11 +183,7 @@ impl Control {
             (&self.agent, &self.exchange),
             &self.keeper,
             self.inbox.dropped(),
-            Pace {
-                sound_is_late: self.pacing.sound_is_late,
-                refuses: self.exchange.refuses(),
-                held_back: self.pacing.held_back,
-            },
+            Pace { sound_is_late: self.pacing.sound_is_late, refuses: self.exchange.refuses() },
         );
     }
 

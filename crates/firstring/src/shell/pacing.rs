@@ -1,14 +1,13 @@
-//! Whether sound leaves on time, and whether this machine lets it.
+//! Whether sound leaves on time.
 //!
-//! The media threads count how late they look at their legs, the kernel for how long a container's limit held us back. What
-//! is refused to callers because of it is decided in `line`, which is told how each stretch of time went.
+//! The media threads count how late they look at their legs. What is refused to callers because of it is decided in `line`, which is
+//! told how each stretch of time went.
 
 use std::time::Duration;
 
 use line::{Event, LATE};
 
 use crate::media_thread::Pulse;
-use crate::shell::throttled::Throttled;
 
 /// A stretch of time, as `line` is told of it. Callers hear gaps at once; in less than this, one hiccup is much of all there is.
 const STRETCH: Duration = Duration::from_secs(2);
@@ -23,19 +22,11 @@ pub struct Pacing {
     /// How late sound had left when it was last looked at, for `line` and for the owner.
     told: (Duration, Pulse),
     judged: (Duration, Pulse),
-    throttled: Throttled,
     /// Sound leaves so late that callers hear it.
     pub sound_is_late: bool,
-    /// For how long the container's limit held us back, of the last five seconds.
-    pub held_back: Duration,
 }
 
 impl Pacing {
-    /// Nothing has been looked at yet.
-    pub fn new(throttled: Throttled) -> Pacing {
-        Pacing { throttled, ..Pacing::default() }
-    }
-
     /// When to look next, at the latest.
     pub fn deadline(&self) -> Duration {
         self.told.0 + STRETCH
@@ -53,7 +44,6 @@ impl Pacing {
         let (pulse, legs) = sound();
         if is_judged {
             self.sound_is_late = late_ratio(&mut self.judged, now, pulse) > LATE;
-            self.held_back = self.throttled.since_last();
         }
         is_told.then(|| Event::Paced { late_ratio: late_ratio(&mut self.told, now, pulse), legs })
     }

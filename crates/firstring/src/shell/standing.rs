@@ -1,4 +1,4 @@
-//! How the desk stands at this moment, for the console: written by the control thread, read by the web.
+//! How the desk stands at this moment, for the console: written by the control thread, mostly, and read by the web.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -47,8 +47,6 @@ pub struct Pace {
     pub sound_is_late: bool,
     /// What is refused to new callers because of it.
     pub refuses: Refuses,
-    /// For how long the container's limit held us back, of the last five seconds.
-    pub held_back: Duration,
 }
 
 /// Held back for longer than this of five seconds, callers hear it sooner or later.
@@ -92,6 +90,12 @@ impl Board {
         }
     }
 
+    /// For how long the container's limit held us back, of the last five seconds.
+    pub fn held_back(&self, held_back: Duration) {
+        let held_back = u64::try_from(held_back.as_millis()).unwrap_or(u64::MAX);
+        self.held_back_ms.store(held_back, Ordering::Relaxed);
+    }
+
     /// Written by the control thread after each turn of its work.
     pub fn write(
         &self,
@@ -108,8 +112,6 @@ impl Board {
         self.sound_is_late.store(pace.sound_is_late, Ordering::Relaxed);
         self.voices_refused.store(pace.refuses >= Refuses::Voices, Ordering::Relaxed);
         self.calls_refused.store(pace.refuses >= Refuses::Calls, Ordering::Relaxed);
-        let held_back = u64::try_from(pace.held_back.as_millis()).unwrap_or(u64::MAX);
-        self.held_back_ms.store(held_back, Ordering::Relaxed);
         let up = u32::try_from(exchange.calls_up()).unwrap_or(u32::MAX);
         self.calls_up.store(up, Ordering::Relaxed);
         self.letters_dropped.store(letters_dropped, Ordering::Relaxed);

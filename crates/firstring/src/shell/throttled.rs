@@ -5,28 +5,45 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::shell::standing::Board;
 
 /// Where control groups are found.
 const GROUPS: &str = "/sys/fs/cgroup";
+/// How often is looked.
+const LOOKED_AT_EVERY: Duration = Duration::from_secs(5);
 
-/// Looks now and then.
+/// Looks now and then, beside the control thread: however fast the kernel tells, it is a file. The console is told.
+pub fn watch(board: Arc<Board>) {
+    tokio::spawn(async move {
+        let mut throttled = Throttled::of_ours();
+        let mut look = tokio::time::interval(LOOKED_AT_EVERY);
+        loop {
+            look.tick().await;
+            board.held_back(throttled.since_last());
+        }
+    });
+}
+
+/// What was seen last.
 #[derive(Debug, Default)]
-pub struct Throttled {
+struct Throttled {
     figures: Option<PathBuf>,
     before: Option<Duration>,
 }
 
 impl Throttled {
     /// Of this very process.
-    pub fn of_ours() -> Throttled {
+    fn of_ours() -> Throttled {
         let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         let places = [own_group(&own), PathBuf::from(GROUPS)].map(|group| group.join("cpu.stat"));
         Throttled { figures: places.into_iter().find(|place| place.is_file()), before: None }
     }
 
     /// For how long the process was held back since the last look; nothing at the first.
-    pub fn since_last(&mut self) -> Duration {
+    fn since_last(&mut self) -> Duration {
         let told = self.figures.as_ref().and_then(|figures| fs::read_to_string(figures).ok());
         let Some(now) = told.as_deref().and_then(held_back) else { return Duration::ZERO };
         now.saturating_sub(self.before.replace(now).unwrap_or(now))

@@ -1,7 +1,7 @@
 //! A desk in its own process: started, watched from outside, asked through its console, stopped and killed.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{PipeReader, Read, Write};
 use std::net::TcpStream;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -45,8 +45,33 @@ impl Place {
         self.started(level, None)
     }
 
+    /// Starts a desk that tells everything into a pipe, of which is read that it answers calls, and nothing after that.
+    pub fn open_unread(&self) -> (Desk, PipeReader) {
+        let (mut unread, told) = std::io::pipe().unwrap();
+        let desk = self.spawned("trace", None, told.into());
+        let (mut read, mut buffer) = (Vec::new(), [0; 4_096]);
+        while !String::from_utf8_lossy(&read).contains("Answering calls") {
+            let length = unread.read(&mut buffer).unwrap();
+            assert!(length > 0, "the desk ended\n{}", String::from_utf8_lossy(&read));
+            read.extend(&buffer[..length]);
+        }
+        self.keep_prompts();
+        (desk, unread)
+    }
+
     fn started(&self, level: &str, environment: Option<(&str, &Path)>) -> Desk {
-        let log = self.folder().join("desk.log");
+        let log = File::create(self.log()).unwrap();
+        let mut desk = self.spawned(level, environment, log.into());
+        wait_until("the desk answers calls", READY_WITHIN, || {
+            let ended = desk.child.try_wait().unwrap();
+            assert!(ended.is_none(), "the desk ended: {ended:?}\n{}", desk.logged());
+            desk.logged().contains("Answering calls").then_some(())
+        });
+        self.keep_prompts();
+        desk
+    }
+
+    fn spawned(&self, level: &str, environment: Option<(&str, &Path)>, log: Stdio) -> Desk {
         let child = Command::new(FIRSTRING)
             .args(["run", "--now", NOW, "-c"])
             .arg(self.file())
@@ -56,17 +81,14 @@ impl Place {
             .envs(environment)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(File::create(&log).unwrap())
+            .stderr(log)
             .spawn()
             .unwrap();
-        let mut desk = Desk { place: self.clone(), child, log };
-        wait_until("the desk answers calls", READY_WITHIN, || {
-            let ended = desk.child.try_wait().unwrap();
-            assert!(ended.is_none(), "the desk ended: {ended:?}\n{}", desk.logged());
-            desk.logged().contains("Answering calls").then_some(())
-        });
-        self.keep_prompts();
-        desk
+        Desk { place: self.clone(), child, log: self.log() }
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder().join("desk.log")
     }
 }
 
