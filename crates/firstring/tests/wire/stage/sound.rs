@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use media::Law;
+use media::tones::{Player, Tone};
 use speech::local::{LocalSpeaker, WorkerCommand};
 use speech::{Line, Speak as _};
 
@@ -15,6 +16,8 @@ use speech::{Line, Speak as _};
 pub const RATE: usize = 8_000;
 /// Samples of a packet of 20 ms.
 const PACKET: usize = 160;
+/// As alike as what is heard is to what was played.
+const ALIKE: f64 = 0.8;
 
 /// A text in a voice, rendered by the program's own worker.
 pub fn rendered(voice: &str, text: &str) -> Vec<i16> {
@@ -110,6 +113,11 @@ pub fn correlation(heard: &[i16], wanted: &[i16]) -> (f64, usize) {
     best
 }
 
+/// Whether this was heard, as it was played.
+pub fn hears(heard: &[i16], wanted: &[i16]) -> bool {
+    heard.len() > wanted.len() && correlation(heard, wanted).0 >= ALIKE
+}
+
 /// Without the quiet before and after.
 pub fn trimmed(samples: &[i16]) -> &[i16] {
     let loud = |sample: &i16| sample.unsigned_abs() > 300;
@@ -137,6 +145,25 @@ pub fn tone(frequency_hz: f64, length: Duration) -> Vec<i16> {
     (0..(length.as_secs_f64() * RATE as f64) as usize)
         .map(|n| (8_000.0 * (step * n as f64).sin()) as i16)
         .collect()
+}
+
+/// A tone for a second, then quiet for two, for as long as anybody listens.
+pub fn beeps(frequency_hz: f64) -> Vec<i16> {
+    let mut once = tone(frequency_hz, Duration::from_secs(1));
+    once.resize(RATE * 3, 0);
+    once.repeat(60)
+}
+
+/// What is sure to be heard of such a tone without anything else.
+pub fn beep(frequency_hz: f64) -> Vec<i16> {
+    tone(frequency_hz, Duration::from_millis(300))
+}
+
+/// How the desk's music begins.
+pub fn music() -> Vec<i16> {
+    let mut samples = vec![0; RATE];
+    Player::new(Tone::Music).fill(&mut samples);
+    samples
 }
 
 /// As µ-law, the way it travels.
