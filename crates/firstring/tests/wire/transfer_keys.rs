@@ -1,7 +1,8 @@
 //! The transfer keys of telephones that are not ours, on the wire: a caller is with Dana, who holds them, takes them up again,
 //! in another codec or the same, and puts them through to Lee, blind or after a word with her. baresip over TLS with encrypted
-//! sound, linphone over UDP and over TLS, kamailio between; and SIPp over UDP, straight at the desk. Each end has to hear what
-//! the other plays, by correlation with it; and a caller on hold hears the desk's music where the phone sends none.
+//! sound, linphone over UDP and over TLS, kamailio between; and SIPp over UDP, straight at the desk. baresip 1.0 has no key for a
+//! word with Lee before, so there it is Lee's telephone. Each end has to hear what the other plays, by correlation with it; and a
+//! caller on hold hears the desk's music where the phone sends none.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +13,7 @@ use crate::stage::lines::{self, Line};
 use crate::stage::office::Office;
 use crate::stage::place::Place;
 use crate::stage::sound::{self, Handset, beep, hears, music};
-use crate::stage::telephone::{Codec, Make, Speaks, Telephone};
+use crate::stage::telephone::{Codec, Kind, Make, Speaks, Telephone};
 use crate::stage::waiting::{LIMIT, Turn, comes_true, free_port};
 use crate::stage::{CALLER, peers};
 use media::Law;
@@ -33,7 +34,10 @@ const MUSIC_IS_HEARD_WITHIN: Duration = Duration::from_secs(5);
 struct Way {
     place: usize,
     name: &'static str,
+    /// Dana's telephone.
     make: Make,
+    /// Lee's.
+    other: Make,
     over: Over,
     speaks: Speaks,
     attended: bool,
@@ -41,11 +45,12 @@ struct Way {
     taken_up_in: &'static [Codec],
 }
 
-const WAYS: [Way; 6] = [
+const WAYS: [Way; 7] = [
     Way {
         place: 0,
         name: "baresip-encrypted-blind",
         make: Make::Baresip,
+        other: Make::Baresip,
         over: Over::Tls,
         speaks: Speaks::Encrypted,
         attended: false,
@@ -55,6 +60,7 @@ const WAYS: [Way; 6] = [
         place: 1,
         name: "linphone-blind",
         make: Make::Linphone,
+        other: Make::Linphone,
         over: Over::Udp,
         speaks: Speaks::InTheClear,
         attended: false,
@@ -64,6 +70,7 @@ const WAYS: [Way; 6] = [
         place: 2,
         name: "linphone-attended",
         make: Make::Linphone,
+        other: Make::Linphone,
         over: Over::Udp,
         speaks: Speaks::InTheClear,
         attended: true,
@@ -73,6 +80,7 @@ const WAYS: [Way; 6] = [
         place: 3,
         name: "linphone-encrypted-attended",
         make: Make::Linphone,
+        other: Make::Linphone,
         over: Over::Tls,
         speaks: Speaks::Encrypted,
         attended: true,
@@ -82,6 +90,7 @@ const WAYS: [Way; 6] = [
         place: 4,
         name: "linphone-changes-codec-to-g722-opus-and-back",
         make: Make::Linphone,
+        other: Make::Linphone,
         over: Over::Udp,
         speaks: Speaks::InTheClear,
         attended: false,
@@ -91,10 +100,21 @@ const WAYS: [Way; 6] = [
         place: 5,
         name: "linphone-encrypted-changes-codec-to-g722-opus-and-back",
         make: Make::Linphone,
+        other: Make::Linphone,
         over: Over::Tls,
         speaks: Speaks::Encrypted,
         attended: false,
         taken_up_in: &[Codec::G722, Codec::Opus, Codec::Pcmu],
+    },
+    Way {
+        place: 6,
+        name: "linphone-encrypted-attended-to-baresip",
+        make: Make::Linphone,
+        other: Make::Baresip,
+        over: Over::Tls,
+        speaks: Speaks::Encrypted,
+        attended: true,
+        taken_up_in: &[Codec::Pcmu],
     },
 ];
 
@@ -161,22 +181,20 @@ impl Way {
     }
 
     fn takes_place(self, exchange: &Exchange, place: &Place) {
-        let registers = |number: &str, says: &str| {
+        let registers = |make: Make, number: &str, says: &str| {
+            let kind = Kind { make, speaks: self.speaks, codecs: &[Codec::Pcmu] };
             let says = place.folder().join(says);
             let way = (self.over, Family::Four);
-            let telephone =
-                Telephone::speaking(self.speaks, self.make, number, exchange, way, &says, place.folder());
+            let mut telephone = Telephone::of(kind, number, exchange, way, &says, place.folder());
             exchange.knows(number);
-            telephone
-        };
-        let mut dana = registers(&self.dana(), "dana.wav");
-        let mut lee = registers(&self.lee(), "lee.wav");
-        for telephone in [&mut dana, &mut lee] {
-            if self.make == Make::Linphone {
+            if make == Make::Linphone {
                 telephone.speaks_only(Codec::Pcmu);
             }
             telephone.keeps_the_next_call();
-        }
+            telephone
+        };
+        let mut dana = registers(self.make, &self.dana(), "dana.wav");
+        let lee = registers(self.other, &self.lee(), "lee.wav");
         let script = format!("press 0\n{}", format!("say {WORDS}\n").repeat(40));
         let world = exchange.at(Over::Udp, Family::Four);
         let caller = place.call_at(&format!("sip:{}@{world}", self.line()), &self.caller(), &script);
