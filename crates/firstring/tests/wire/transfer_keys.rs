@@ -12,7 +12,7 @@ use crate::stage::exchange::{Exchange, Family, Over};
 use crate::stage::lines::{self, Line};
 use crate::stage::office::Office;
 use crate::stage::place::Place;
-use crate::stage::sound::{self, Handset, beep, hears, music};
+use crate::stage::sound::{self, Handset, beep, hears, latest, music};
 use crate::stage::telephone::{Codec, Kind, Make, Speaks, Telephone};
 use crate::stage::waiting::{LIMIT, Turn, comes_true, free_port};
 use crate::stage::{CALLER, peers};
@@ -349,7 +349,7 @@ fn tried(step: &Value) -> Vec<&Value> {
 
 /// Whether the caller's words are in what was heard last, as they were played.
 fn hears_words(heard: &[i16], words: &[i16]) -> bool {
-    hears(&heard[heard.len().saturating_sub(sound::RATE * 6)..], piece_of(words))
+    hears(latest(heard), piece_of(words))
 }
 
 /// Half a second is enough to tell, and the search is not cheap.

@@ -118,6 +118,11 @@ pub fn hears(heard: &[i16], wanted: &[i16]) -> bool {
     heard.len() > wanted.len() && correlation(heard, wanted).0 >= ALIKE
 }
 
+/// What was heard last, two beeps at least: the search is not cheap, and a call is long.
+pub fn latest(heard: &[i16]) -> &[i16] {
+    &heard[heard.len().saturating_sub(RATE * 6)..]
+}
+
 /// Without the quiet before and after.
 pub fn trimmed(samples: &[i16]) -> &[i16] {
     let loud = |sample: &i16| sample.unsigned_abs() > 300;
