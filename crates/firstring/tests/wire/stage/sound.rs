@@ -98,19 +98,43 @@ fn write_channels(path: &Path, channels: u16, samples: &[i16]) {
 /// The best normalised cross-correlation of `wanted` within `heard` (1 is identical), and the sample it begins at.
 pub fn correlation(heard: &[i16], wanted: &[i16]) -> (f64, usize) {
     let float = |samples: &[i16]| -> Vec<f32> { samples.iter().map(|s| f32::from(*s)).collect() };
+    let power_until = power_until(heard);
+    let wanted_power = self::power_until(wanted)[wanted.len()] as f64;
     let (heard, wanted) = (float(heard), float(wanted));
-    let power = |samples: &[f32]| -> f64 { samples.iter().map(|s| f64::from(s * s)).sum() };
-    let wanted_power = power(&wanted);
     let mut best = (0.0, 0);
     for (at, window) in heard.windows(wanted.len()).enumerate() {
-        let product: f32 = window.iter().zip(&wanted).map(|(a, b)| a * b).sum();
-        let both = (power(window) * wanted_power).sqrt();
-        let alike = if both > 0.0 { f64::from(product) / both } else { 0.0 };
+        let power = (power_until[at + wanted.len()] - power_until[at]) as f64;
+        let both = (power * wanted_power).sqrt();
+        let alike = if both > 0.0 { f64::from(product(window, &wanted)) / both } else { 0.0 };
         if alike > best.0 {
             best = (alike, at);
         }
     }
     best
+}
+
+/// The power of everything before each sample, and of all.
+fn power_until(samples: &[i16]) -> Vec<u64> {
+    let mut sum = 0;
+    let powers = samples.iter().map(|sample| u64::from(sample.unsigned_abs()).pow(2));
+    std::iter::once(0)
+        .chain(powers.map(|power| {
+            sum += power;
+            sum
+        }))
+        .collect()
+}
+
+/// Of two that are equally long, in sums beside each other: one alone would wait for itself.
+fn product(one: &[f32], other: &[f32]) -> f32 {
+    let (one, one_rest) = one.as_chunks::<16>();
+    let (other, other_rest) = other.as_chunks::<16>();
+    let mut sums = [0.0; 16];
+    for (one, other) in one.iter().zip(other) {
+        sums = std::array::from_fn(|at| sums[at] + one[at] * other[at]);
+    }
+    let rest = one_rest.iter().zip(other_rest).map(|(one, other)| one * other);
+    sums.into_iter().chain(rest).sum()
 }
 
 /// Whether this was heard, as it was played.
