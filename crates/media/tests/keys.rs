@@ -3,10 +3,10 @@
 
 mod imagined;
 
-use imagined::{Call, MS, connect};
+use imagined::{Call, MS, connect, voice};
 use media::digits::DigitEar;
 use media::rtp::Packet;
-use media::{Codec, Connect, Digit, DigitTypes, Event, LegId, Order};
+use media::{Codec, Connect, Digit, DigitTypes, Event, Law, LegId, Order};
 
 /// Three keys as sound, each with silence after it.
 fn tones() -> Vec<i16> {
@@ -114,4 +114,97 @@ fn a_key_crosses_a_bridge_of_two_clocks_once_and_lasts_as_long() {
         assert!((100..=200).contains(&lasted_ms), "{from:?} {to:?}: {lasted_ms} ms");
         assert!(person.heard.windows(2).all(|pair| pair[1].sequence == pair[0].sequence.wrapping_add(1)));
     }
+}
+
+#[test]
+fn our_digits_are_heard_as_pressed() {
+    let mut call = Call::answered(connect());
+    for key in "1*0".chars() {
+        call.order(Order::SendDigit(Digit::from_char(key).unwrap()));
+    }
+    call.run_ms(2_000);
+    let mut ear = media::digits::DigitEar::new();
+    let keys: String = call
+        .heard
+        .iter()
+        .filter(|packet| packet.payload_type == 101)
+        .filter_map(|packet| {
+            ear.hear(&media::rtp::Packet {
+                marker: packet.marker,
+                payload_type: 101,
+                sequence: packet.sequence,
+                timestamp: packet.timestamp,
+                ssrc: packet.ssrc,
+                payload: &packet.payload,
+            })
+        })
+        .map(Digit::as_char)
+        .collect();
+    assert_eq!(keys, "1*0");
+    assert!(call.heard.windows(2).all(|pair| pair[1].sequence == pair[0].sequence.wrapping_add(1)));
+}
+
+/// One key as sound, and silence after it.
+fn key_tone(row_hz: f64, column_hz: f64, ms: usize) -> Vec<i16> {
+    let wave = |hz: f64, at: usize| (std::f64::consts::TAU * hz * at as f64 / 8_000.0).sin();
+    let tone = (0..ms * 8).map(|at| (6_000.0 * (wave(row_hz, at) + wave(column_hz, at))) as i16);
+    tone.chain(vec![0; 480]).collect()
+}
+
+#[test]
+fn keys_sent_as_sound_are_heard_once_where_events_were_not_agreed_and_only_there() {
+    let said =
+        [key_tone(770.0, 1_336.0, 100), key_tone(770.0, 1_336.0, 60), key_tone(941.0, 1_477.0, 400)].concat();
+    for (digits, heard) in [(None, "55#"), (connect().digits, "")] {
+        let mut call = Call::answered(Connect { digits, ..connect() });
+        call.says(said.clone()).run_ms(1_500);
+        let keys: String = call
+            .events
+            .iter()
+            .filter_map(|event| match event {
+                media::Event::Digit { digit, .. } => Some(digit.as_char()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(keys, heard);
+    }
+}
+
+#[test]
+fn a_minute_of_speech_presses_no_key() {
+    let mut call = Call::answered(Connect { digits: None, ..connect() });
+    call.says(voice(60_000)).run_ms(60_000);
+    assert!(!call.names().contains(&"digit"));
+}
+
+#[test]
+fn a_key_goes_on_as_sound_to_a_far_end_that_knows_no_events_and_once() {
+    let (mut caller, mut person) = (Call::answered(connect()), Call::new());
+    person.leg = media::Leg::new(99);
+    person.order(Order::Connect(Connect { digits: None, ..connect() }));
+    caller.order(Order::Bridge { with: LegId(2) });
+    person.order(Order::Bridge { with: LegId(1) });
+    let mut wire = [0; 600];
+    let mut out = [0; 1_500];
+    for (packet, key) in [(0, 7), (1, 7), (2, 7), (3, 7), (40, 7), (41, 7), (80, 11)] {
+        let press = packet / 40 * 40;
+        let event = media::rtp::Packet {
+            marker: packet == press,
+            payload_type: 101,
+            sequence: packet as u16,
+            timestamp: press * 160,
+            ssrc: 4,
+            payload: &[key, 0, 0, 160],
+        };
+        let length = event.write(&mut wire).unwrap();
+        let relay = caller.leg.receive(&mut wire[..length], caller.from, person.now).unwrap();
+        assert_eq!(person.leg.relay(&relay, person.now, &mut out), None);
+        person.run_ms(if packet % 40 > 2 || packet == 41 || packet == 80 { 700 } else { 20 });
+    }
+    let (mut tones, mut heard, mut samples) = (media::keytones::KeyTones::default(), String::new(), [0; 480]);
+    for packet in &person.heard {
+        let length = Law::Pcmu.decode(&packet.payload, &mut samples);
+        tones.hear(&samples[..length], &mut |digit| heard.push(digit.as_char()));
+    }
+    assert_eq!(heard, "77#");
 }

@@ -59,7 +59,7 @@ impl<K: Hash + Ord, T> Hashed<K, T> {
     /// Everything, to be changed, in the order of identifiers.
     pub fn in_order_mut(&mut self) -> impl Iterator<Item = (&K, &mut T)> {
         let mut all: Vec<_> = self.0.iter_mut().collect();
-        all.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        all.sort_unstable_by_key(|(of, _)| *of);
         all.into_iter()
     }
 }

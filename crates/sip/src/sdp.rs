@@ -8,10 +8,14 @@
 //! the refused media lines and the payload numbers, which RFC 3264 makes theirs to choose. A codec that was not
 //! offered is never named. A leg that has to be encrypted is never agreed upon in the clear, and the other way round.
 
+mod codec;
 mod crypto;
 mod grammar;
 mod negotiate;
+mod writing;
 
+pub use codec::Codec;
 pub use crypto::{AgreedKeys, Keyring, MasterKey, Protection, Secrets, Suite};
 pub use grammar::{Attribute, Connection, Media, SdpError, Session, parse};
-pub use negotiate::{Agreed, Capabilities, Codec, Direction, OfferError, Rtcp, accept, answer, offer};
+pub use negotiate::{Agreed, Capabilities, Direction, OfferError, Rtcp, accept, answer};
+pub use writing::offer;

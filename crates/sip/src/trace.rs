@@ -161,7 +161,7 @@ impl Described {
             direction: direction(session, sound),
             place: place(sound.and_then(|media| media.connection.as_ref()).or(session.connection.as_ref())),
             is_secure: sound.is_some_and(|media| media.protocol.contains("SAVP")),
-            others: others.take(KINDS).map(|media| name(&media.kind)).collect(),
+            others: others.take(KINDS).map(|media| name(media.kind)).collect(),
         }
     }
 }

@@ -11,6 +11,7 @@ mod addresses;
 mod bad_input;
 mod carriers_asked;
 mod encrypted_calls;
+mod encrypted_telephones;
 mod faults;
 mod finding_hosts;
 mod floods;

@@ -3,19 +3,14 @@
 //!
 //! One desk has a trunk for each row, so all rows take place at once.
 
-use std::fmt::Write as _;
-use std::fs;
-use std::time::Duration;
-
-use crate::stage::certificates::Authority;
 use crate::stage::desk::Desk;
-use crate::stage::exchange::{Exchange, Family, Over, PASSWORD};
-use crate::stage::office::{Office, TOKEN_IS_IN, rtp_ports};
+use crate::stage::exchange::{Exchange, Family, Over};
+use crate::stage::lines::{self, Line};
 use crate::stage::peers;
 use crate::stage::place::Place;
 use crate::stage::sound;
 use crate::stage::telephone::{Make, Telephone};
-use crate::stage::waiting::{Turn, free_port, wait_until};
+use crate::stage::waiting::{LIMIT, Turn, wait_until};
 
 use Family::{Four, Six};
 use Make::{Baresip, Linphone};
@@ -35,14 +30,10 @@ const ROWS: [(Make, Over, Family); 12] = [
     (Linphone, Tcp, Six),
     (Linphone, Tls, Six),
 ];
-/// The numbers of all telephones, for the exchange.
-const TELEPHONES: &str = "^[+]131255501[56]";
 /// What telephones say, for a second in every three. It is no part of what rings in North America.
 const TONE_HZ: f64 = 1_000.0;
 /// As many loud samples are somebody speaking: half a second, pauses within words left out.
 const SPOKEN: usize = sound::RATE / 2;
-/// For everything that is waited for: a busy machine takes its time.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// A telephone, the trunk of the desk that its row is about, and who else takes part.
 #[derive(Clone, Copy)]
@@ -84,14 +75,9 @@ fn telephones_of_others_are_answered_and_rung_over_every_transport() {
         return;
     }
     let rows = Row::all();
-    let place = Place::new();
-    let folder = place.folder();
-    Authority::founded(folder, "authority").issues("host", "DNS:localhost,IP:127.0.0.1,IP:::1");
-    sound::write_wave(&folder.join("says.wav"), &what_telephones_say());
-    let Some(exchange) = Exchange::open(folder, TELEPHONES) else { return };
-    fs::write(folder.join("password"), PASSWORD).unwrap();
-    place.is_told(&configuration(&place, &exchange, &rows));
-    place.bring_prompts();
+    let lines: Vec<Line> = rows.iter().map(|row| row.of_the_desk()).collect();
+    let Some((place, exchange)) = lines::at_an_exchange(&lines) else { return };
+    sound::write_wave(&place.folder().join("says.wav"), &sound::beeps(TONE_HZ));
     let mut desk = is_killed_while_it_registers(&place, &exchange, &rows);
 
     let failed: Vec<String> = std::thread::scope(|scope| {
@@ -144,6 +130,19 @@ fn is_killed_while_it_registers(place: &Place, exchange: &Exchange, rows: &[Row]
 }
 
 impl Row {
+    fn of_the_desk(self) -> Line {
+        let name = self.name();
+        Line {
+            number: self.line(),
+            over: self.over,
+            family: self.family,
+            media: "off",
+            people: vec![(name.clone(), self.telephone(), "pick-up")],
+            steps: format!(r#""assistant", {{ ring = "{name}", for = "40s" }}, "message""#),
+            name,
+        }
+    }
+
     /// The telephone registers, calls the line, and is rung by the desk for a caller.
     fn takes_place(self, exchange: &Exchange, place: &Place) {
         let (number, way) = (self.telephone(), (self.over, self.family));
@@ -188,84 +187,4 @@ impl Row {
 fn hears_a_tone(heard: &[i16]) -> bool {
     let pieces = heard.chunks_exact(sound::RATE / 10);
     pieces.filter(|piece| sound::share_of(piece, TONE_HZ) > 0.9).count() >= 5
-}
-
-/// A tone for a second, then quiet for two, for as long as anybody listens.
-fn what_telephones_say() -> Vec<i16> {
-    let mut once = sound::tone(TONE_HZ, Duration::from_secs(1));
-    once.resize(sound::RATE * 3, 0);
-    once.repeat(40)
-}
-
-fn configuration(place: &Place, exchange: &Exchange, rows: &[Row]) -> String {
-    let Place { sip, web, .. } = place;
-    let tls = free_port();
-    let at = |over: Over, port: u16| {
-        let families = [Four, Six].into_iter().filter(|family| family.is_here());
-        families
-            .map(|family| format!("\"{}:{}:{port}\", ", over.name(), family.loopback()))
-            .collect::<String>()
-    };
-    let mut text = format!(
-        r#"
-[business]
-name = "Rivera Plumbing"
-trade = "plumbing"
-timezone = "America/Chicago"
-[sip]
-listen = [{udp}{tcp}{encrypted}]
-when_late = "take-all"
-rtp_ports = "{ports}"
-[sip.tls]
-certificate = "host.pem"
-key = "host.key"
-[web]
-listen = "127.0.0.1:{web}"
-token = "env:{TOKEN_IS_IN}"
-[data]
-directory = "data"
-[[office]]
-name = "main"
-hours = "Mo-Fr 08:00-17:00"
-[[assistant]]
-name = "Robin"
-greeting = "{greeting}"
-"#,
-        udp = at(Udp, *sip),
-        tcp = at(Tcp, *sip),
-        encrypted = at(Tls, tls),
-        ports = rtp_ports(300),
-        greeting = Office::small().greeting,
-    );
-    for row in rows {
-        let (name, line, telephone) = (row.name(), row.line(), row.telephone());
-        let trust = if row.over == Tls { "trust = \"authority.pem\"\n" } else { "" };
-        let (over, registrar) = (row.over.name(), exchange.at(row.over, row.family));
-        let _ = write!(
-            text,
-            r#"
-[[trunk]]
-name = "{name}"
-register = true
-username = "{line}"
-password = "file:password"
-transport = "{over}"
-{trust}registrar = "{registrar}"
-domain = "example.com"
-[[person]]
-name = "{name}"
-reach = [{{ to = "{telephone}", via = "{name}", accept = "pick-up" }}]
-[[line]]
-number = "{line}"
-trunk = "{name}"
-plan = "{name}"
-[[plan]]
-name = "{name}"
-[[plan.rule]]
-when = "always"
-steps = ["assistant", {{ ring = "{name}", for = "40s" }}, "message"]
-"#
-        );
-    }
-    text
 }

@@ -1,27 +1,24 @@
 //! The transfer keys of telephones that are not ours, on the wire: a caller is with Dana, who holds them, takes them up again,
 //! in another codec or the same, and puts them through to Lee, blind or after a word with her. baresip over TLS with encrypted
-//! sound, linphone over UDP and over TLS, kamailio between; and SIPp over UDP, straight at the desk. Each end has to hear what
-//! the other plays, by correlation with it; and a caller on hold hears the desk's music where the phone sends none.
+//! sound, linphone over UDP and over TLS, kamailio between; and SIPp over UDP, straight at the desk. baresip 1.0 has no key for a
+//! word with Lee before, so there it is Lee's telephone. Each end has to hear what the other plays, by correlation with it; and a
+//! caller on hold hears the desk's music where the phone sends none.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::stage::certificates::Authority;
-use crate::stage::exchange::{Exchange, Family, Over, PASSWORD};
-use crate::stage::office::{Office, TOKEN_IS_IN, rtp_ports};
+use crate::stage::exchange::{Exchange, Family, Over};
+use crate::stage::lines::{self, Line};
+use crate::stage::office::Office;
 use crate::stage::place::Place;
-use crate::stage::sound::Handset;
-use crate::stage::telephone::{Codec, Make, Speaks, Telephone};
-use crate::stage::waiting::{Turn, free_port, wait_until};
-use crate::stage::{CALLER, peers, sound};
+use crate::stage::sound::{self, Handset, beep, hears, latest, music};
+use crate::stage::telephone::{Codec, Kind, Make, Speaks, Telephone};
+use crate::stage::waiting::{LIMIT, Turn, comes_true, free_port};
+use crate::stage::{CALLER, peers};
 use media::Law;
-use media::tones::{Player, Tone};
 use serde_json::Value;
 
-/// The numbers of all telephones, for the exchange.
-const TELEPHONES: &str = "^[+]131255501[56]";
 /// What Dana's and Lee's telephones say, for a second in every three. None of it is part of what rings in North America.
 const DANA_HZ: f64 = 1_000.0;
 const LEE_HZ: f64 = 1_450.0;
@@ -29,19 +26,18 @@ const LEE_HZ: f64 = 1_450.0;
 const TAKEN_UP_HZ: [f64; 3] = [700.0, 1_200.0, 1_700.0];
 /// What the caller says.
 const WORDS: &str = "hello, can you hear me";
-/// For everything that is waited for: a busy machine takes its time.
-const LIMIT: Duration = Duration::from_secs(60);
 /// A telephone on hold that sends silence counts as silent after three seconds; then a bar of music.
 const MUSIC_IS_HEARD_WITHIN: Duration = Duration::from_secs(5);
-/// As alike as what is heard is to what was played.
-const ALIKE: f64 = 0.8;
 
 /// One way in which a caller is put through.
 #[derive(Clone, Copy)]
 struct Way {
     place: usize,
     name: &'static str,
+    /// Dana's telephone.
     make: Make,
+    /// Lee's.
+    other: Make,
     over: Over,
     speaks: Speaks,
     attended: bool,
@@ -49,11 +45,12 @@ struct Way {
     taken_up_in: &'static [Codec],
 }
 
-const WAYS: [Way; 6] = [
+const WAYS: [Way; 7] = [
     Way {
         place: 0,
         name: "baresip-encrypted-blind",
         make: Make::Baresip,
+        other: Make::Baresip,
         over: Over::Tls,
         speaks: Speaks::Encrypted,
         attended: false,
@@ -63,6 +60,7 @@ const WAYS: [Way; 6] = [
         place: 1,
         name: "linphone-blind",
         make: Make::Linphone,
+        other: Make::Linphone,
         over: Over::Udp,
         speaks: Speaks::InTheClear,
         attended: false,
@@ -72,6 +70,7 @@ const WAYS: [Way; 6] = [
         place: 2,
         name: "linphone-attended",
         make: Make::Linphone,
+        other: Make::Linphone,
         over: Over::Udp,
         speaks: Speaks::InTheClear,
         attended: true,
@@ -81,6 +80,7 @@ const WAYS: [Way; 6] = [
         place: 3,
         name: "linphone-encrypted-attended",
         make: Make::Linphone,
+        other: Make::Linphone,
         over: Over::Tls,
         speaks: Speaks::Encrypted,
         attended: true,
@@ -90,6 +90,7 @@ const WAYS: [Way; 6] = [
         place: 4,
         name: "linphone-changes-codec-to-g722-opus-and-back",
         make: Make::Linphone,
+        other: Make::Linphone,
         over: Over::Udp,
         speaks: Speaks::InTheClear,
         attended: false,
@@ -99,10 +100,21 @@ const WAYS: [Way; 6] = [
         place: 5,
         name: "linphone-encrypted-changes-codec-to-g722-opus-and-back",
         make: Make::Linphone,
+        other: Make::Linphone,
         over: Over::Tls,
         speaks: Speaks::Encrypted,
         attended: false,
         taken_up_in: &[Codec::G722, Codec::Opus, Codec::Pcmu],
+    },
+    Way {
+        place: 6,
+        name: "linphone-encrypted-attended-to-baresip",
+        make: Make::Linphone,
+        other: Make::Baresip,
+        over: Over::Tls,
+        speaks: Speaks::Encrypted,
+        attended: true,
+        taken_up_in: &[Codec::Pcmu],
     },
 ];
 
@@ -130,19 +142,15 @@ fn a_caller_is_put_through_by_the_transfer_key_of_a_telephone_and_each_end_hears
     if !peers::have(&["kamailio", "baresip", "linphonec"]) {
         return;
     }
-    let place = Place::new();
+    let lines = WAYS.map(Way::of_the_desk);
+    let Some((place, exchange)) = lines::at_an_exchange(&lines) else { return };
     let folder = place.folder();
-    Authority::founded(folder, "authority").issues("host", "DNS:localhost,IP:127.0.0.1");
     for (name, hz) in [("dana.wav", DANA_HZ), ("lee.wav", LEE_HZ)] {
-        sound::write_wave(&folder.join(name), &what_is_said(hz));
+        sound::write_wave(&folder.join(name), &sound::beeps(hz));
     }
     for hz in TAKEN_UP_HZ {
-        sound::write_wave(&folder.join(format!("{hz}.wav")), &what_is_said(hz));
+        sound::write_wave(&folder.join(format!("{hz}.wav")), &sound::beeps(hz));
     }
-    let Some(exchange) = Exchange::open(folder, TELEPHONES) else { return };
-    fs::write(folder.join("password"), PASSWORD).unwrap();
-    place.is_told(&configuration(&place, &exchange));
-    place.bring_prompts();
     let mut desk = place.open();
     let failed: Vec<&str> = std::thread::scope(|scope| {
         let (exchange, place) = (&exchange, &place);
@@ -155,23 +163,38 @@ fn a_caller_is_put_through_by_the_transfer_key_of_a_telephone_and_each_end_hears
 }
 
 impl Way {
+    fn of_the_desk(self) -> Line {
+        let name = self.name;
+        Line {
+            name: name.to_owned(),
+            number: self.line(),
+            over: self.over,
+            family: Family::Four,
+            // The caller of ours speaks in the clear.
+            media: if self.speaks == Speaks::Encrypted { "preferred" } else { "off" },
+            people: vec![
+                (format!("Dana {name}"), self.dana(), "pick-up"),
+                (format!("Lee {name}"), self.lee(), "pick-up"),
+            ],
+            steps: format!(r#""assistant", {{ ring = "Dana {name}", for = "40s" }}, "message""#),
+        }
+    }
+
     fn takes_place(self, exchange: &Exchange, place: &Place) {
-        let registers = |number: &str, says: &str| {
+        let registers = |make: Make, number: &str, says: &str| {
+            let kind = Kind { make, speaks: self.speaks, codecs: &[Codec::Pcmu] };
             let says = place.folder().join(says);
             let way = (self.over, Family::Four);
-            let telephone =
-                Telephone::speaking(self.speaks, self.make, number, exchange, way, &says, place.folder());
+            let mut telephone = Telephone::of(kind, number, exchange, way, &says, place.folder());
             exchange.knows(number);
-            telephone
-        };
-        let mut dana = registers(&self.dana(), "dana.wav");
-        let mut lee = registers(&self.lee(), "lee.wav");
-        for telephone in [&mut dana, &mut lee] {
-            if self.make == Make::Linphone {
+            if make == Make::Linphone {
                 telephone.speaks_only(Codec::Pcmu);
             }
             telephone.keeps_the_next_call();
-        }
+            telephone
+        };
+        let mut dana = registers(self.make, &self.dana(), "dana.wav");
+        let lee = registers(self.other, &self.lee(), "lee.wav");
         let script = format!("press 0\n{}", format!("say {WORDS}\n").repeat(40));
         let world = exchange.at(Over::Udp, Family::Four);
         let caller = place.call_at(&format!("sip:{}@{world}", self.line()), &self.caller(), &script);
@@ -326,7 +349,7 @@ fn tried(step: &Value) -> Vec<&Value> {
 
 /// Whether the caller's words are in what was heard last, as they were played.
 fn hears_words(heard: &[i16], words: &[i16]) -> bool {
-    hears(&heard[heard.len().saturating_sub(sound::RATE * 6)..], piece_of(words))
+    hears(latest(heard), piece_of(words))
 }
 
 /// Half a second is enough to tell, and the search is not cheap.
@@ -334,109 +357,9 @@ fn piece_of(words: &[i16]) -> &[i16] {
     &words[..words.len().min(sound::RATE / 2)]
 }
 
-/// What a telephone says, for a third of a second without anything else.
-fn beep(hz: f64) -> Vec<i16> {
-    sound::tone(hz, Duration::from_millis(300))
-}
-
-fn hears(heard: &[i16], wanted: &[i16]) -> bool {
-    heard.len() > wanted.len() && sound::correlation(heard, wanted).0 >= ALIKE
-}
-
-/// How the desk's music begins.
-fn music() -> Vec<i16> {
-    let mut samples = vec![0; sound::RATE];
-    Player::new(Tone::Music).fill(&mut samples);
-    samples
-}
-
-/// Whether the record says that the caller heard it, and why.
+/// Whether the record says that the caller heard music of the desk's, and why.
 fn tells_of_music(record: &Value) -> bool {
     let troubles = record["troubles"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let told = |trouble: &&str| trouble.starts_with("the caller heard music of ours for ");
     troubles.filter(told).count() == 1
-}
-
-/// Looks every now and then: the search takes a core meanwhile.
-fn comes_true(what: &str, mut holds: impl FnMut() -> bool) {
-    wait_until(what, LIMIT, || {
-        std::thread::sleep(Duration::from_millis(300));
-        holds().then_some(())
-    });
-}
-
-/// A tone for a second, then quiet for two, for as long as anybody listens.
-fn what_is_said(hz: f64) -> Vec<i16> {
-    let mut once = sound::tone(hz, Duration::from_secs(1));
-    once.resize(sound::RATE * 3, 0);
-    once.repeat(60)
-}
-
-fn configuration(place: &Place, exchange: &Exchange) -> String {
-    let Place { sip, web, .. } = place;
-    let mut text = format!(
-        r#"
-[business]
-name = "Rivera Plumbing"
-trade = "plumbing"
-timezone = "America/Chicago"
-[sip]
-listen = ["udp:127.0.0.1:{sip}", "tls:127.0.0.1:{tls}"]
-rtp_ports = "{ports}"
-[sip.tls]
-certificate = "host.pem"
-key = "host.key"
-[web]
-listen = "127.0.0.1:{web}"
-token = "env:{TOKEN_IS_IN}"
-[data]
-directory = "data"
-[[office]]
-name = "main"
-hours = "Mo-Fr 08:00-17:00"
-[[assistant]]
-name = "Robin"
-greeting = "{greeting}"
-"#,
-        tls = free_port(),
-        ports = rtp_ports(300),
-        greeting = Office::small().greeting,
-    );
-    for way in WAYS {
-        let (name, line, dana, lee) = (way.name, way.line(), way.dana(), way.lee());
-        let trust = if way.over == Over::Tls { "trust = \"authority.pem\"\n" } else { "" };
-        // The caller of ours speaks in the clear.
-        let media = if way.speaks == Speaks::Encrypted { "preferred" } else { "off" };
-        let (over, registrar) = (way.over.name(), exchange.at(way.over, Family::Four));
-        let _ = write!(
-            text,
-            r#"
-[[trunk]]
-name = "{name}"
-register = true
-username = "{line}"
-password = "file:password"
-transport = "{over}"
-media = "{media}"
-{trust}registrar = "{registrar}"
-domain = "example.com"
-[[person]]
-name = "Dana {name}"
-reach = [{{ to = "{dana}", via = "{name}", accept = "pick-up" }}]
-[[person]]
-name = "Lee {name}"
-reach = [{{ to = "{lee}", via = "{name}", accept = "pick-up" }}]
-[[line]]
-number = "{line}"
-trunk = "{name}"
-plan = "{name}"
-[[plan]]
-name = "{name}"
-[[plan.rule]]
-when = "always"
-steps = ["assistant", {{ ring = "Dana {name}", for = "40s" }}, "message"]
-"#
-        );
-    }
-    text
 }

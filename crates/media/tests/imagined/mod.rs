@@ -80,6 +80,11 @@ pub fn connect() -> Connect {
     }
 }
 
+/// The same, with a greeting of a second and a filler.
+pub fn greeted() -> Connect {
+    Connect { greeting: Some(play(1, 1_000)), filler: Some(filler(600)), ..connect() }
+}
+
 pub fn clip(ms: usize) -> Clip {
     (0..ms * 8).map(|at| if at % 8 < 4 { 6_000 } else { -6_000 }).collect()
 }

@@ -1,100 +1,14 @@
-//! Offer and answer of one audio stream. RFC 3264.
+//! What an offer and its answer agree upon, for one audio stream. RFC 3264.
 
-use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
+use super::codec::Codec;
 use super::crypto::{self, AgreedKeys, Protection};
 use super::grammar::{Connection, Media, SdpError, Session, parse};
+use super::writing::write_answer;
 
 /// The packet time of RTP/AVP if nobody says otherwise. RFC 3551 section 4.5.
 const PTIME_MS: u16 = 20;
-/// The payload numbers of telephone-event in offers of ours, by the rate of the clock; theirs may differ. Each clock needs its
-/// own (RFC 4733 section 2.1).
-const EVENT_PAYLOADS: [(u32, u8); 2] = [(8_000, 101), (48_000, 110)];
-/// The longest packets that we hear whole.
-const MAX_PTIME_MS: u16 = 60;
-/// What we like Opus to be like (RFC 7587 section 6.1): as wide as speech is, and each packet telling of the one before it.
-const OPUS_WISHES: &str =
-    "maxplaybackrate=16000;sprop-maxcapturerate=16000;maxaveragebitrate=40000;useinbandfec=1";
-
-/// A codec that we speak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Codec {
-    /// G.711 mu-law, payload number 0.
-    Pcmu,
-    /// G.711 A-law, payload number 8.
-    Pcma,
-    /// G.722, payload number 9: 16 kHz, though its clock counts 8,000 a second (RFC 3551 section 4.5.2).
-    G722,
-    /// Opus, with a payload number of each description's own: its clock counts 48,000 a second (RFC 7587).
-    Opus,
-}
-
-impl Codec {
-    const ALL: [Codec; 4] = [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus];
-
-    /// The payload number in offers of ours: RFC 3551 table 4, and for Opus what nearly everybody takes.
-    pub fn payload_type(self) -> u8 {
-        match self {
-            Codec::Pcmu => 0,
-            Codec::Pcma => 8,
-            Codec::G722 => 9,
-            Codec::Opus => 111,
-        }
-    }
-
-    /// Ticks of the RTP clock per second.
-    pub fn clock_rate_hz(self) -> u32 {
-        match self {
-            Codec::Pcmu | Codec::Pcma | Codec::G722 => 8_000,
-            Codec::Opus => 48_000,
-        }
-    }
-
-    fn is_wide(self) -> bool {
-        match self {
-            Codec::G722 | Codec::Opus => true,
-            Codec::Pcmu | Codec::Pcma => false,
-        }
-    }
-
-    /// As an rtpmap has it: one channel, though Opus says two of every stream (RFC 7587 section 4.1).
-    fn channels(self) -> &'static str {
-        match self {
-            Codec::Opus => "2",
-            Codec::Pcmu | Codec::Pcma | Codec::G722 => "1",
-        }
-    }
-
-    fn encoding(self) -> &'static str {
-        match self {
-            Codec::Pcmu => "PCMU",
-            Codec::Pcma => "PCMA",
-            Codec::G722 => "G722",
-            Codec::Opus => "opus",
-        }
-    }
-
-    /// What a payload number means in a media line: by its rtpmap, else by the static table.
-    fn of(media: &Media<'_>, payload: u8) -> Option<Codec> {
-        match media.rtpmap(payload) {
-            Some(map) => Codec::ALL.into_iter().find(|codec| codec.is_mapped_by(map)),
-            None => Codec::ALL
-                .into_iter()
-                .filter(|codec| *codec != Codec::Opus)
-                .find(|codec| codec.payload_type() == payload),
-        }
-    }
-
-    fn is_mapped_by(self, map: &str) -> bool {
-        let mut parts = map.split('/');
-        let named = parts.next().is_some_and(|name| name.trim().eq_ignore_ascii_case(self.encoding()));
-        let rated = parts.next().is_some_and(|rate| rate.trim().parse() == Ok(self.clock_rate_hz()));
-        named && rated && parts.next().is_none_or(|channels| channels.trim() == self.channels())
-    }
-}
-
 /// Who sends, as one side sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -135,7 +49,7 @@ impl Direction {
         Direction::new(self.sends() && other.sends(), self.receives() && other.receives())
     }
 
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Direction::SendRecv => "sendrecv",
             Direction::SendOnly => "sendonly",
@@ -263,26 +177,7 @@ pub fn answer(offer: &str, ours: &Capabilities, wish: Direction) -> Result<Agree
     Err(failure)
 }
 
-/// Writes an offer of everything we can do.
-pub fn offer(ours: &Capabilities, direction: Direction) -> String {
-    let mut text = write_session(ours);
-    let mut payloads: Vec<u8> = ours.codecs.iter().map(|codec| codec.payload_type()).collect();
-    let clocks = ours.codecs.iter().map(|codec| codec.clock_rate_hz());
-    let events = EVENT_PAYLOADS
-        .into_iter()
-        .filter(|(rate, _)| ours.telephone_event && clocks.clone().any(|of| of == *rate));
-    payloads.extend(events.clone().map(|(_, payload)| payload));
-    write_media(&mut text, ours, &payloads);
-    for codec in &ours.codecs {
-        write_codec(&mut text, *codec, codec.payload_type());
-    }
-    events.for_each(|(rate, payload)| write_events(&mut text, payload, rate));
-    write_keys(&mut text, ours.protection.keyring().into_iter().flat_map(crypto::offered));
-    write_tail(&mut text, ours, direction, ours.rtcp_mux);
-    text
-}
-
-/// Reads the answer to our [`offer`]. `direction` of the result is as we see it.
+/// Reads the answer to our [`offer`](super::offer). `direction` of the result is as we see it.
 pub fn accept(answer: &str, offered: &Capabilities, direction: Direction) -> Result<Agreed, OfferError> {
     let session = parse(answer)?;
     // We offered one media line; RFC 3264 section 6 wants as many back. More of them mean nothing to us.
@@ -358,7 +253,7 @@ fn agree(
     }
     let (receive_payload_type, receive_dtmf) = match side {
         Side::Answering => (payload_type, dtmf),
-        Side::Offering => (codec.payload_type(), dtmf.map(|_| our_event_payload(codec))),
+        Side::Offering => (codec.payload_type(), dtmf.map(|_| codec.event_payload_type())),
     };
     Ok(Agreed {
         text: String::new(),
@@ -383,12 +278,6 @@ fn payloads(media: &Media<'_>) -> impl Iterator<Item = u8> {
         let has_zeros = format.starts_with('0') && format.len() > 1;
         format.parse().ok().filter(|number| *number < 128 && is_plain && !has_zeros)
     })
-}
-
-/// The number that digits beside this codec have in offers of ours.
-fn our_event_payload(codec: Codec) -> u8 {
-    let [(_, narrow), (rate, other)] = EVENT_PAYLOADS;
-    if codec.clock_rate_hz() == rate { other } else { narrow }
 }
 
 /// The first codec of theirs that is ours as well, or the wideband one that we like best.
@@ -462,87 +351,10 @@ fn reports(media: &Media<'_>, remote: SocketAddr, ours: &Capabilities) -> Result
     may_receive(SocketAddr::new(ip, port)).map(Rtcp::At)
 }
 
-fn write_answer(session: &Session<'_>, served: usize, agreed: &Agreed, ours: &Capabilities) -> String {
-    let mut text = write_session(ours);
-    for (at, media) in session.media.iter().enumerate() {
-        if at != served {
-            let formats = media.formats.join(" ");
-            line(&mut text, format_args!("m={} 0 {} {formats}", media.kind, media.protocol));
-            continue;
-        }
-        let mut payloads = vec![agreed.payload_type];
-        payloads.extend(agreed.dtmf);
-        let protocol = &media.protocol;
-        let list = payloads.iter().map(u8::to_string).collect::<Vec<_>>().join(" ");
-        line(&mut text, format_args!("m=audio {} {protocol} {list}", ours.port));
-        write_codec(&mut text, agreed.codec, agreed.payload_type);
-        if let Some(payload) = agreed.dtmf {
-            write_events(&mut text, payload, agreed.codec.clock_rate_hz());
-        }
-        let keys = agreed.keys.iter().map(crypto::answered);
-        write_keys(&mut text, keys);
-        write_tail(&mut text, ours, agreed.direction, agreed.rtcp == Rtcp::Muxed);
-    }
-    text
-}
-
-fn write_session(ours: &Capabilities) -> String {
-    let mut text = String::with_capacity(512);
-    let family = if ours.address.is_ipv4() { "IP4" } else { "IP6" };
-    let (id, version, address) = (ours.session_id, ours.version, ours.address);
-    line(&mut text, format_args!("v=0"));
-    line(&mut text, format_args!("o=- {id} {version} IN {family} {address}"));
-    line(&mut text, format_args!("s=-"));
-    line(&mut text, format_args!("c=IN {family} {address}"));
-    line(&mut text, format_args!("t=0 0"));
-    text
-}
-
-fn write_media(text: &mut String, ours: &Capabilities, payloads: &[u8]) {
-    let list = payloads.iter().map(u8::to_string).collect::<Vec<_>>().join(" ");
-    let profile = if ours.protection.keyring().is_some() { "RTP/SAVP" } else { "RTP/AVP" };
-    line(text, format_args!("m=audio {} {profile} {list}", ours.port));
-}
-
-fn write_codec(text: &mut String, codec: Codec, payload: u8) {
-    let (name, rate) = (codec.encoding(), codec.clock_rate_hz());
-    match codec {
-        Codec::Pcmu | Codec::Pcma | Codec::G722 => {
-            line(text, format_args!("a=rtpmap:{payload} {name}/{rate}"))
-        }
-        Codec::Opus => {
-            line(text, format_args!("a=rtpmap:{payload} {name}/{rate}/{}", codec.channels()));
-            line(text, format_args!("a=fmtp:{payload} {OPUS_WISHES}"));
-        }
-    }
-}
-
-fn write_events(text: &mut String, payload: u8, rate: u32) {
-    line(text, format_args!("a=rtpmap:{payload} telephone-event/{rate}"));
-    line(text, format_args!("a=fmtp:{payload} 0-15"));
-}
-
-fn write_keys(text: &mut String, values: impl Iterator<Item = String>) {
-    values.for_each(|value| line(text, format_args!("a=crypto:{value}")));
-}
-
-fn write_tail(text: &mut String, ours: &Capabilities, direction: Direction, mux: bool) {
-    line(text, format_args!("a=ptime:{}", ours.ptime_ms));
-    line(text, format_args!("a=maxptime:{MAX_PTIME_MS}"));
-    line(text, format_args!("a={}", direction.as_str()));
-    if mux {
-        line(text, format_args!("a=rtcp-mux"));
-    }
-}
-
-fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
-    text.write_fmt(content).expect("writing into a String cannot fail");
-    text.push_str("\r\n");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sdp::offer;
 
     fn ours() -> Capabilities {
         Capabilities {

@@ -3,7 +3,7 @@
 //! An [`office`] says what a desk is told, a [`place`] keeps that, its ports and its data, and a [`desk`] is one process
 //! in that place: a test may kill, starve or stop it and open the next. A [`caller`] of ours goes by a script; a bare
 //! [`phone`] shows the desk from the wire; [`peers`] are programs of others, with [`sound`] of their own, and so are the [`carrier`], the
-//! [`exchange`] between desks and telephones, and each [`telephone`]. A [`forwarder`] is a rough path between a desk and a
+//! [`exchange`] between desks and telephones, where a desk has [`lines`], and each [`telephone`]. A [`forwarder`] is a rough path between a desk and a
 //! [`headset`], which is a telephone's sound alone. A [`story`] is what `explain` tells of a call.
 //!
 //! Ports are free ones, data lie in a directory of their own, and every process that was started here ends with the
@@ -20,6 +20,7 @@ pub mod forwarder;
 pub mod headset;
 #[path = "../../../../media/tests/imagined/path.rs"]
 pub mod imagined_path;
+pub mod lines;
 pub mod names;
 pub mod office;
 pub mod peers;

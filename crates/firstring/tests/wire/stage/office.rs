@@ -66,21 +66,9 @@ impl Office {
     /// The configuration of a desk with these ports for SIP and the console.
     pub fn configuration(&self, sip: u16, web: u16) -> String {
         let Office { greeting, channels, person, name, reach, rings_for, ports } = self;
-        let ports = rtp_ports(*ports);
+        let head = head(&format!("\"udp:127.0.0.1:{sip}\""), web, *ports);
         format!(
-            r#"
-[business]
-name = "Rivera Plumbing"
-trade = "plumbing"
-timezone = "America/Chicago"
-[sip]
-listen = ["udp:127.0.0.1:{sip}"]
-rtp_ports = "{ports}"
-[web]
-listen = "127.0.0.1:{web}"
-token = "env:{TOKEN_IS_IN}"
-[data]
-directory = "data"
+            r#"{head}
 [[trunk]]
 name = "main"
 accept_from = ["127.0.0.1"]
@@ -115,13 +103,29 @@ steps = ["assistant", {{ ring = "on-call", for = "{rings_for}" }}, "message"]
     }
 }
 
-/// So many RTP ports that no other desk of this test file has, as the configuration says it.
-pub fn rtp_ports(ports: u16) -> String {
+/// How the configuration of a desk begins that listens there, as it is listed, and has so many RTP ports.
+pub fn head(listens: &str, web: u16, ports: u16) -> String {
     let first = first_of(ports);
-    format!("{first}-{}", first + ports - 1)
+    let last = first + ports - 1;
+    format!(
+        r#"
+[business]
+name = "Rivera Plumbing"
+trade = "plumbing"
+timezone = "America/Chicago"
+[sip]
+listen = [{listens}]
+rtp_ports = "{first}-{last}"
+[web]
+listen = "127.0.0.1:{web}"
+token = "env:{TOKEN_IS_IN}"
+[data]
+directory = "data"
+"#
+    )
 }
 
-/// The first of them.
+/// The first of so many RTP ports that no other desk of this test file has.
 fn first_of(ports: u16) -> u16 {
     if ports > SLOT {
         return NEXT_WIDE.fetch_add(ports, Ordering::Relaxed);

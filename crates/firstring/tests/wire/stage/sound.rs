@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use media::Law;
+use media::tones::{Player, Tone};
 use speech::local::{LocalSpeaker, WorkerCommand};
 use speech::{Line, Speak as _};
 
@@ -15,6 +16,8 @@ use speech::{Line, Speak as _};
 pub const RATE: usize = 8_000;
 /// Samples of a packet of 20 ms.
 const PACKET: usize = 160;
+/// As alike as what is heard is to what was played.
+const ALIKE: f64 = 0.8;
 
 /// A text in a voice, rendered by the program's own worker.
 pub fn rendered(voice: &str, text: &str) -> Vec<i16> {
@@ -95,19 +98,53 @@ fn write_channels(path: &Path, channels: u16, samples: &[i16]) {
 /// The best normalised cross-correlation of `wanted` within `heard` (1 is identical), and the sample it begins at.
 pub fn correlation(heard: &[i16], wanted: &[i16]) -> (f64, usize) {
     let float = |samples: &[i16]| -> Vec<f32> { samples.iter().map(|s| f32::from(*s)).collect() };
+    let power_until = power_until(heard);
+    let wanted_power = self::power_until(wanted)[wanted.len()] as f64;
     let (heard, wanted) = (float(heard), float(wanted));
-    let power = |samples: &[f32]| -> f64 { samples.iter().map(|s| f64::from(s * s)).sum() };
-    let wanted_power = power(&wanted);
     let mut best = (0.0, 0);
     for (at, window) in heard.windows(wanted.len()).enumerate() {
-        let product: f32 = window.iter().zip(&wanted).map(|(a, b)| a * b).sum();
-        let both = (power(window) * wanted_power).sqrt();
-        let alike = if both > 0.0 { f64::from(product) / both } else { 0.0 };
+        let power = (power_until[at + wanted.len()] - power_until[at]) as f64;
+        let both = (power * wanted_power).sqrt();
+        let alike = if both > 0.0 { f64::from(product(window, &wanted)) / both } else { 0.0 };
         if alike > best.0 {
             best = (alike, at);
         }
     }
     best
+}
+
+/// The power of everything before each sample, and of all.
+fn power_until(samples: &[i16]) -> Vec<u64> {
+    let mut sum = 0;
+    let powers = samples.iter().map(|sample| u64::from(sample.unsigned_abs()).pow(2));
+    std::iter::once(0)
+        .chain(powers.map(|power| {
+            sum += power;
+            sum
+        }))
+        .collect()
+}
+
+/// Of two that are equally long, in sums beside each other: one alone would wait for itself.
+fn product(one: &[f32], other: &[f32]) -> f32 {
+    let (one, one_rest) = one.as_chunks::<16>();
+    let (other, other_rest) = other.as_chunks::<16>();
+    let mut sums = [0.0; 16];
+    for (one, other) in one.iter().zip(other) {
+        sums = std::array::from_fn(|at| sums[at] + one[at] * other[at]);
+    }
+    let rest = one_rest.iter().zip(other_rest).map(|(one, other)| one * other);
+    sums.into_iter().chain(rest).sum()
+}
+
+/// Whether this was heard, as it was played.
+pub fn hears(heard: &[i16], wanted: &[i16]) -> bool {
+    heard.len() > wanted.len() && correlation(heard, wanted).0 >= ALIKE
+}
+
+/// What was heard last, two beeps at least: the search is not cheap, and a call is long.
+pub fn latest(heard: &[i16]) -> &[i16] {
+    &heard[heard.len().saturating_sub(RATE * 6)..]
 }
 
 /// Without the quiet before and after.
@@ -137,6 +174,25 @@ pub fn tone(frequency_hz: f64, length: Duration) -> Vec<i16> {
     (0..(length.as_secs_f64() * RATE as f64) as usize)
         .map(|n| (8_000.0 * (step * n as f64).sin()) as i16)
         .collect()
+}
+
+/// A tone for a second, then quiet for two, for as long as anybody listens.
+pub fn beeps(frequency_hz: f64) -> Vec<i16> {
+    let mut once = tone(frequency_hz, Duration::from_secs(1));
+    once.resize(RATE * 3, 0);
+    once.repeat(60)
+}
+
+/// What is sure to be heard of such a tone without anything else.
+pub fn beep(frequency_hz: f64) -> Vec<i16> {
+    tone(frequency_hz, Duration::from_millis(300))
+}
+
+/// How the desk's music begins.
+pub fn music() -> Vec<i16> {
+    let mut samples = vec![0; RATE];
+    Player::new(Tone::Music).fill(&mut samples);
+    samples
 }
 
 /// As µ-law, the way it travels.

@@ -28,10 +28,20 @@ pub enum Speaks {
     Encrypted,
 }
 
-/// The one codec that linphone offers and takes.
+/// What a telephone is from the start.
+#[derive(Clone, Copy)]
+pub struct Kind {
+    pub make: Make,
+    pub speaks: Speaks,
+    /// What baresip offers and takes, liked best first, all of 8 kHz; linphone is told while it runs.
+    pub codecs: &'static [Codec],
+}
+
+/// A codec that a telephone offers and takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codec {
     Pcmu,
+    Pcma,
     G722,
     Opus,
 }
@@ -42,6 +52,7 @@ impl Codec {
         match self {
             Codec::Opus => 0,
             Codec::Pcmu => 3,
+            Codec::Pcma => 4,
             Codec::G722 => 6,
         }
     }
@@ -49,7 +60,7 @@ impl Codec {
     /// Samples a second of what linphone hears in it.
     fn rate_hz(self) -> usize {
         match self {
-            Codec::Pcmu => sound::RATE,
+            Codec::Pcmu | Codec::Pcma => sound::RATE,
             Codec::G722 => 2 * sound::RATE,
             Codec::Opus => 6 * sound::RATE,
         }
@@ -92,13 +103,13 @@ impl Telephone {
         says: &Path,
         beside: &Path,
     ) -> Telephone {
-        Telephone::speaking(Speaks::InTheClear, make, number, exchange, way, says, beside)
+        let kind = Kind { make, speaks: Speaks::InTheClear, codecs: &[Codec::Pcmu] };
+        Telephone::of(kind, number, exchange, way, says, beside)
     }
 
-    /// The same, where sound is encrypted or not.
-    pub fn speaking(
-        speaks: Speaks,
-        make: Make,
+    /// The same, of any kind.
+    pub fn of(
+        kind: Kind,
         number: &str,
         exchange: &Exchange,
         (over, family): (Over, Family),
@@ -109,9 +120,9 @@ impl Telephone {
         fs::create_dir(&folder).unwrap();
         let authority = beside.join("authority.pem");
         let at = format!("{};transport={}", exchange.at(over, family), over.name());
-        let mut program = match make {
-            Make::Baresip => baresip((number, speaks), &at, family, says, &authority, &folder),
-            Make::Linphone => linphone((number, speaks), &at, over, family, &authority, &folder),
+        let mut program = match kind.make {
+            Make::Baresip => baresip((number, kind), &at, family, says, &authority, &folder),
+            Make::Linphone => linphone((number, kind.speaks), &at, over, family, &authority, &folder),
         };
         let out = File::create(folder.join("told")).unwrap();
         program.current_dir(&folder).env("HOME", &folder).stdin(Stdio::piped());
@@ -119,8 +130,8 @@ impl Telephone {
         let told_to = child.stdin.take().unwrap();
         let (codec, stretch) = (Codec::Pcmu, Stretch::FROM_THE_START);
         let mut telephone =
-            Telephone { child, told_to, make, exchange: at, folder, calls: 0, codec, stretch };
-        if make == Make::Linphone {
+            Telephone { child, told_to, make: kind.make, exchange: at, folder, calls: 0, codec, stretch };
+        if kind.make == Make::Linphone {
             telephone.is_told("soundcard use files");
             telephone.says(says);
         }
@@ -175,17 +186,45 @@ impl Telephone {
     }
 
     /// Takes it up again. What it hears counts from now on.
-    ///
-    /// baresip 1.0 empties the chain of its filters when it holds and does not fill it again (`audio_decoder_set`), so it would
-    /// keep nothing of what it hears from now on. It says that back instead, and keeps what it says.
     pub fn resumes(&mut self) {
-        let said_back = self.make == Make::Baresip;
-        self.is_told(if said_back { "/resume" } else { "resume 1" });
-        if said_back {
-            self.is_told("/ausrc aubridge,ear");
+        match self.make {
+            Make::Baresip => {
+                self.is_told("/resume");
+                self.says_back();
+            }
+            Make::Linphone => {
+                self.is_told("resume 1");
+                self.listens_from_now_on(self.codec.rate_hz(), false);
+            }
         }
-        self.stretch = Stretch { begins: 0, rate_hz: self.codec.rate_hz(), said_back };
+    }
+
+    /// Says back what it hears, which counts from now on. baresip only: 1.0 empties the chain of its filters when its call is on
+    /// hold or changes its codec, and does not fill it again (`audio_decoder_set`), so it would keep nothing of what it hears
+    /// after that. What it says is kept still.
+    pub fn says_back(&mut self) {
+        self.is_told("/ausrc aubridge,ear");
+        self.listens_from_now_on(sound::RATE, true);
+    }
+
+    fn listens_from_now_on(&mut self, rate_hz: usize, said_back: bool) {
+        self.stretch = Stretch { begins: 0, rate_hz, said_back };
         self.stretch.begins = self.kept().len();
+    }
+
+    /// Presses a key in its call. baresip only; it lets go of the key by itself.
+    pub fn presses(&mut self, key: char) {
+        write!(self.told_to, "{key}").unwrap();
+    }
+
+    /// The codecs that it has spoken in, one after the other, as baresip names them.
+    pub fn has_spoken_in(&self) -> Vec<String> {
+        let told = fs::read(self.folder.join("told")).unwrap_or_default();
+        let named = |line: &str| {
+            let (_, codec) = line.split_once("audio: Set audio encoder: ")?;
+            codec.split(' ').next().map(str::to_owned)
+        };
+        String::from_utf8_lossy(&told).lines().filter_map(named).collect()
     }
 
     /// Offers and takes this codec only, from its next offer or answer on. linphone only.
@@ -269,7 +308,7 @@ impl Drop for Telephone {
 }
 
 fn baresip(
-    (number, speaks): (&str, Speaks),
+    (number, kind): (&str, Kind),
     at: &str,
     family: Family,
     says: &Path,
@@ -289,9 +328,12 @@ fn baresip(
         kept = folder.display(),
         from = peers::module_path().display()
     );
-    let encryption = if speaks == Speaks::Encrypted { ";mediaenc=srtp-mand" } else { "" };
+    let codecs: Vec<String> =
+        kind.codecs.iter().map(|codec| format!("{codec:?}/8000/1").to_uppercase()).collect();
+    let encryption = if kind.speaks == Speaks::Encrypted { ";mediaenc=srtp-mand" } else { "" };
     let account = format!(
-        "<sip:{number}@{at}>;auth_user={number};auth_pass={PASSWORD};answermode=auto;regint=60;audio_codecs=PCMU/8000/1{encryption}\n"
+        "<sip:{number}@{at}>;auth_user={number};auth_pass={PASSWORD};answermode=auto;regint=60;audio_codecs={codecs}{encryption}\n",
+        codecs = codecs.join(",")
     );
     for (name, text) in [("config", config.as_str()), ("accounts", &account), ("contacts", "")] {
         fs::write(folder.join(name), text).unwrap();

@@ -5,6 +5,9 @@ use std::net::{TcpListener, UdpSocket};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// For whatever is waited for: a busy machine takes its time.
+pub const LIMIT: Duration = Duration::from_secs(60);
+
 /// A port on which nobody listens now, by UDP or by TCP, and which this test file has not been given before.
 pub fn free_port() -> u16 {
     static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
@@ -27,6 +30,14 @@ pub fn wait_until<T>(what: &str, within: Duration, mut answer: impl FnMut() -> O
         assert!(Instant::now() < until, "waited {within:?} in vain until {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// Looks every now and then whether this was heard: the search takes a core meanwhile.
+pub fn comes_true(what: &str, mut holds: impl FnMut() -> bool) {
+    wait_until(what, LIMIT, || {
+        std::thread::sleep(Duration::from_millis(300));
+        holds().then_some(())
+    });
 }
 
 /// Calls that run at once: more would be judged by the machine they share.
