@@ -1,7 +1,8 @@
 //! What the program tells of itself, on its way to stderr: nobody who has something to tell waits for whoever reads it.
 //!
 //! A terminal that is stopped, a pipe whose reader hangs and a disk that is busy all make a write to stderr wait, and threads that
-//! look after callers would wait along. So lines go through a bounded queue to a thread of their own.
+//! look after callers would wait along. So lines go through a bounded queue to a thread of their own. (`tracing-appender` drops
+//! lines in the same way, but says nowhere that they are missing, and brings a library of dates along.)
 //!
 //! Drop rule: a line that does not fit is left out, and where it is missing the log says how many are. Invariant: nothing here
 //! waits, except for the last lines when the program ends, and that not for long.
