@@ -45,6 +45,22 @@ fn the_drill_proves_that_a_fallback_rings_and_the_desk_is_back_afterwards() {
 }
 
 #[test]
+fn a_call_that_is_sent_once_a_drill_is_said_to_go_on_meets_it() {
+    let _turn = Turn::beside_others();
+    let place = Place::new();
+    place.bring_prompts();
+    let desk = place.open();
+    let mut phone = Phone::at([127, 0, 0, 1], 0, &place);
+    // The desk finds both at once, as it does now and then on a busy machine.
+    let Some(busy) = desk.stop_thread("control") else { return };
+    let drill = serde_json::json!({ "trunk": "main", "how": "busy", "seconds": 60 });
+    desk.is_ordered("/api/v1/drill", &drill);
+    phone.send("INVITE", 1, "drilled", "");
+    drop(busy);
+    assert_eq!(phone.final_status("INVITE", 1, "drilled").0, 486);
+}
+
+#[test]
 fn a_contact_taken_back_for_the_drill_is_there_again_afterwards() {
     let _turn = Turn::beside_others();
     let Some(carrier) = Carrier::of_accounts() else { return };

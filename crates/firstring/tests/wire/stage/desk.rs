@@ -188,12 +188,23 @@ impl Desk {
 
     /// Head and body of the answer to a GET.
     pub fn asked(&self, path: &str) -> (String, String) {
+        self.requested("GET", path, "")
+    }
+
+    /// Orders something by a POST that succeeds.
+    pub fn is_ordered(&self, path: &str, order: &Value) {
+        let (head, body) = self.requested("POST", path, &order.to_string());
+        assert!(head.contains(" 20"), "{path}: {head} {body}");
+    }
+
+    fn requested(&self, method: &str, path: &str, body: &str) -> (String, String) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.web)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        let port = self.web;
+        let (port, length) = (self.web, body.len());
         write!(
             stream,
-            "GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+            "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {TOKEN}\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
         )
         .unwrap();
         let mut answer = String::new();
