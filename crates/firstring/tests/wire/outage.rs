@@ -36,7 +36,8 @@ fn the_drill_proves_that_a_fallback_rings_and_the_desk_is_back_afterwards() {
         let (missed, rang) = (shown["missed_s"].as_f64().unwrap(), rang(&shown));
         assert!(rang >= missed && rang >= at_least, "{shown}");
         eprintln!("| {how} | {rang:.2} s |");
-        assert_eq!(desk.json("/api/v1/health")["status"], "well", "the drill is over");
+        let health = desk.json("/api/v1/health");
+        assert_eq!(health["status"], "well", "the drill is over: {health}");
         carrier.is_answered_by_the_desk();
     }
     let proofs: Value =
