@@ -40,8 +40,9 @@ impl Control {
                 more |= self.read_socket(index, buffer);
             }
             more |= self.let_in();
-            self.take_turns();
+            // What was ordered before an invitation was sent counts for it: whoever began a drill has been told that it goes on.
             self.read_letters();
+            self.take_turns();
             self.meet_deadlines();
             // A crowd that does not end is no thread that hangs.
             self.tell_how_it_stands();

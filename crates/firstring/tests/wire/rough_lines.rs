@@ -146,7 +146,10 @@ fn two_who_are_put_through_hear_each_other_without_holes_whatever_they_speak() {
             assert!(hole <= UNHEARD, "{codec:?}: {hole:?} of nothing for {who}");
         }
     }
-    let records = desk.shown(&["calls"]);
+    let records = wait_until("every call is on record", Duration::from_secs(20), || {
+        let records = desk.shown(&["calls"]);
+        (records.len() >= ways.len()).then_some(records)
+    });
     assert_eq!(records.len(), ways.len());
     for record in records {
         assert_eq!(

@@ -102,7 +102,23 @@ impl Desk {
 
     /// Everything told on stderr so far.
     pub fn logged(&self) -> String {
+        self.has_written_its_log();
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
+    /// The thread that writes the log sleeps once it has written all that was told: for that is waited a while, on a busy machine
+    /// longer. Source: `proc(5)`, status.
+    fn has_written_its_log(&self) {
+        let until = Instant::now() + Duration::from_secs(10);
+        let writes = |status: &String| status.starts_with("Name:\tlog\n") && !status.contains("\nState:\tS");
+        let is_writing = || {
+            let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).into_iter().flatten();
+            let mut told = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("status")).ok());
+            told.any(|status| writes(&status))
+        };
+        while is_writing() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Its process.
@@ -172,12 +188,23 @@ impl Desk {
 
     /// Head and body of the answer to a GET.
     pub fn asked(&self, path: &str) -> (String, String) {
+        self.requested("GET", path, "")
+    }
+
+    /// Orders something by a POST that succeeds.
+    pub fn is_ordered(&self, path: &str, order: &Value) {
+        let (head, body) = self.requested("POST", path, &order.to_string());
+        assert!(head.contains(" 20"), "{path}: {head} {body}");
+    }
+
+    fn requested(&self, method: &str, path: &str, body: &str) -> (String, String) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.web)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        let port = self.web;
+        let (port, length) = (self.web, body.len());
         write!(
             stream,
-            "GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+            "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {TOKEN}\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
         )
         .unwrap();
         let mut answer = String::new();
