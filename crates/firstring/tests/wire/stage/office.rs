@@ -68,8 +68,7 @@ impl Office {
         let Office { greeting, channels, person, name, reach, rings_for, ports } = self;
         let head = head(&format!("\"udp:127.0.0.1:{sip}\""), web, *ports);
         format!(
-            r#"{head}
-[[trunk]]
+            r#"{head}[[trunk]]
 name = "main"
 accept_from = ["127.0.0.1"]
 channels = {channels}
