@@ -23,7 +23,6 @@ pub struct OfficeHours {
     true_hours: OpeningHours,
     /// An ordinary week: what would hold on a day without holiday or exception.
     ordinary: OpeningHours,
-    has_exceptions: bool,
     holidays: opening_hours::ContextHolidays,
     zone: TimeZone,
 }
@@ -63,14 +62,7 @@ impl OfficeHours {
         };
         let context = Context::default().with_holidays(holidays.clone());
         let true_hours = read(&whole)?.with_context(context);
-        Ok(OfficeHours {
-            text: whole,
-            true_hours,
-            ordinary,
-            has_exceptions: !except.is_empty(),
-            holidays,
-            zone,
-        })
+        Ok(OfficeHours { text: whole, true_hours, ordinary, holidays, zone })
     }
 
     /// Whether somebody is there at this moment.
@@ -79,11 +71,8 @@ impl OfficeHours {
         if self.true_hours.state(local).0 == RuleKind::Open {
             return Openness::Open;
         }
-        let is_holiday = |date: NaiveDate| self.holidays.get_public().contains(date);
-        let today = local.date();
-        // A holiday's evening may reach into the night after it.
-        let may_differ = self.has_exceptions || today.pred_opt().is_some_and(is_holiday);
-        match is_holiday(today) || (may_differ && self.ordinary.state(local).0 == RuleKind::Open) {
+        let is_holiday = self.holidays.get_public().contains(local.date());
+        match is_holiday || self.ordinary.state(local).0 == RuleKind::Open {
             true => Openness::Holiday,
             false => Openness::Closed,
         }
@@ -248,6 +237,23 @@ mod tests {
             ("2026-12-24T13:00", Openness::Holiday),
             ("2026-12-25T10:00", Openness::Holiday),
             ("2027-07-05T10:00", Openness::Holiday), // the Fourth falls on a Sunday
+        ] {
+            assert_eq!(office.openness(at(when)), openness, "{when}");
+        }
+    }
+
+    #[test]
+    fn a_day_beside_a_holiday_on_which_nobody_is_there_because_of_it_counts_as_one() {
+        let hours = "Mo-Fr 08:00-17:00; PH off; PH -1 day off";
+        let office = OfficeHours::parse(hours, &[], Country::US, chicago()).unwrap();
+        // Thanksgiving is the 26th.
+        for (when, openness) in [
+            ("2026-11-24T10:00", Openness::Open),
+            ("2026-11-25T10:00", Openness::Holiday),
+            ("2026-11-25T18:00", Openness::Closed),
+            ("2026-11-26T10:00", Openness::Holiday),
+            ("2026-11-27T10:00", Openness::Open),
+            ("2026-11-30T10:00", Openness::Open),
         ] {
             assert_eq!(office.openness(at(when)), openness, "{when}");
         }
