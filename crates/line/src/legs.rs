@@ -94,6 +94,8 @@ pub(crate) struct Terms {
     pub allows: Direction,
     /// What we said last that we want.
     pub told: Direction,
+    /// The codec agreed last.
+    pub spoken: Option<Codec>,
     /// An offer of ours is on its way; what we had said before it.
     pub offering: Option<Direction>,
     /// Another telephone has taken the leg over and was sent an offer of ours; where it signals from.
@@ -103,7 +105,15 @@ pub(crate) struct Terms {
 impl Terms {
     pub fn new(session: u64) -> Terms {
         let free = Direction::SendRecv;
-        Terms { session, version: 1, allows: free, told: free, offering: None, taken_over_by: None }
+        Terms {
+            session,
+            version: 1,
+            allows: free,
+            told: free,
+            spoken: None,
+            offering: None,
+            taken_over_by: None,
+        }
     }
 
     /// True while the far end holds the call: it wants nothing sent, and may send nothing for as long as it likes.
@@ -259,6 +269,9 @@ impl Legs {
         };
         if let Some(protection) = protection {
             *protection = settled(std::mem::take(protection), agreed);
+        }
+        if let Some(terms) = self.terms_of(leg) {
+            terms.spoken = Some(agreed.codec);
         }
     }
 

@@ -24,8 +24,15 @@ const DANAS: SoundId = SoundId(2);
 
 impl Talk {
     fn new() -> Talk {
+        Talk::of_caller(&[Codec::Pcmu])
+    }
+
+    /// A caller whose telephone likes the first of these codecs best.
+    fn of_caller(codecs: &[Codec]) -> Talk {
         let mut room = Switchroom::with(Habits::default());
-        let caller = room.call(|_| ());
+        let theirs = Capabilities { codecs: codecs.to_vec(), ..theirs() };
+        let offer = sip::sdp::offer(&theirs, Direction::SendRecv);
+        let caller = room.call(|invitation| invitation.offer = Some(offer));
         let placed = room.placed.last().unwrap();
         let (dana, sdp) = (placed.leg, placed.sdp.replace("192.0.2.1", "192.0.2.2"));
         room.tell(Event::Sip(Notice::Answered { leg: dana, sdp }));
@@ -37,7 +44,14 @@ impl Talk {
 
     /// A far end describes itself anew; what we offer the other side for it is answered as it has to be.
     fn offers(&mut self, leg: LegId, direction: Direction) -> Vec<(LegId, String)> {
-        let offer = Some(sip::sdp::offer(&theirs(), direction));
+        let offered = self.offers_then(leg, direction, &[Codec::Pcmu]);
+        offered.into_iter().map(|(leg, sdp)| (leg, direction_of(&sdp))).collect()
+    }
+
+    /// The same by telephones that have these codecs; gives the descriptions.
+    fn offers_then(&mut self, leg: LegId, direction: Direction, codecs: &[Codec]) -> Vec<(LegId, String)> {
+        let theirs = Capabilities { codecs: codecs.to_vec(), ..theirs() };
+        let offer = Some(sip::sdp::offer(&theirs, direction));
         self.room.tell(Event::Sip(Notice::Offered { leg, sdp: offer }));
         let offered: Vec<(LegId, String)> = std::mem::take(&mut self.room.orders)
             .into_iter()
@@ -47,10 +61,10 @@ impl Talk {
             })
             .collect();
         for (leg, sdp) in &offered {
-            let answer = sip::sdp::answer(sdp, &theirs(), Direction::SendRecv).unwrap().text;
+            let answer = sip::sdp::answer(sdp, &theirs, Direction::SendRecv).unwrap().text;
             self.room.tell(Event::Sip(Notice::OfferAnswered { leg: *leg, sdp: answer }));
         }
-        offered.into_iter().map(|(leg, sdp)| (leg, direction_of(&sdp))).collect()
+        offered
     }
 
     fn sounds(&mut self, sound: SoundId, event: SoundEvent) {
@@ -77,6 +91,13 @@ fn theirs() -> Capabilities {
         ptime_ms: 20,
         protection: Protection::Off,
     }
+}
+
+/// Payload numbers of the first sound formats of an offer, in its order.
+fn likes(offered: &[(LegId, String)]) -> Vec<&str> {
+    let [(_, sdp)] = offered else { panic!("one offer, and not {offered:?}") };
+    let line = sdp.lines().find(|line| line.starts_with("m=audio")).unwrap();
+    line.split(' ').skip(3).filter(|payload| ["0", "8"].contains(payload)).collect()
 }
 
 fn direction_of(sdp: &str) -> String {
@@ -144,6 +165,17 @@ fn a_caller_who_holds_and_sends_nothing_is_not_taken_for_gone() {
     talk.offers(talk.caller, Direction::SendRecv);
     talk.sounds(CALLERS, SoundEvent::Silent);
     assert_eq!(talk.room.records.len(), 1, "who has taken the call up again is");
+}
+
+#[test]
+fn who_is_held_goes_on_in_the_codec_they_speak_and_may_still_choose_another() {
+    let (pcmu, both) = ([Codec::Pcmu], [Codec::Pcma, Codec::Pcmu]);
+    let mut talk = Talk::of_caller(&both);
+    let held = talk.offers_then(talk.dana, Direction::SendOnly, &both);
+    assert_eq!(likes(&held), ["8", "0"], "their telephone likes it best, though the trunk does not");
+    talk.offers_then(talk.caller, Direction::SendRecv, &pcmu);
+    let taken_up = talk.offers_then(talk.dana, Direction::SendRecv, &both);
+    assert_eq!(likes(&taken_up), ["0", "8"]);
 }
 
 #[test]

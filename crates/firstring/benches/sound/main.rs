@@ -1,8 +1,9 @@
 //! What a call costs while it has sound, and what the sound loses on the way: each kind of call of the media threads as they
 //! ship, beside a floor, rtpengine and baresip in the same run.
 //!
-//! `cargo bench -p firstring --bench sound -- [--json] [--legs N] [--most N]`: no more than N legs of a kind, and no more than
-//! N while it looks for as many as hold. Kinds of which a thread cannot hold so many get fewer, and each has a limit of time.
+//! `cargo bench -p firstring --bench sound -- [--json] [--legs N] [--most N] [--only-most]`: no more than N legs of a kind, and no
+//! more than N while it looks for as many as hold, which may be all that it does. Kinds of which a thread cannot hold so many get
+//! fewer, and each has a limit of time.
 //! The desk is one media thread in a process of its own, so
 //! what it uses is counted for it alone; so are the floor, which does nothing but receive and send, rtpengine, which forwards
 //! as we do, and baresip, which answers calls as we do. The phones are another process: a socket each, a packet every 20 ms.
@@ -69,17 +70,10 @@ fn measure(given: &[String]) {
     };
     let (legs, most) = (number("--legs", LEGS), number("--most", MOST));
     let began = Instant::now();
-    let mut report = Report::to(given.iter().any(|word| word == "--json"));
-    report.heads(&format!("One thread, up to {legs} legs at once: each kind of call"));
-    for kind in Kind::ALL {
-        run::kind(kind, legs, &mut report);
-    }
-    run::baresip(&mut report);
-    report.heads_peaks(&format!(
-        "Memory in KiB before, at the peak and when all is closed, twice, up to {legs} legs; and what is in use then"
-    ));
-    for name in ["plays-g711", "listens-g711", "listens-opus"] {
-        returning::after_peaks(Kind::named(name), legs, &mut report);
+    let is_given = |name: &str| given.iter().any(|word| word == name);
+    let mut report = Report::to(is_given("--json"));
+    if !is_given("--only-most") {
+        each_kind(legs, &mut report);
     }
     report.heads("As many legs as hold on one thread");
     let playing = holding::as_many_as_hold(Kind::named("plays-g711"), legs, most, &mut report);
@@ -88,6 +82,21 @@ fn measure(given: &[String]) {
     }
     holding::as_many_as_hold(Kind::named("bridges-g711"), legs, most, &mut report);
     report.ends(began.elapsed());
+}
+
+/// What a leg of each kind costs, and what is left of the memory of many.
+fn each_kind(legs: usize, report: &mut Report) {
+    report.heads(&format!("One thread, up to {legs} legs at once: each kind of call"));
+    for kind in Kind::ALL {
+        run::kind(kind, legs, report);
+    }
+    run::baresip(report);
+    report.heads_peaks(&format!(
+        "Memory in KiB before, at the peak and when all is closed, twice, up to {legs} legs; and what is in use then"
+    ));
+    for name in ["plays-g711", "listens-g711", "listens-opus"] {
+        returning::after_peaks(Kind::named(name), legs, report);
+    }
 }
 
 /// The budgets of the design, for one core.

@@ -25,7 +25,7 @@ impl Exchange {
         };
         let wish = self.wish_of(call, side);
         let Some(offer) = offer else {
-            let sdp = sdp::offer(&not_risking_the_call(ours), wish);
+            let sdp = self.offer_of(call, side, ours, wish);
             self.note_told(call, side, wish);
             return self.out.push_back(Action::Sip(sip::Order::AnswerOffer { leg, sdp }));
         };
@@ -65,9 +65,23 @@ impl Exchange {
         if legs.terms_of(side).is_some_and(|terms| terms.offering.is_some())
             && let Some((_, ours)) = self.described_anew(call, side)
         {
-            let sdp = sdp::offer(&ours, wish);
+            let sdp = self.offer_of(call, side, ours, wish);
             self.out.push_back(Action::Sip(sip::Order::Offer { leg, sdp }));
         }
+    }
+
+    /// An offer of ours inside a call: encrypted if the leg is, and asking for no more. What is spoken comes first, so that
+    /// nobody changes their codec only because they are held.
+    pub(super) fn offer_of(
+        &mut self,
+        call: CallNumber,
+        side: Leg,
+        mut ours: Capabilities,
+        wish: Direction,
+    ) -> String {
+        let spoken = self.calls.get_mut(&call).and_then(|legs| legs.terms_of(side)?.spoken);
+        ours.codecs.sort_by_key(|codec| Some(*codec) != spoken);
+        sdp::offer(&not_risking_the_call(ours), wish)
     }
 
     /// The call goes on as it was.
@@ -127,7 +141,7 @@ impl Exchange {
         };
         terms.offering = Some(std::mem::replace(&mut terms.told, wish));
         if let Some((_, ours)) = self.described_anew(call, side) {
-            let sdp = sdp::offer(&not_risking_the_call(ours), wish);
+            let sdp = self.offer_of(call, side, ours, wish);
             self.out.push_back(Action::Sip(sip::Order::Offer { leg, sdp }));
         }
     }
@@ -158,12 +172,16 @@ impl Exchange {
     fn take_answer(&mut self, call: CallNumber, side: Leg, answer: &str) {
         let Some((sound, ours)) = self.described(call, side) else { return };
         let ours = not_risking_the_call(ours);
-        let Some(terms) = self.calls.get_mut(&call).and_then(|legs| legs.terms_of(side)) else { return };
-        let (told, before) = (terms.told, terms.allows);
+        let Some(legs) = self.calls.get_mut(&call) else { return };
+        let Some((told, before)) = legs.terms_of(side).map(|terms| (terms.told, terms.allows)) else {
+            return;
+        };
         let Ok(agreed) = sdp::accept(answer, &ours, told) else { return };
+        legs.settle(side, &agreed);
         let allows = allowed_by_answer(&agreed, told, before);
         let agreed = Box::new(agreed);
-        let order = match terms.taken_over_by.take() {
+        let taken_over_by = legs.terms_of(side).and_then(|terms| terms.taken_over_by.take());
+        let order = match taken_over_by {
             Some(signalled_by) => SoundOrder::TakenOver { agreed, signalled_by },
             None => SoundOrder::Change(agreed),
         };
@@ -198,8 +216,8 @@ impl Exchange {
     }
 }
 
-/// An offer of ours inside a call: encrypted if the leg is, and asking for no more.
-pub(super) fn not_risking_the_call(ours: Capabilities) -> Capabilities {
+/// What we can do, encrypted if the leg is.
+fn not_risking_the_call(ours: Capabilities) -> Capabilities {
     Capabilities { protection: protection::not_risking_the_call(ours.protection), ..ours }
 }
 

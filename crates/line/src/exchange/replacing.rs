@@ -13,7 +13,7 @@ use desk::private::Private;
 use sip::sdp::{self, Capabilities, Direction, Protection};
 use sip::{Invitation, LegId, Refusal as SipRefusal, Transport};
 
-use super::holding::{is_encrypted, not_risking_the_call, what_it_allows};
+use super::holding::{is_encrypted, what_it_allows};
 use super::{CallNumber, Exchange};
 use crate::contract::{Action, Opening, Refusal, SoundId, SoundOrder};
 use crate::legs::{CallerState, Confirmed, PersonState};
@@ -94,7 +94,7 @@ impl Exchange {
         let (sound, ours) = described.ok_or("the leg it wants to replace has no sound yet")?;
         let ours = kept_private(ours, invitation.path.transport)?;
         let Some(offer) = &invitation.offer else {
-            let text = sdp::offer(&not_risking_the_call(ours), wish);
+            let text = self.offer_of(call, side, ours, wish);
             return Ok((sound, Terms { text, agreed: None, told: wish, allows: Direction::SendRecv }));
         };
         let because = |error| protection::because(error, is_encrypted(&ours));

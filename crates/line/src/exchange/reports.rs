@@ -14,7 +14,6 @@ use super::failover::NotTaken;
 use crate::contract::{Action, Opening, SoundEvent, SoundId, SoundOrder};
 use crate::legs::{CallerState, Confirmed, PersonState};
 use crate::live::What;
-use crate::protection;
 use crate::sound;
 
 impl Exchange {
@@ -114,12 +113,10 @@ impl Exchange {
     }
 
     fn person_answered(&mut self, call: u64, person: u16, answer: &str, now: Moment) {
-        let Some(leg) = self.calls.get_mut(&call).and_then(|legs| legs.people.get_mut(&person)) else {
+        let Some(legs) = self.calls.get_mut(&call) else { return };
+        let Some(leg) = legs.people.get_mut(&person).filter(|leg| leg.state == PersonState::Ringing) else {
             return;
         };
-        if leg.state != PersonState::Ringing {
-            return;
-        }
         let agreed = leg
             .offer
             .as_ref()
@@ -131,10 +128,8 @@ impl Exchange {
             return self.person_failed(call, person, Tried::Unreachable, now);
         };
         leg.state = PersonState::Answered;
-        if let Some(protection) = leg.protection() {
-            *protection = protection::settled(std::mem::take(protection), &agreed);
-        }
         let signalled_by = leg.paths.front().map_or(agreed.remote.ip(), |path| path.remote.ip());
+        legs.settle(Leg::Person(person), &agreed);
         let order =
             SoundOrder::Connect { agreed: Box::new(agreed), signalled_by, opening: Opening::NobodySpeaks };
         self.out.push_back(Action::Sound { sound, order });

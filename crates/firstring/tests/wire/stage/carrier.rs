@@ -96,7 +96,8 @@ impl Carrier {
         self.asked(&["ul.lookup", "location", &format!("s:{account}")])
     }
 
-    fn asked(&self, question: &[&str]) -> Option<String> {
+    /// What it answers to a command, if it does as it is told.
+    pub fn asked(&self, question: &[&str]) -> Option<String> {
         let mut kamcmd = Command::new("kamcmd");
         kamcmd.arg("-s").arg(format!("unix:{}", self.control.display())).args(question);
         let output = kamcmd.output().unwrap();

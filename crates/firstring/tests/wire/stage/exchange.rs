@@ -101,6 +101,11 @@ impl Exchange {
         })
     }
 
+    /// From now on it leaves a codec out of what is offered inside calls.
+    pub fn leaves_out(&self, codec: &str) {
+        assert!(self.carrier.asked(&["pv.shvSet", "left_out", "str", codec]).is_some());
+    }
+
     /// In how many places a number rings.
     pub fn places_of(&self, number: &str) -> usize {
         self.carrier.told_of(number).map_or(0, |told| told.matches("Address: ").count())

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use super::exchange::{Exchange, Family, Over, PASSWORD};
+use super::waiting::comes_true;
 use super::{peers, sound};
 
 /// What stands before the sound of a WAV file of one codec, in bytes.
@@ -180,9 +181,17 @@ impl Telephone {
         self.is_told("transfer 2 --to-call 1");
     }
 
-    /// Holds its call.
+    /// Holds its call. With linphone, until the far end has agreed: before that it does not take the call up again.
     pub fn holds(&mut self) {
-        self.is_told(if self.make == Make::Baresip { "/hold" } else { "pause" });
+        match self.make {
+            Make::Baresip => self.is_told("/hold"),
+            Make::Linphone => {
+                let paused = |said: String| said.matches("is now paused").count();
+                let before = paused(self.has_said());
+                self.is_told("pause");
+                comes_true("the call is on hold", || paused(self.has_said()) > before);
+            }
+        }
     }
 
     /// Takes it up again. What it hears counts from now on.
@@ -219,12 +228,16 @@ impl Telephone {
 
     /// The codecs that it has spoken in, one after the other, as baresip names them.
     pub fn has_spoken_in(&self) -> Vec<String> {
-        let told = fs::read(self.folder.join("told")).unwrap_or_default();
         let named = |line: &str| {
             let (_, codec) = line.split_once("audio: Set audio encoder: ")?;
             codec.split(' ').next().map(str::to_owned)
         };
-        String::from_utf8_lossy(&told).lines().filter_map(named).collect()
+        self.has_said().lines().filter_map(named).collect()
+    }
+
+    /// What it has told whoever sits at it.
+    fn has_said(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.folder.join("told")).unwrap_or_default()).into_owned()
     }
 
     /// Offers and takes this codec only, from its next offer or answer on. linphone only.
@@ -249,12 +262,11 @@ impl Telephone {
 
     /// Whether its first call has ended, without a fault that it tells of.
     pub fn has_let_go(&self) -> bool {
-        let told = fs::read(self.folder.join("told")).unwrap_or_default();
         let ended = |line: &str| match self.make {
             Make::Baresip => line.contains("terminated (duration: "),
             Make::Linphone => line.contains("Call 1 with ") && line.contains("ended (No error)"),
         };
-        String::from_utf8_lossy(&told).lines().any(ended)
+        self.has_said().lines().any(ended)
     }
 
     /// What it has heard of its latest call so far, at 8 kHz; if it was held, since it was taken up again.
@@ -299,8 +311,7 @@ impl Drop for Telephone {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            let told = fs::read(self.folder.join("told")).unwrap_or_default();
-            let told = String::from_utf8_lossy(&told);
+            let told = self.has_said();
             let end = told.len().saturating_sub(3_000);
             eprintln!("--- {}\n{}", self.folder.display(), told.get(end..).unwrap_or(&told));
         }
