@@ -63,6 +63,15 @@ impl Shop {
         self.business.channels.keys().find(|trunk| self.host_of(trunk) == host).cloned()
     }
 
+    /// The person or the target that is reached at this number or address; itself if nobody is.
+    pub(crate) fn who_is_at(&self, to: &str) -> String {
+        let people = self.business.people.iter();
+        let person = people.filter(|(_, person)| person.reach.iter().any(|reach| reach.to == to));
+        let target = self.business.targets.iter().filter(|(_, reach)| reach.to == to);
+        let mut names = person.map(|(name, _)| name).chain(target.map(|(name, _)| name));
+        names.next().cloned().unwrap_or_else(|| to.to_string())
+    }
+
     /// What an exchange of this shop starts with: empty diaries.
     pub fn setup(&self) -> Setup {
         let trunk = |name: &String| {

@@ -111,6 +111,14 @@ fn a_rehearsal_throws_every_fault_and_loses_nobody() {
 }
 
 #[test]
+fn whoever_was_rung_is_told_by_name_also_for_calls_that_end_with_the_desk() {
+    let report = live(&Faults { desk_dies: 1.0, ..Faults::ordinary() }, 60);
+    assert!(report.ended(Outcome::Interrupted) > 0, "{:?}", report.outcomes);
+    let people = &Shop::plumber().business.people;
+    assert!(report.rung.keys().all(|name| people.contains_key(name)), "{:?}", report.rung);
+}
+
+#[test]
 fn on_every_sixteenth_day_the_signalling_of_every_call_goes_as_bytes_between_two_user_agents() {
     let world = World::new(Shop::plumber());
     let (imagined, wired) =

@@ -152,7 +152,7 @@ impl Day<'_> {
         let goal = visit.caller.goal;
         let longest_silence = visit.longest_silence;
         let rung = std::mem::take(&mut visit.rung);
-        let rung = rung.iter().map(|to| self.person_reached_at(to)).collect();
+        let rung = rung.iter().map(|to| self.world.shop.who_is_at(to)).collect();
         let mut record = Cow::Borrowed(record);
         if let Some(task) = self.tasks.get(&record.id) {
             record.to_mut().put_right(task);
@@ -163,12 +163,6 @@ impl Day<'_> {
             self.unkept.insert(id.clone(), record.into_owned());
         }
         self.calls.push(CallReport { id, goal, outcome, reached, longest_silence, rung });
-    }
-
-    fn person_reached_at(&self, to: &str) -> String {
-        let people = self.world.shop.business.people.iter();
-        let found = people.filter(|(_, person)| person.reach.iter().any(|reach| reach.to == to));
-        found.map(|(name, _)| name.clone()).next().unwrap_or_else(|| to.to_string())
     }
 
     pub(super) fn take_message(&mut self, call: &CallId, sound: SoundId, hang: Duration) {

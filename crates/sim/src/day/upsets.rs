@@ -30,11 +30,12 @@ impl Day<'_> {
         self.exchange = Exchange::new(setup);
         self.agenda.retain(|(_, happening)| outlives_the_desk(happening));
         self.soon.clear();
+        let shop = &self.world.shop;
         for (_, visit) in self.visits.in_order_mut().filter(|(_, visit)| visit.state != State::Over) {
             visit.state = State::Over;
             if let Some(id) = visit.id.clone() {
                 let (goal, longest_silence) = (visit.caller.goal, visit.longest_silence);
-                let rung = std::mem::take(&mut visit.rung);
+                let rung = std::mem::take(&mut visit.rung).iter().map(|to| shop.who_is_at(to)).collect();
                 let outcome = Outcome::Interrupted;
                 let reached = true;
                 self.calls.push(CallReport { id, goal, outcome, reached, longest_silence, rung });
