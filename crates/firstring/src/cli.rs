@@ -202,7 +202,7 @@ pub struct Rehearse {
     /// Where chance begins: the same seed gives the same days.
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     pub seed: u64,
-    /// Calls a day; without it, 60 to 70 for one office, and 50 to 55 for each of several.
+    /// Calls a day; without it, 60 for one office, and 50 for each of several.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=5_000))]
     pub calls: Option<u16>,
     /// What goes wrong.

@@ -52,18 +52,18 @@ pub struct World {
     shop: Shop,
     /// By the name of the intake.
     books: BTreeMap<String, Phrasebook>,
-    /// Fewest and most calls a day.
-    calls: (usize, usize),
+    /// Calls a day, but for storms and those who call again.
+    calls: usize,
     /// Numbers the owner has told of, as they are dialled nationally.
     known: Vec<String>,
 }
 
 /// Channels where nobody is turned away.
 const ROOM: u32 = 10_000;
-/// Calls a day that one office gets at least, and at most.
-const CALLS: (usize, usize) = (60, 70);
+/// Calls a day that one office gets, but for storms and those who call again.
+const CALLS: usize = 60;
 /// An office that shares its callers with others gets so many.
-const SHARED_CALLS: (usize, usize) = (50, 55);
+const SHARED_CALLS: usize = 50;
 
 impl World {
     /// A world around one shop. Trying out every phrase takes a while: keep it for many days.
@@ -76,16 +76,16 @@ impl World {
         }
         let calls = match shop.business.offices.len() {
             0 | 1 => CALLS,
-            offices => (SHARED_CALLS.0 * offices, SHARED_CALLS.1 * offices),
+            offices => SHARED_CALLS * offices,
         };
         let known = shop.business.callers.keys().filter_map(|number| number.digits().strip_prefix('1'));
         let known = known.filter(|national| national.len() == 10).map(str::to_string).collect();
         World { shop, books, calls, known }
     }
 
-    /// The same world with about so many calls a day.
+    /// The same world with so many calls a day.
     pub fn calling(self, calls: usize) -> World {
-        World { calls: (calls - calls / 10, calls + calls / 10), ..self }
+        World { calls, ..self }
     }
 
     /// The same world with more channels than its callers can take, to see how many they would.

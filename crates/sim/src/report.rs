@@ -68,7 +68,7 @@ pub struct Report {
     pub longest_silence: Duration,
     /// How often each person was rung.
     pub rung: BTreeMap<String, u64>,
-    /// SIP messages that went as bytes between two user agents, on every sixteenth day.
+    /// SIP messages that went as bytes between two user agents, on every thirty-second day.
     pub messages: u64,
     /// Which faults were thrown how often.
     pub thrown: Thrown,

@@ -61,7 +61,7 @@ impl World {
 
     fn callers(&self, faults: &Faults) -> u64 {
         let storm = if faults.odds(Fault::Storm) > 0.0 { 40 } else { 0 };
-        (self.calls.1 as u64 + storm).min(MOST_CALLERS)
+        (self.calls as u64 + storm).min(MOST_CALLERS)
     }
 
     fn still_breaks(&self, script: &Script) -> bool {

@@ -119,7 +119,7 @@ fn whoever_was_rung_is_told_by_name_also_for_calls_that_end_with_the_desk() {
 }
 
 #[test]
-fn on_every_sixteenth_day_the_signalling_of_every_call_goes_as_bytes_between_two_user_agents() {
+fn on_every_thirty_second_day_the_signalling_of_every_call_goes_as_bytes_between_two_user_agents() {
     let world = World::new(Shop::plumber());
     let (imagined, wired) =
         (world.day(7, &Faults::ordinary()).unwrap(), world.day(8, &Faults::ordinary()).unwrap());
@@ -133,7 +133,7 @@ fn on_every_sixteenth_day_the_signalling_of_every_call_goes_as_bytes_between_two
     );
     let ended = |outcome| wired.calls.iter().filter(|call| call.outcome == outcome).count();
     assert!(ended(Outcome::Booked) > 10 && ended(Outcome::Transferred) > 2, "{:?}", wired.calls);
-    let perfect = (1..=4).map(|nth| world.day(nth * 16 - 8, &Faults::none()).unwrap());
+    let perfect = (1..=4).map(|nth| world.day(nth * 32 - 24, &Faults::none()).unwrap());
     let mut report = Report::default();
     perfect.for_each(|day| report.add(&day));
     assert!(report.satisfied() >= 0.95, "{:.3} of {:#?}", report.satisfied(), report.outcomes);

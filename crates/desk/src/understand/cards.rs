@@ -85,7 +85,7 @@ impl Cards {
 
 /// Whether anything here is worth a closer look: most of what callers say has neither figures nor a word of cards in it.
 fn may_be_of_card(text: &str) -> bool {
-    let words = Words::of(&text.replace('-', " "));
+    let words = if text.contains('-') { Words::of(&text.replace('-', " ")) } else { Words::of(text) };
     let is_sign = |at: usize| SIGNS.iter().any(|sign| words.are(at, sign));
     words.all().iter().any(|word| Said::word(word) != Said::Else) || (0..words.len()).any(is_sign)
 }

@@ -97,7 +97,8 @@ impl Words {
         }
         match open_contraction(word) {
             Some(opened) => self.words.extend(opened.split(' ').map(ToString::to_string)),
-            None => self.words.push(word.replace('\'', "")),
+            None if word.contains('\'') => self.words.push(word.replace('\'', "")),
+            None => self.words.push(word.to_string()),
         }
     }
 }

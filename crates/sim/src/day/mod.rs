@@ -165,9 +165,9 @@ struct Day<'w> {
     peaks: Vec<u32>,
 }
 
-/// Whether the SIP of a day goes as bytes between two user agents: of every sixteenth, which costs about twice as much as another.
+/// Whether the SIP of a day goes as bytes between two user agents: of every thirty-second, which costs about twice as much as another.
 pub(crate) fn on_the_wire(seed: u64) -> bool {
-    seed % 16 == 8
+    seed % 32 == 8
 }
 
 /// Runs one day.

@@ -85,10 +85,8 @@ const KNOWN: f64 = 0.05;
 
 impl Day<'_> {
     pub(super) fn plan(&mut self) {
-        let (fewest, most) = self.world.calls;
-        let many = fewest + self.chance.below(most - fewest + 1);
         let mut who: Owner = DAY;
-        for _ in 0..many {
+        for _ in 0..self.world.calls {
             let hour = self.chance.weighed(&BY_HOUR).unwrap_or(12);
             let at = Duration::from_secs(hour * 3_600) + self.chance.millis(0, 3_599_999);
             who += 1;

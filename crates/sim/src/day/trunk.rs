@@ -1,6 +1,6 @@
 //! The user agent and the phones behind it, as far as the exchange can tell: invitations, answers, endings.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use desk::number::E164;
@@ -41,6 +41,10 @@ pub(super) struct Phone {
     machine: bool,
 }
 
+/// What every caller offers.
+static OFFER: LazyLock<String> =
+    LazyLock::new(|| sip::sdp::offer(&capabilities(30_000), Direction::SendRecv));
+
 pub(super) fn capabilities(port: u16) -> Capabilities {
     Capabilities {
         codecs: vec![Codec::Pcmu, Codec::Pcma],
@@ -77,8 +81,7 @@ impl Day<'_> {
         let on = trunk.clone();
         let party = |user: String| Party { display: String::new(), user, host: "192.0.2.2".to_string() };
         // One in fifty leaves the offer to us.
-        let offer =
-            (!self.chance.hits(0.02)).then(|| sip::sdp::offer(&capabilities(30_000), Direction::SendRecv));
+        let offer = (!self.chance.hits(0.02)).then(|| OFFER.clone());
         let invitation = Invitation {
             leg,
             peer: Arc::from(trunk),
