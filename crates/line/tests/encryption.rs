@@ -2,24 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
+mod switchroom;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use desk::business::{
-    Accept, Arrives, Assistant, Business, Keeping, Kept, Line, Office, Person, Plan, Reach, RingOrder, Rule,
-    Step, When, Whom,
-};
-use desk::hours::OfficeHours;
-use desk::intake::Template;
 use desk::machine::Moment;
 use desk::number::Country;
-use jiff::tz::TimeZone;
 use line::{Action, Encryption, Event, Exchange, Habits, Outbound, Setup, SoundEvent, SoundOrder, Trunk};
 use sip::sdp::{self, Agreed, Capabilities, Codec, Direction, Keyring, Protection, Secrets, Suite};
-use sip::{Invitation, LegId, Notice, Order, Party, Path, Targets, Transport, Unanswered};
+use sip::{Invitation, LegId, Notice, Order, Path, Targets, Transport, Unanswered};
+use switchroom::{LINE, business};
 
-const LINE: &str = "+13125550100";
 const SUITES: [Suite; 2] = [Suite::AesCm128HmacSha1_80, Suite::AeadAes128Gcm];
 
 /// A desk whose line rings Dana, at a trunk that is reached by one path.
@@ -48,7 +43,7 @@ impl Switchroom {
         let habits = Habits { encryption, ..Habits::default() };
         let trunk = Trunk { outbound: Some(outbound), habits, ..Trunk::default() };
         let setup = Setup {
-            business: Arc::new(business()),
+            business: Arc::new(business(&[LINE], "101", 2)),
             country: Country::US,
             trunks: BTreeMap::from([("main".to_string(), trunk)]),
             diaries: BTreeMap::new(),
@@ -127,42 +122,6 @@ impl Switchroom {
     }
 }
 
-fn business() -> Business {
-    let zone = TimeZone::get("America/Chicago").unwrap();
-    let hours = OfficeHours::parse("24/7", &[], Country::US, zone.clone()).unwrap();
-    let line = Line {
-        trunk: "main".to_string(),
-        office: "main".to_string(),
-        plan: "people".to_string(),
-        assistant: "Robin".to_string(),
-        arrives: Arrives::Direct,
-    };
-    let ring = Step::Ring {
-        whom: Whom::Person("Dana".to_string()),
-        ring_for: Duration::from_secs(20),
-        order: RingOrder::InTurn,
-    };
-    let reach = Reach { to: "101".to_string(), via: "main".to_string(), accept: Accept::PickUp };
-    let greeting = "This is Robin, the automated assistant.".to_string();
-    let assistant = Assistant { greeting, voice: "slt".to_string(), intake: Arc::new(Template::plumbing()) };
-    let rule = Rule { when: When::Always, steps: vec![ring, Step::Message] };
-    Business {
-        name: "Rivera Plumbing".to_string(),
-        zone,
-        offices: [("main".to_string(), Office { hours: Arc::new(hours), calendar: None })].into(),
-        people: [("Dana".to_string(), Person { office: "main".to_string(), reach: vec![reach] })].into(),
-        rotas: BTreeMap::new(),
-        lines: [(LINE.parse().unwrap(), line)].into(),
-        targets: BTreeMap::new(),
-        callers: BTreeMap::new(),
-        plans: [("people".to_string(), Plan { rules: vec![rule] })].into(),
-        assistants: [("Robin".to_string(), assistant)].into(),
-        channels: [("main".to_string(), 2)].into(),
-        hand_over: [].into(),
-        keeping: Keeping { transcripts: Kept::Never, calls: Kept::Never, bridged: Kept::Never },
-    }
-}
-
 /// What the other side can do: a key of this byte, or none.
 fn theirs(key: Option<u8>) -> Capabilities {
     let keyring = |byte| Keyring { suites: SUITES.to_vec(), secrets: Secrets::new([byte; Secrets::LEN]) };
@@ -184,25 +143,7 @@ fn offer(key: Option<u8>) -> String {
 }
 
 fn invitation(leg: LegId, path: Path, offer: Option<String>) -> Invitation {
-    let party =
-        |user: &str| Party { display: String::new(), user: user.to_string(), host: "192.0.2.11".to_string() };
-    Invitation {
-        leg,
-        peer: "main".into(),
-        path,
-        request_user: LINE.to_string(),
-        called_party: None,
-        to: party(LINE),
-        from: party("+13125550143"),
-        call_id: format!("{leg}@example.com"),
-        diversion: Vec::new(),
-        history_info: Vec::new(),
-        p_asserted_identity: Vec::new(),
-        privacy: None,
-        extensions: Vec::new(),
-        replaces: None,
-        offer,
-    }
+    Invitation { path, offer, ..switchroom::invitation(leg) }
 }
 
 fn preferred() -> Encryption {

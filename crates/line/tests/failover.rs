@@ -2,26 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
+mod switchroom;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use desk::business::{
-    Accept, Arrives, Assistant, Business, Keeping, Kept, Line, Office, Person, Plan, Reach, RingOrder, Rule,
-    Step, When, Whom,
-};
-use desk::hours::OfficeHours;
-use desk::intake::Template;
 use desk::machine::Moment;
 use desk::number::Country;
 use desk::record::{Record, Tried};
-use jiff::tz::TimeZone;
 use line::{Action, Event, Exchange, Keep, Outbound, Setup, SoundEvent, SoundId, SoundOrder, Trunk};
-use sip::sdp::{Codec, Direction};
-use sip::{Answer, Invitation, LegId, Notice, Order, Party, Path, Search, Targets, Transport, Unanswered};
+use sip::{Answer, Invitation, LegId, Notice, Order, Path, Search, Targets, Transport, Unanswered};
+use switchroom::{LINE, business};
 
-const LINE: &str = "+13125550100";
 const FIRST: &str = "192.0.2.11:5060";
 const SECOND: &str = "192.0.2.12:5060";
 /// Over IPv6: another socket of ours leads there.
@@ -49,7 +43,7 @@ impl Switchroom {
         let outbound = Outbound { paths, domain: "sip.example.com".to_string(), account: None };
         let trunk = Trunk { outbound: Some(outbound), ..Trunk::default() };
         let setup = Setup {
-            business: Arc::new(business()),
+            business: Arc::new(business(&[LINE], "101", 2)),
             country: Country::US,
             trunks: BTreeMap::from([("main".to_string(), trunk)]),
             diaries: BTreeMap::new(),
@@ -160,73 +154,9 @@ fn in_turn(targets: &[&str]) -> Targets<Path> {
     })
 }
 
-fn business() -> Business {
-    let zone = TimeZone::get("America/Chicago").unwrap();
-    let hours = OfficeHours::parse("24/7", &[], Country::US, zone.clone()).unwrap();
-    let line = Line {
-        trunk: "main".to_string(),
-        office: "main".to_string(),
-        plan: "people".to_string(),
-        assistant: "Robin".to_string(),
-        arrives: Arrives::Direct,
-    };
-    let ring = Step::Ring {
-        whom: Whom::Person("Dana".to_string()),
-        ring_for: Duration::from_secs(20),
-        order: RingOrder::InTurn,
-    };
-    let reach = Reach { to: "101".to_string(), via: "main".to_string(), accept: Accept::PickUp };
-    let greeting = "This is Robin, the automated assistant.".to_string();
-    let assistant = Assistant { greeting, voice: "slt".to_string(), intake: Arc::new(Template::plumbing()) };
-    let rule = Rule { when: When::Always, steps: vec![ring, Step::Message] };
-    Business {
-        name: "Rivera Plumbing".to_string(),
-        zone,
-        offices: [("main".to_string(), Office { hours: Arc::new(hours), calendar: None })].into(),
-        people: [("Dana".to_string(), Person { office: "main".to_string(), reach: vec![reach] })].into(),
-        rotas: BTreeMap::new(),
-        lines: [(LINE.parse().unwrap(), line)].into(),
-        targets: BTreeMap::new(),
-        callers: BTreeMap::new(),
-        plans: [("people".to_string(), Plan { rules: vec![rule] })].into(),
-        assistants: [("Robin".to_string(), assistant)].into(),
-        channels: [("main".to_string(), 2)].into(),
-        hand_over: [].into(),
-        keeping: Keeping { transcripts: Kept::Never, calls: Kept::Never, bridged: Kept::Never },
-    }
-}
-
 fn invitation(leg: LegId) -> Invitation {
-    let party =
-        |user: &str| Party { display: String::new(), user: user.to_string(), host: "192.0.2.11".to_string() };
-    let phone = sip::sdp::Capabilities {
-        codecs: vec![Codec::Pcmu],
-        telephone_event: true,
-        rtcp_mux: false,
-        address: "192.0.2.11".parse().unwrap(),
-        port: 30_000,
-        session_id: 1,
-        version: 1,
-        ptime_ms: 20,
-        protection: sip::sdp::Protection::Off,
-    };
-    Invitation {
-        leg,
-        peer: "main".into(),
-        path: Path::udp("192.0.2.1:5060".parse().unwrap(), FIRST.parse().unwrap()),
-        request_user: LINE.to_string(),
-        called_party: None,
-        to: party(LINE),
-        from: party("+13125550143"),
-        call_id: format!("{leg}@example.com"),
-        diversion: Vec::new(),
-        history_info: Vec::new(),
-        p_asserted_identity: Vec::new(),
-        privacy: None,
-        extensions: Vec::new(),
-        replaces: None,
-        offer: Some(sip::sdp::offer(&phone, Direction::SendRecv)),
-    }
+    let path = Path::udp("192.0.2.1:5060".parse().unwrap(), FIRST.parse().unwrap());
+    Invitation { path, ..switchroom::invitation(leg) }
 }
 
 fn seconds(seconds: u64) -> Duration {
