@@ -24,14 +24,24 @@ const DANAS: SoundId = SoundId(2);
 
 impl Talk {
     fn new() -> Talk {
+        let talk = Talk::taken(Direction::SendRecv, |sdp| sdp);
+        let (mut room, caller, dana) = (talk.room, talk.caller, talk.dana);
+        room.orders.clear();
+        room.tones.clear();
+        Talk { room, caller, dana }
+    }
+
+    /// Dana picks up in this direction, and her phone describes itself as changed.
+    fn taken(direction: Direction, changed: impl FnOnce(String) -> String) -> Talk {
         let mut room = Switchroom::with(Habits::default());
         let caller = room.call(|_| ());
         let placed = room.placed.last().unwrap();
-        let (dana, sdp) = (placed.leg, placed.sdp.replace("192.0.2.1", "192.0.2.2"));
-        room.tell(Event::Sip(Notice::Answered { leg: dana, sdp }));
-        room.tell(Event::Sip(Notice::Confirmed { leg: caller, sdp: None }));
+        let dana = placed.leg;
+        let sdp = changed(sip::sdp::answer(&placed.sdp, &theirs(), direction).unwrap().text);
         room.orders.clear();
         room.tones.clear();
+        room.tell(Event::Sip(Notice::Answered { leg: dana, sdp }));
+        room.tell(Event::Sip(Notice::Confirmed { leg: caller, sdp: None }));
         Talk { room, caller, dana }
     }
 
@@ -97,6 +107,34 @@ fn a_caller_who_is_held_without_any_sound_hears_music_at_once_until_they_are_tak
     talk.room.caller_hangs_up(talk.caller);
     let troubles = &talk.room.records[0].troubles;
     assert!(troubles[0].starts_with("the caller heard music of ours for"), "{troubles:?}");
+}
+
+#[test]
+fn a_caller_whom_a_person_takes_and_holds_at_once_hears_music_until_they_are_taken_up() {
+    let hides_its_address = |sdp: String| sdp.replace("c=IN IP4 192.0.2.2", "c=IN IP4 0.0.0.0");
+    for mut talk in [
+        Talk::taken(Direction::Inactive, |sdp| sdp),
+        Talk::taken(Direction::SendOnly, |sdp| sdp),
+        Talk::taken(Direction::SendRecv, hides_its_address),
+    ] {
+        talk.sounds(DANAS, SoundEvent::HeldInSilence);
+        assert_eq!(talk.hears().last(), Some(&Tone::Music));
+        talk.sounds(DANAS, SoundEvent::Silent);
+        assert!(talk.room.records.is_empty(), "who holds a caller is not gone");
+        talk.offers(talk.dana, Direction::SendRecv);
+        assert_eq!(talk.hears(), [Tone::Silence]);
+    }
+}
+
+#[test]
+fn a_caller_who_calls_and_holds_at_once_is_not_taken_for_gone() {
+    let mut room = Switchroom::with(Habits::default());
+    let offer = Some(sip::sdp::offer(&theirs(), Direction::Inactive));
+    let caller = room.call(|invitation| invitation.offer = offer);
+    room.phone_refuses(sip::Unanswered::Busy);
+    room.tell(Event::Sip(Notice::Confirmed { leg: caller, sdp: None }));
+    room.tell(Event::Sound { sound: CALLERS, event: SoundEvent::Silent });
+    assert!(room.records.is_empty(), "they have not been taken up yet");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use sip::{Notice, sdp};
 
 use super::Exchange;
 use super::failover::NotTaken;
+use super::holding::what_it_allows;
 use crate::contract::{Action, Opening, SoundEvent, SoundId, SoundOrder};
 use crate::legs::{CallerState, Confirmed, PersonState};
 use crate::live::What;
@@ -49,7 +50,9 @@ impl Exchange {
             (Notice::Ended { .. } | Notice::AckNeverCame { .. }, Leg::Person(person)) => {
                 self.person_left(call, person, now);
             }
-            (Notice::Confirmed { sdp, .. }, side @ Leg::Person(_)) => self.confirmed_anew(call, side, sdp),
+            (Notice::Confirmed { sdp, .. }, side @ Leg::Person(_)) => {
+                self.confirmed_anew(call, side, sdp, now);
+            }
             (Notice::Offered { leg, sdp }, side) => self.offered(call, side, leg, sdp),
             (Notice::OfferAnswered { sdp, .. }, side) => self.offer_answered(call, side, &sdp),
             (Notice::OfferRefused { .. }, side) => self.offer_refused(call, side),
@@ -70,22 +73,20 @@ impl Exchange {
         let first = *confirmed == Confirmed::No;
         *confirmed = Confirmed::Yes;
         if !first {
-            return self.confirmed_anew(call, Leg::Caller, answer);
+            return self.confirmed_anew(call, Leg::Caller, answer, now);
         }
         let sound = legs.caller.sound;
-        if let Some(answer) = answer {
+        if legs.caller.offer.is_none() {
             let ours = legs.ours_on(Leg::Caller);
             let ours = legs.caller.address.map(|address| sound::capabilities(address, call, ours));
-            let Some(agreed) =
-                ours.and_then(|ours| sdp::accept(&answer, &ours, sdp::Direction::SendRecv).ok())
-            else {
-                let leg = legs.caller.sip;
-                let reason = "no sound format in common".to_string();
-                self.out.push_back(Action::Sip(sip::Order::HangUp { leg, reason }));
-                return self.caller_left(call, DeskEvent::LineBroke(LineFault::NoMedia), now);
-            };
+            // RFC 3261 section 13.2.1: what we offered in our 200 is answered in the ACK.
+            let agreed = answer
+                .zip(ours)
+                .and_then(|(answer, ours)| sdp::accept(&answer, &ours, sdp::Direction::SendRecv).ok());
+            let Some(agreed) = agreed else { return self.has_no_sound(call, Leg::Caller, now) };
             legs.codec = Some(sound::codec_name(&agreed));
             legs.settle(Leg::Caller, &agreed);
+            legs.caller.terms.allows = what_it_allows(&agreed);
             let signalled_by = legs.caller.path.remote.ip();
             let order =
                 SoundOrder::Connect { agreed: Box::new(agreed), signalled_by, opening: Opening::WeSpeak };
@@ -97,6 +98,17 @@ impl Exchange {
         self.ask_to_hand_over(call);
         if let Some(person) = self.calls.get(&call).and_then(|legs| legs.bridged) {
             self.join_elsewhere(call, person);
+        }
+    }
+
+    /// A far end has not said where its sound is, in a format of ours: nobody would ever hear anything.
+    pub(super) fn has_no_sound(&mut self, call: u64, side: Leg, now: Moment) {
+        let Some(leg) = self.calls.get(&call).and_then(|legs| legs.up(side)) else { return };
+        let reason = "no sound format in common".to_string();
+        self.out.push_back(Action::Sip(sip::Order::HangUp { leg, reason }));
+        match side {
+            Leg::Caller => self.caller_left(call, DeskEvent::LineBroke(LineFault::NoMedia), now),
+            Leg::Person(person) => self.person_left(call, person, now),
         }
     }
 
@@ -131,6 +143,7 @@ impl Exchange {
             return self.person_failed(call, person, Tried::Unreachable, now);
         };
         leg.state = PersonState::Answered;
+        leg.terms.allows = what_it_allows(&agreed);
         if let Some(protection) = leg.protection() {
             *protection = protection::settled(std::mem::take(protection), &agreed);
         }
