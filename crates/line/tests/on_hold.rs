@@ -7,6 +7,7 @@ mod switchroom;
 use std::time::Duration;
 
 use desk::call::Tone;
+use desk::record::Outcome;
 use line::{Event, Habits, SoundEvent, SoundId};
 use sip::sdp::{Capabilities, Codec, Direction, Protection};
 use sip::{EndedBy, LegId, Notice, Order};
@@ -170,6 +171,28 @@ fn a_person_who_holds_and_sends_nothing_is_not_taken_for_gone() {
     talk.offers(talk.dana, Direction::SendRecv);
     talk.sounds(DANAS, SoundEvent::Silent);
     assert!(talk.room.orders.iter().any(hung_up), "who has taken the call up again is");
+}
+
+#[test]
+fn a_person_of_whom_nothing_is_heard_is_hung_up_on_and_has_not_taken_the_call() {
+    let mut talk = Talk::new();
+    talk.sounds(DANAS, SoundEvent::Silent);
+    let hung_up = |order: &Order| matches!(order, Order::HangUp { leg, .. } if *leg == talk.dana);
+    assert!(talk.room.orders.iter().any(hung_up));
+    assert!(talk.room.records.is_empty(), "the caller stays");
+    talk.room.caller_hangs_up(talk.caller);
+    let record = &talk.room.records[0];
+    assert_eq!(record.outcome, Outcome::Abandoned);
+    assert!(record.callback.is_some(), "{:?}", record.troubles);
+}
+
+#[test]
+fn a_caller_whose_side_answers_nothing_more_has_not_hung_up() {
+    let mut talk = Talk::new();
+    talk.room.tell(Event::Sip(Notice::Ended { leg: talk.caller, by: EndedBy::Error }));
+    let record = &talk.room.records[0];
+    assert_eq!(record.ended_by, desk::record::EndedBy::Line);
+    assert_eq!(record.troubles, ["the caller's side answered nothing more, or no longer knew the call"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use desk::machine::Moment;
 use desk::private::Private;
 use desk::record::{CallId, Tried};
 use desk::sabotage::{Sabotage, is};
-use sip::{Notice, sdp};
+use sip::{EndedBy, Notice, sdp};
 
 use super::Exchange;
 use super::failover::NotTaken;
@@ -28,6 +28,9 @@ impl Exchange {
         let Some(&(call, side)) = self.by_sip.get(&leg) else { return };
         match (notice, side) {
             (Notice::Confirmed { sdp, .. }, Leg::Caller) => self.caller_confirmed(call, sdp, now),
+            (Notice::Ended { by: EndedBy::Error, .. }, Leg::Caller) => {
+                self.caller_left(call, DeskEvent::LineBroke(LineFault::Lost), now);
+            }
             (Notice::Cancelled { .. } | Notice::Ended { .. }, Leg::Caller) => {
                 self.caller_left(call, DeskEvent::CallerGone, now);
             }
@@ -298,7 +301,9 @@ impl Exchange {
                     let reason = "no sound from the far end".to_string();
                     self.out.push_back(Action::Sip(sip::Order::HangUp { leg, reason }));
                 }
-                self.person_left(call, person, now);
+                if self.person_ended(call, person) {
+                    self.tell(call, DeskEvent::PersonUnheard { leg: person }, now);
+                }
             }
             SoundEvent::Said { saying, at, whole } => {
                 self.tell(call, DeskEvent::Said { saying, at, whole }, now);

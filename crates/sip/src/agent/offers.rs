@@ -10,7 +10,7 @@ use super::sessions::too_brief;
 use super::{Agent, Alarm, Arrival};
 use crate::limits::OFFER_UNDECIDED;
 use crate::message::Message;
-use crate::notice::{EndedBy, LegId, Notice};
+use crate::notice::{LegId, Notice};
 use crate::timers::Why;
 use crate::vet::{Request, description};
 
@@ -292,7 +292,7 @@ impl Agent {
             }
             (491, _) => self.offer_crossed(id, offered),
             // The far end has lost the dialog, or is gone (RFC 3261 section 12.2.1.2).
-            (408 | 481, _) => self.say_bye(id, "call lost", Some(EndedBy::Error)),
+            (408 | 481, _) => self.call_lost(id),
             _ => self.tell(Notice::OfferRefused { leg: id, status }),
         }
     }
