@@ -67,8 +67,9 @@ impl Agent {
         let leg = self.legs.get(&id)?;
         let (status, reason) = match (&leg.stage, &leg.exchange) {
             (Stage::Leaving { .. } | Stage::TurnedAway, _) => (481, "Call/Transaction Does Not Exist"),
-            (Stage::Invited { .. } | Stage::Calling { .. }, _) => (491, "Request Pending"),
-            (Stage::Up, Exchange::Theirs { .. }) => (500, "Request Pending"),
+            // What they want already is not answered yet.
+            (Stage::Invited { .. }, _) | (Stage::Up, Exchange::Theirs { .. }) => (500, "Request Pending"),
+            (Stage::Calling { .. }, _) => (491, "Request Pending"),
             (Stage::Up, Exchange::Ours { .. }) => (491, "Request Pending"),
             (Stage::Up, Exchange::Settled) if leg.unacked.is_some() => (491, "Request Pending"),
             (Stage::Up, Exchange::Settled) => return brief(request),
