@@ -160,6 +160,18 @@ fn music_of_a_person_s_own_is_left_alone_and_ours_fills_in_where_there_is_none()
 }
 
 #[test]
+fn a_caller_who_is_put_through_to_a_phone_from_which_nothing_comes_hears_music_until_it_does() {
+    let mut talk = Talk::new();
+    talk.sounds(DANAS, SoundEvent::HeldInSilence);
+    assert_eq!(talk.hears(), [Tone::Music]);
+    talk.sounds(DANAS, SoundEvent::HoldIsHeard);
+    assert_eq!(talk.hears(), [Tone::Silence]);
+    talk.sounds(DANAS, SoundEvent::HeldInSilence);
+    talk.sounds(DANAS, SoundEvent::Silent);
+    assert_eq!(talk.hears(), [Tone::Music, Tone::Silence], "and none once it is given up");
+}
+
+#[test]
 fn a_person_who_holds_and_sends_nothing_is_not_taken_for_gone() {
     let mut talk = Talk::new();
     talk.offers(talk.dana, Direction::SendOnly);

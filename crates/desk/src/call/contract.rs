@@ -90,7 +90,8 @@ pub enum Event {
         /// The person's leg.
         leg: u16,
     },
-    /// The person whom the caller talks to holds them, and nothing is heard of it: neither words nor music.
+    /// The person whom the caller talks to holds them, and nothing is heard of it: neither words nor music. Or their phone has picked
+    /// up and not a sound has come from it.
     HeldInSilence {
         /// The person's leg.
         leg: u16,
