@@ -135,9 +135,7 @@ fn a_caller_whom_a_person_holds_in_silence_hears_music_until_the_person_is_heard
     let record = night.caller_hangs_up();
     assert_eq!(
         record.troubles,
-        [
-            "the caller heard music of ours for 12.0 s, because whoever they talked to held them without a sound"
-        ]
+        ["the caller heard music of ours for 12.0 s, because nothing was heard of whoever they talked to"]
     );
 }
 

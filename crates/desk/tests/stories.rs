@@ -143,6 +143,44 @@ fn a_caller_on_a_plan_without_an_assistant_is_let_go_when_the_person_leaves() {
 }
 
 #[test]
+fn a_caller_whose_person_was_never_heard_goes_on_in_the_plan_as_if_nobody_had_taken_them() {
+    for steps in [vec![Step::Assistant, ring(), Step::Message], vec![ring(), Step::Message]] {
+        let assisted = steps[0] == Step::Assistant;
+        let mut night = Evening::new(steps);
+        if assisted {
+            night.caller_says("agent");
+        }
+        night.tell(Event::PersonAnswered { leg: 1 });
+        night.tell(Event::PersonUnheard { leg: 1 });
+        assert!(!night.said(sayings::PERSON_LEFT), "it was the desk that hung up");
+        assert!(night.said(sayings::NOBODY_FREE) && night.said(sayings::LEAVE_MESSAGE));
+        let record = night.caller_hangs_up();
+        assert_eq!((record.outcome, record.ended_by), (Outcome::Abandoned, EndedBy::Caller));
+        assert!(record.callback.is_some(), "what they called for is not forgotten");
+        let told = |trouble: &String| trouble.starts_with("no sound came from whoever took the call");
+        assert!(record.troubles.iter().any(told), "{:?}", record.troubles);
+    }
+}
+
+#[test]
+fn a_caller_whose_person_was_never_heard_is_promised_a_call_back_where_the_plan_has_nothing_left() {
+    let mut night = Evening::new(vec![ring()]);
+    night.tell(Event::PersonAnswered { leg: 1 });
+    night.tell(Event::PersonUnheard { leg: 1 });
+    assert!(night.callback().is_some());
+    assert!(!night.hung_up(Leg::Caller), "the caller is told so first");
+}
+
+#[test]
+fn a_phone_that_picked_up_to_say_nothing_took_no_call() {
+    let mut night = Evening::with(vec![ring(), Step::Message], Accept::PressOne, None);
+    night.tell(Event::PersonAnswered { leg: 1 });
+    night.tell(Event::PersonUnheard { leg: 1 });
+    let record = night.caller_hangs_up();
+    assert_eq!(record.steps[0].tried, [("Dana".to_string(), Tried::Machine)]);
+}
+
+#[test]
 fn the_number_a_call_was_forwarded_from_is_never_rung_back() {
     let mut night = Evening::with(vec![ring(), Step::Message], Accept::PickUp, Some(DANA));
     assert!(night.rung().is_empty());

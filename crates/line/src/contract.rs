@@ -131,9 +131,9 @@ pub enum SoundEvent {
     },
     /// Nothing has come in for too long.
     Silent,
-    /// The far end holds the call, and nothing is heard of it.
+    /// The far end holds the call, and nothing is heard of it; or nothing at all has come from it since it was joined.
     HeldInSilence,
-    /// The far end holds the call, and something is heard of it.
+    /// The far end holds the call, and something is heard of it; or the first of it has come.
     HoldIsHeard,
     /// The dead-man filler began: nothing of ours was audible in time.
     FillerBegan {

@@ -161,8 +161,10 @@ pub(crate) struct PersonLeg {
     pub in_the_clear: bool,
     /// The call of theirs that this one takes the place of.
     pub replaces: Option<String>,
-    /// Nothing is heard of them while they hold the caller.
+    /// Nothing is heard of them while they hold the caller, or nothing has come from them yet.
     pub is_mute: bool,
+    /// They have held the caller before: that nothing had come from them is of the past.
+    pub has_held: bool,
 }
 
 impl PersonLeg {
@@ -176,9 +178,9 @@ impl PersonLeg {
         self.terms.holds()
     }
 
-    /// True while they hold whoever hears them, and nothing comes of it.
-    pub fn holds_in_silence(&self) -> bool {
-        self.holds() && (self.is_mute || !self.terms.allows.receives())
+    /// True while whoever is to hear them hears nothing.
+    pub fn leaves_in_silence(&self) -> bool {
+        self.is_mute || (self.holds() && !self.terms.allows.receives())
     }
 
     /// True for a leg that was offered encrypted and does not have to be.

@@ -8,10 +8,10 @@ mod switchroom;
 use std::time::Duration;
 
 use desk::business::{Accept, KnownCaller, Person, Reach, Rule, When};
-use desk::record::{Diverted, Outcome, Tried, Verification};
+use desk::record::{Diverted, EndedBy, Outcome, Tried, Verification};
 use line::{CallerId, Event, Full, Habits, NumberForm, Said, Side, VerifiedIn};
 use sip::sdp::Codec;
-use sip::{Invitation, LegId, Notice, Refusal, Repeated, Trace, Transport, Unanswered};
+use sip::{Invitation, LegId, Notice, Order, Refusal, Repeated, Trace, Transport, Unanswered};
 use switchroom::{CALLER, DANA, LINE, SECOND_LINE, Switchroom, address, business, number, party};
 
 fn one(text: &str) -> Vec<String> {
@@ -511,4 +511,18 @@ fn a_call_without_a_sound_format_in_common_is_written_down_with_those_that_there
         (message.we_have, signal.side, is_late),
         (vec!["PCMU".to_string(), "PCMA".to_string()], Side::Caller, true)
     );
+}
+
+#[test]
+fn a_caller_who_never_says_where_their_sound_is_is_hung_up_on_and_called_back() {
+    for answer in [None, Some("v=0\r\n".to_string())] {
+        let mut room = Switchroom::with(Habits::default());
+        let leg = room.call(|call| call.offer = None);
+        room.phone_refuses(Unanswered::Busy);
+        room.tell(Event::Sip(Notice::Confirmed { leg, sdp: answer }));
+        assert!(matches!(&room.orders[..], [.., Order::HangUp { leg: hung_up, .. }] if *hung_up == leg));
+        let record = &room.records[0];
+        assert_eq!((record.outcome, record.ended_by), (Outcome::Callback, EndedBy::Line));
+        assert_eq!(record.troubles, ["no sound format or socket was to be had for this call"]);
+    }
 }

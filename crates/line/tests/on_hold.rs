@@ -7,6 +7,7 @@ mod switchroom;
 use std::time::Duration;
 
 use desk::call::Tone;
+use desk::record::Outcome;
 use line::{Event, Habits, SoundEvent, SoundId};
 use sip::sdp::{Capabilities, Codec, Direction, Protection};
 use sip::{EndedBy, LegId, Notice, Order};
@@ -29,16 +30,29 @@ impl Talk {
 
     /// A caller whose telephone likes the first of these codecs best.
     fn of_caller(codecs: &[Codec]) -> Talk {
+        let mut talk = Talk::between(codecs, Direction::SendRecv, |sdp| sdp);
+        talk.room.orders.clear();
+        talk.room.tones.clear();
+        talk
+    }
+
+    /// Dana picks up in this direction, and her phone describes itself as changed.
+    fn taken(direction: Direction, changed: impl FnOnce(String) -> String) -> Talk {
+        Talk::between(&[Codec::Pcmu], direction, changed)
+    }
+
+    fn between(codecs: &[Codec], direction: Direction, changed: impl FnOnce(String) -> String) -> Talk {
         let mut room = Switchroom::with(Habits::default());
-        let theirs = Capabilities { codecs: codecs.to_vec(), ..theirs() };
-        let offer = sip::sdp::offer(&theirs, Direction::SendRecv);
+        let callers = Capabilities { codecs: codecs.to_vec(), ..theirs() };
+        let offer = sip::sdp::offer(&callers, Direction::SendRecv);
         let caller = room.call(|invitation| invitation.offer = Some(offer));
         let placed = room.placed.last().unwrap();
-        let (dana, sdp) = (placed.leg, placed.sdp.replace("192.0.2.1", "192.0.2.2"));
-        room.tell(Event::Sip(Notice::Answered { leg: dana, sdp }));
-        room.tell(Event::Sip(Notice::Confirmed { leg: caller, sdp: None }));
+        let dana = placed.leg;
+        let sdp = changed(sip::sdp::answer(&placed.sdp, &theirs(), direction).unwrap().text);
         room.orders.clear();
         room.tones.clear();
+        room.tell(Event::Sip(Notice::Answered { leg: dana, sdp }));
+        room.tell(Event::Sip(Notice::Confirmed { leg: caller, sdp: None }));
         Talk { room, caller, dana }
     }
 
@@ -121,6 +135,34 @@ fn a_caller_who_is_held_without_any_sound_hears_music_at_once_until_they_are_tak
 }
 
 #[test]
+fn a_caller_whom_a_person_takes_and_holds_at_once_hears_music_until_they_are_taken_up() {
+    let hides_its_address = |sdp: String| sdp.replace("c=IN IP4 192.0.2.2", "c=IN IP4 0.0.0.0");
+    for mut talk in [
+        Talk::taken(Direction::Inactive, |sdp| sdp),
+        Talk::taken(Direction::SendOnly, |sdp| sdp),
+        Talk::taken(Direction::SendRecv, hides_its_address),
+    ] {
+        talk.sounds(DANAS, SoundEvent::HeldInSilence);
+        assert_eq!(talk.hears().last(), Some(&Tone::Music));
+        talk.sounds(DANAS, SoundEvent::Silent);
+        assert!(talk.room.records.is_empty(), "who holds a caller is not gone");
+        talk.offers(talk.dana, Direction::SendRecv);
+        assert_eq!(talk.hears(), [Tone::Silence]);
+    }
+}
+
+#[test]
+fn a_caller_who_calls_and_holds_at_once_is_not_taken_for_gone() {
+    let mut room = Switchroom::with(Habits::default());
+    let offer = Some(sip::sdp::offer(&theirs(), Direction::Inactive));
+    let caller = room.call(|invitation| invitation.offer = offer);
+    room.phone_refuses(sip::Unanswered::Busy);
+    room.tell(Event::Sip(Notice::Confirmed { leg: caller, sdp: None }));
+    room.tell(Event::Sound { sound: CALLERS, event: SoundEvent::Silent });
+    assert!(room.records.is_empty(), "they have not been taken up yet");
+}
+
+#[test]
 fn music_of_a_person_s_own_is_left_alone_and_ours_fills_in_where_there_is_none() {
     let mut talk = Talk::new();
     talk.offers(talk.dana, Direction::SendOnly);
@@ -142,6 +184,18 @@ fn music_of_a_person_s_own_is_left_alone_and_ours_fills_in_where_there_is_none()
 }
 
 #[test]
+fn a_caller_who_is_put_through_to_a_phone_from_which_nothing_comes_hears_music_until_it_does() {
+    let mut talk = Talk::new();
+    talk.sounds(DANAS, SoundEvent::HeldInSilence);
+    assert_eq!(talk.hears(), [Tone::Music]);
+    talk.sounds(DANAS, SoundEvent::HoldIsHeard);
+    assert_eq!(talk.hears(), [Tone::Silence]);
+    talk.sounds(DANAS, SoundEvent::HeldInSilence);
+    talk.sounds(DANAS, SoundEvent::Silent);
+    assert_eq!(talk.hears(), [Tone::Music, Tone::Silence], "and none once it is given up");
+}
+
+#[test]
 fn a_person_who_holds_and_sends_nothing_is_not_taken_for_gone() {
     let mut talk = Talk::new();
     talk.offers(talk.dana, Direction::SendOnly);
@@ -153,6 +207,28 @@ fn a_person_who_holds_and_sends_nothing_is_not_taken_for_gone() {
     talk.offers(talk.dana, Direction::SendRecv);
     talk.sounds(DANAS, SoundEvent::Silent);
     assert!(talk.room.orders.iter().any(hung_up), "who has taken the call up again is");
+}
+
+#[test]
+fn a_person_of_whom_nothing_is_heard_is_hung_up_on_and_has_not_taken_the_call() {
+    let mut talk = Talk::new();
+    talk.sounds(DANAS, SoundEvent::Silent);
+    let hung_up = |order: &Order| matches!(order, Order::HangUp { leg, .. } if *leg == talk.dana);
+    assert!(talk.room.orders.iter().any(hung_up));
+    assert!(talk.room.records.is_empty(), "the caller stays");
+    talk.room.caller_hangs_up(talk.caller);
+    let record = &talk.room.records[0];
+    assert_eq!(record.outcome, Outcome::Abandoned);
+    assert!(record.callback.is_some(), "{:?}", record.troubles);
+}
+
+#[test]
+fn a_caller_whose_side_answers_nothing_more_has_not_hung_up() {
+    let mut talk = Talk::new();
+    talk.room.tell(Event::Sip(Notice::Ended { leg: talk.caller, by: EndedBy::Error }));
+    let record = &talk.room.records[0];
+    assert_eq!(record.ended_by, desk::record::EndedBy::Line);
+    assert_eq!(record.troubles, ["the caller's side answered nothing more, or no longer knew the call"]);
 }
 
 #[test]

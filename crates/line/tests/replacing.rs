@@ -277,6 +277,20 @@ fn a_telephone_that_wants_our_offer_is_heard_once_it_has_answered_it() {
     assert_eq!(room.taken_over(), [(CALLERS, "192.0.2.77:41000".to_string())]);
 }
 
+#[test]
+fn a_telephone_that_takes_a_place_and_never_says_where_its_sound_is_is_taken_for_gone() {
+    for answer in [None, Some("v=0\r\n".to_string())] {
+        for of_caller in [true, false] {
+            let (mut room, caller, dana) = talking();
+            let old = if of_caller { caller } else { dana };
+            let new = room.wants_place_of(old, |invitation| invitation.offer = None);
+            room.tell(Event::Sip(Notice::Confirmed { leg: new, sdp: answer.clone() }));
+            assert!(room.hung_up(new), "{:?}", room.orders);
+            assert_eq!(room.records.len(), 1, "and nobody is left listening to nothing");
+        }
+    }
+}
+
 fn theirs() -> Capabilities {
     Capabilities {
         codecs: vec![Codec::Pcmu],

@@ -1,4 +1,5 @@
-//! Whether a far end that holds the call lets anything be heard: music of its own, or nothing.
+//! Whether a far end that holds the call lets anything be heard: music of its own, or nothing. And whether anything comes at all
+//! from one that has just been joined with somebody who waits for its first word.
 //!
 //! Packets that carry silence count as nothing, whatever there are of them. What is done about it is decided elsewhere; here it
 //! is only told, once for each change, and for the first time as soon as it is known.
@@ -14,9 +15,19 @@ const NOTHING_COMES: Duration = Duration::from_secs(1);
 /// Packets without anything audible: longer than announcements and music pause, shorter than the 4 s of a dead line.
 const NOTHING_IS_HEARD: Duration = Duration::from_secs(3);
 
-/// What comes from somebody who holds the call.
+/// Why a far end is listened to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Because {
+    /// It holds the call.
+    Holds,
+    /// Not one packet has come from it. The first ends that, whatever is in it: silence is somebody who says nothing.
+    Unheard,
+}
+
+/// What comes from somebody who holds the call, or has not been heard at all.
 #[derive(Debug)]
 pub(crate) struct Held {
+    because: Because,
     decoder: Decoder,
     last_packet: Duration,
     last_sound: Duration,
@@ -25,9 +36,18 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// From now on the call is held.
-    pub fn since(now: Duration) -> Self {
-        Held { decoder: Decoder::default(), last_packet: now, last_sound: now, told: None }
+    /// From now on the call is held, or the first word waited for.
+    pub fn since(now: Duration, because: Because) -> Self {
+        Held { because, decoder: Decoder::default(), last_packet: now, last_sound: now, told: None }
+    }
+
+    pub fn because(&self) -> Because {
+        self.because
+    }
+
+    /// True if it counts as silent, as it was told last.
+    pub fn was_silent(&self) -> bool {
+        self.told == Some(false)
     }
 
     /// A packet of sound came. True if something is heard again, or for the first time.
@@ -49,7 +69,11 @@ impl Held {
 
     /// When it counts as silent, unless something comes before.
     pub fn deadline(&self) -> Option<Duration> {
-        let silent_at = (self.last_packet + NOTHING_COMES).min(self.last_sound + NOTHING_IS_HEARD);
+        let silent_at = match self.because {
+            Because::Holds => (self.last_packet + NOTHING_COMES).min(self.last_sound + NOTHING_IS_HEARD),
+            // A phone that picks up may take a moment to find its path.
+            Because::Unheard => self.last_sound + NOTHING_IS_HEARD,
+        };
         (self.told != Some(false)).then_some(silent_at)
     }
 
@@ -91,20 +115,20 @@ mod tests {
 
     #[test]
     fn nobody_who_sends_nothing_is_waited_for_longer_than_a_second() {
-        let mut held = Held::since(Duration::ZERO);
+        let mut held = Held::since(Duration::ZERO, Because::Holds);
         assert_eq!(told(&mut held, Duration::ZERO, &[(&[], 5_000)]), [(1_000, false)]);
         assert_eq!(held.deadline(), None, "it is told once");
     }
 
     #[test]
     fn packets_of_silence_are_no_music() {
-        let mut held = Held::since(Duration::ZERO);
+        let mut held = Held::since(Duration::ZERO, Because::Holds);
         assert_eq!(told(&mut held, Duration::ZERO, &[(&SILENT, 9_000)]), [(3_000, false)]);
     }
 
     #[test]
     fn music_that_pauses_for_a_breath_is_music_and_one_that_begins_late_is_told_at_once() {
-        let mut held = Held::since(Duration::ZERO);
+        let mut held = Held::since(Duration::ZERO, Because::Holds);
         let bars = [(&LOUD[..], 4_000), (&SILENT, 2_000), (&LOUD, 4_000)];
         assert_eq!(told(&mut held, Duration::ZERO, &bars), [(20, true)]);
         let from = Duration::from_secs(10);

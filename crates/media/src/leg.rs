@@ -131,12 +131,13 @@ pub enum Event {
         /// When.
         at: Duration,
     },
-    /// The far end holds the call, and nothing that the other side could hear comes of it: whoever is held hears silence.
+    /// The far end holds the call, and nothing that the other side could hear comes of it; or it has been joined with the other
+    /// side, and not one packet has come from it yet. Whoever waits for it hears silence.
     HeldInSilence {
         /// When this was noticed.
         at: Duration,
     },
-    /// The far end holds the call, and something is heard of it.
+    /// The far end holds the call, and something is heard of it; or the first packet has come.
     HoldIsHeard {
         /// When.
         at: Duration,

@@ -58,6 +58,33 @@ fn a_hold_with_packets_of_silence_is_silent_after_three_and_one_with_music_never
 }
 
 #[test]
+fn a_phone_from_which_nothing_comes_is_told_after_three_seconds_and_its_first_packet_at_once() {
+    let mut person = Call::answered(connect());
+    person.says(vec![]).sends = false;
+    person.run_ms(1_000).order(Order::Bridge { with: LegId(1) });
+    let joined = person.now;
+    person.run_ms(5_000);
+    assert_eq!(told(&person, joined), [("silence", 3_000)]);
+    person.sends = true;
+    person.run_ms(5_000);
+    assert!(matches!(told(&person, joined)[1..], [("sound", 5_000..=5_040)]), "{:?}", told(&person, joined));
+    person.sends = false;
+    person.run_ms(5_000);
+    assert_eq!(told(&person, joined).len(), 2, "who has been heard once may be silent");
+}
+
+#[test]
+fn a_phone_that_takes_a_moment_to_send_its_first_packet_is_not_told() {
+    let mut person = Call::answered(connect());
+    person.says(vec![]).sends = false;
+    person.order(Order::Bridge { with: LegId(1) });
+    person.run_ms(2_500);
+    person.sends = true;
+    person.run_ms(10_000);
+    assert_eq!(told(&person, MS), []);
+}
+
+#[test]
 fn nothing_is_told_of_who_does_not_hold_or_talks_to_the_desk() {
     let mut person = bridged();
     person.sends = false;

@@ -85,7 +85,13 @@ pub enum Event {
         /// The person's leg.
         leg: u16,
     },
-    /// The person whom the caller talks to holds them, and nothing is heard of it: neither words nor music.
+    /// No sound has come from a person who had answered for too long: they were hung up on.
+    PersonUnheard {
+        /// The person's leg.
+        leg: u16,
+    },
+    /// The person whom the caller talks to holds them, and nothing is heard of it: neither words nor music. Or their phone has picked
+    /// up and not a sound has come from it.
     HeldInSilence {
         /// The person's leg.
         leg: u16,
@@ -259,6 +265,8 @@ pub enum LineFault {
     NoSound,
     /// No sound format in common, or no socket to be had.
     NoMedia,
+    /// The caller's side does not know the call any more, or answers nothing that is said inside it.
+    Lost,
 }
 
 /// What was heard.

@@ -16,6 +16,7 @@ impl Call {
             LineFault::NeverConfirmed => "the caller's side never confirmed our answer",
             LineFault::NoSound => "no sound came from the caller for too long",
             LineFault::NoMedia => "no sound format or socket was to be had for this call",
+            LineFault::Lost => "the caller's side answered nothing more, or no longer knew the call",
         };
         self.minutes.trouble(sentence);
         self.caller_gone(StepResult::LineBroke, EndedBy::Line, now);

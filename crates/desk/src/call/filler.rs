@@ -37,7 +37,7 @@ impl Late {
             Late::Calendar => "the calendar had not answered yet",
             Late::Store => "nothing was stored yet that could be promised",
             Late::Recording => "their message was not closed yet",
-            Late::Person => "whoever they talked to held them without a sound",
+            Late::Person => "nothing was heard of whoever they talked to",
             Late::Something => "nothing else was said in time",
         };
         let heard = if self == Late::Person { "music of ours" } else { "the filler" };

@@ -249,6 +249,7 @@ impl Call {
             Event::PersonAnswered { leg } => self.person_answered(leg, now),
             Event::PersonFailed { leg, tried } => self.person_failed(leg, tried, now),
             Event::PersonGone { leg } => self.person_gone(leg, now),
+            Event::PersonUnheard { leg } => self.person_unheard(leg, now),
             Event::HeldInSilence { leg } => self.held_in_silence(leg, now),
             Event::HeardAgain { leg: _ } => self.hold_is_over(now),
             Event::Replaced { leg, from } => self.replaced(leg, from.as_ref()),

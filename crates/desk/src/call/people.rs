@@ -186,6 +186,25 @@ impl Call {
         }
     }
 
+    /// Nobody knows that the caller was heard, or by whom: whatever came of it, the plan goes on as if nobody had taken them.
+    pub(super) fn person_unheard(&mut self, leg: u16, now: Moment) {
+        match &self.stage {
+            Stage::Connected { leg: connected, .. } if *connected == leg => {}
+            Stage::Ringing(_) if self.put_through.is_none() => {
+                return self.person_failed(leg, Tried::Machine, now);
+            }
+            _ => return self.person_gone(leg, now),
+        }
+        self.minutes
+            .trouble("no sound came from whoever took the call for too long, so the desk hung up on them");
+        self.hold_is_over(now);
+        self.verdict = None;
+        if self.stopping {
+            return self.finish(EndedBy::Desk, now);
+        }
+        self.goes_on_without_a_person(now);
+    }
+
     /// The person has hung up and the caller has not: they are asked what they still need, if the plan has an assistant.
     pub(super) fn person_left(&mut self, now: Moment) {
         self.hold_is_over(now);
@@ -227,6 +246,12 @@ impl Call {
         self.cascade.end(StepResult::NobodyTook, now);
         if self.caller == Caller::Answered {
             self.out.push(Action::Tone { to: Leg::Caller, tone: Tone::Silence });
+        }
+        self.goes_on_without_a_person(now);
+    }
+
+    fn goes_on_without_a_person(&mut self, now: Moment) {
+        if self.caller == Caller::Answered {
             self.say(&[sayings::NOBODY_FREE]);
         }
         if self.urgency == Urgency::Alert {

@@ -16,6 +16,7 @@ use sip::sdp::{Protection, Secrets};
 use sip::{Invitation, Refusal as SipRefusal, sdp};
 
 use super::Exchange;
+use super::holding::what_it_allows;
 use crate::contract::{Action, Begun, Keep, Refusal, SoundId, SoundOrder};
 use crate::habits::Habits;
 use crate::legs::{CallerLeg, CallerState, Legs, PersonLeg, PersonState, Terms};
@@ -303,6 +304,7 @@ fn ready(
     let agreed = sip::sdp::answer(&offer, &ours, sip::sdp::Direction::SendRecv)
         .map_err(|error| protection::because(error, false))?;
     legs.settle(Leg::Caller, &agreed);
+    legs.caller.terms.allows = what_it_allows(&agreed);
     Ok(CallerState::Ready { answer: agreed.text.clone(), agreed: Some(agreed) })
 }
 

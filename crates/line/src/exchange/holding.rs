@@ -8,6 +8,7 @@
 //! refused.
 
 use desk::call::Leg;
+use desk::machine::Moment;
 use sip::LegId;
 use sip::sdp::{self, Agreed, Capabilities, Direction};
 
@@ -92,10 +93,21 @@ impl Exchange {
         self.out.push_back(Action::Refused(Refusal { trunk, status: 488, because }));
     }
 
-    /// The far end's answer to an offer of ours that it asked for.
-    pub(super) fn confirmed_anew(&mut self, call: CallNumber, side: Leg, answer: Option<String>) {
+    /// The far end's answer to an offer of ours that it asked for. A telephone that has taken a place and says nothing of its
+    /// sound is heard by nobody.
+    pub(super) fn confirmed_anew(
+        &mut self,
+        call: CallNumber,
+        side: Leg,
+        answer: Option<String>,
+        now: Moment,
+    ) {
         if let Some(answer) = answer {
             self.take_answer(call, side, &answer);
+        }
+        let terms = self.calls.get_mut(&call).and_then(|legs| legs.terms_of(side));
+        if terms.is_some_and(|terms| terms.taken_over_by.is_some()) {
+            return self.has_no_sound(call, side, now);
         }
         self.reconcile(call, side);
     }

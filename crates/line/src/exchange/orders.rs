@@ -183,6 +183,7 @@ impl Exchange {
             in_the_clear: false,
             replaces: None,
             is_mute: false,
+            has_held: false,
         };
         let Some(legs) = self.calls.get_mut(&call) else { return };
         let replaces = legs.put_through.as_mut().and_then(|wish| wish.replaces.take());

@@ -7,10 +7,11 @@ use desk::machine::Moment;
 use desk::private::Private;
 use desk::record::{CallId, Tried};
 use desk::sabotage::{Sabotage, is};
-use sip::{Notice, sdp};
+use sip::{EndedBy, Notice, sdp};
 
 use super::Exchange;
 use super::failover::NotTaken;
+use super::holding::what_it_allows;
 use crate::contract::{Action, Opening, SoundEvent, SoundId, SoundOrder};
 use crate::legs::{CallerState, Confirmed, PersonState};
 use crate::live::What;
@@ -26,6 +27,9 @@ impl Exchange {
         let Some(&(call, side)) = self.by_sip.get(&leg) else { return };
         match (notice, side) {
             (Notice::Confirmed { sdp, .. }, Leg::Caller) => self.caller_confirmed(call, sdp, now),
+            (Notice::Ended { by: EndedBy::Error, .. }, Leg::Caller) => {
+                self.caller_left(call, DeskEvent::LineBroke(LineFault::Lost), now);
+            }
             (Notice::Cancelled { .. } | Notice::Ended { .. }, Leg::Caller) => {
                 self.caller_left(call, DeskEvent::CallerGone, now);
             }
@@ -48,7 +52,9 @@ impl Exchange {
             (Notice::Ended { .. } | Notice::AckNeverCame { .. }, Leg::Person(person)) => {
                 self.person_left(call, person, now);
             }
-            (Notice::Confirmed { sdp, .. }, side @ Leg::Person(_)) => self.confirmed_anew(call, side, sdp),
+            (Notice::Confirmed { sdp, .. }, side @ Leg::Person(_)) => {
+                self.confirmed_anew(call, side, sdp, now);
+            }
             (Notice::Offered { leg, sdp }, side) => self.offered(call, side, leg, sdp),
             (Notice::OfferAnswered { sdp, .. }, side) => self.offer_answered(call, side, &sdp),
             (Notice::OfferRefused { .. }, side) => self.offer_refused(call, side),
@@ -69,26 +75,11 @@ impl Exchange {
         let first = *confirmed == Confirmed::No;
         *confirmed = Confirmed::Yes;
         if !first {
-            return self.confirmed_anew(call, Leg::Caller, answer);
+            return self.confirmed_anew(call, Leg::Caller, answer, now);
         }
         let sound = legs.caller.sound;
-        if let Some(answer) = answer {
-            let ours = legs.ours_on(Leg::Caller);
-            let ours = legs.caller.address.map(|address| sound::capabilities(address, call, ours));
-            let Some(agreed) =
-                ours.and_then(|ours| sdp::accept(&answer, &ours, sdp::Direction::SendRecv).ok())
-            else {
-                let leg = legs.caller.sip;
-                let reason = "no sound format in common".to_string();
-                self.out.push_back(Action::Sip(sip::Order::HangUp { leg, reason }));
-                return self.caller_left(call, DeskEvent::LineBroke(LineFault::NoMedia), now);
-            };
-            legs.codec = Some(sound::codec_name(&agreed));
-            legs.settle(Leg::Caller, &agreed);
-            let signalled_by = legs.caller.path.remote.ip();
-            let order =
-                SoundOrder::Connect { agreed: Box::new(agreed), signalled_by, opening: Opening::WeSpeak };
-            self.out.push_back(Action::Sound { sound, order });
+        if legs.caller.offer.is_none() && !self.callers_sound_is_agreed(call, answer) {
+            return self.has_no_sound(call, Leg::Caller, now);
         }
         self.out.push_back(Action::Sound { sound, order: SoundOrder::Confirmed });
         self.tell(call, DeskEvent::CallerReady, now);
@@ -96,6 +87,35 @@ impl Exchange {
         self.ask_to_hand_over(call);
         if let Some(person) = self.calls.get(&call).and_then(|legs| legs.bridged) {
             self.join_elsewhere(call, person);
+        }
+    }
+
+    /// Connects a caller to whom we made the offer. RFC 3261 section 13.2.1: it is answered in the ACK.
+    fn callers_sound_is_agreed(&mut self, call: u64, answer: Option<String>) -> bool {
+        let Some(legs) = self.calls.get_mut(&call) else { return false };
+        let ours = legs.ours_on(Leg::Caller);
+        let ours = legs.caller.address.map(|address| sound::capabilities(address, call, ours));
+        let agreed = answer
+            .zip(ours)
+            .and_then(|(answer, ours)| sdp::accept(&answer, &ours, sdp::Direction::SendRecv).ok());
+        let Some(agreed) = agreed else { return false };
+        legs.codec = Some(sound::codec_name(&agreed));
+        legs.settle(Leg::Caller, &agreed);
+        legs.caller.terms.allows = what_it_allows(&agreed);
+        let (sound, signalled_by) = (legs.caller.sound, legs.caller.path.remote.ip());
+        let order = SoundOrder::Connect { agreed: Box::new(agreed), signalled_by, opening: Opening::WeSpeak };
+        self.out.push_back(Action::Sound { sound, order });
+        true
+    }
+
+    /// A far end has not said where its sound is, in a format of ours: nobody would ever hear anything.
+    pub(super) fn has_no_sound(&mut self, call: u64, side: Leg, now: Moment) {
+        let Some(leg) = self.calls.get(&call).and_then(|legs| legs.up(side)) else { return };
+        let reason = "no sound format in common".to_string();
+        self.out.push_back(Action::Sip(sip::Order::HangUp { leg, reason }));
+        match side {
+            Leg::Caller => self.caller_left(call, DeskEvent::LineBroke(LineFault::NoMedia), now),
+            Leg::Person(person) => self.person_left(call, person, now),
         }
     }
 
@@ -128,6 +148,7 @@ impl Exchange {
             return self.person_failed(call, person, Tried::Unreachable, now);
         };
         leg.state = PersonState::Answered;
+        leg.terms.allows = what_it_allows(&agreed);
         let signalled_by = leg.paths.front().map_or(agreed.remote.ip(), |path| path.remote.ip());
         legs.settle(Leg::Person(person), &agreed);
         let order =
@@ -280,7 +301,9 @@ impl Exchange {
                     let reason = "no sound from the far end".to_string();
                     self.out.push_back(Action::Sip(sip::Order::HangUp { leg, reason }));
                 }
-                self.person_left(call, person, now);
+                if self.person_ended(call, person) {
+                    self.tell(call, DeskEvent::PersonUnheard { leg: person }, now);
+                }
             }
             SoundEvent::Said { saying, at, whole } => {
                 self.tell(call, DeskEvent::Said { saying, at, whole }, now);

@@ -8,6 +8,7 @@ use crate::codec::Codec;
 use crate::digits::Digit;
 use crate::g711::Law;
 use crate::hearing::Around;
+use crate::holding::Because;
 use crate::latch::Stamp;
 use crate::listening::BargeIn;
 use crate::reception::{Arrival, Reception, round_trip};
@@ -88,8 +89,10 @@ impl Leg {
             }
             Kind::ComfortNoise => {
                 self.count(stamp, now);
-                if let Some(held) = &mut self.held {
-                    held.keeps_quiet(now);
+                match self.held.as_mut().map(|held| (held.because(), held)) {
+                    Some((Because::Holds, held)) => held.keeps_quiet(now),
+                    Some((Because::Unheard, _)) => self.came_at_last(now),
+                    None => {}
                 }
                 // The first byte is how quiet it is; what follows, its colour, is left aside.
                 Content::Quiet(packet.payload.first().map_or(QUIETEST, |level| level & 0x7f))
@@ -230,9 +233,17 @@ impl Leg {
 
     /// What is heard of a far end that holds the call.
     fn listen_to_hold(&mut self, arrival: Arrival, codec: Codec, payload: &[u8], now: Duration) {
-        if let Some(held) = self.held.as_mut().filter(|_| arrival != Arrival::Doubtful)
-            && held.sounds(codec, payload, now)
-        {
+        let Some(held) = self.held.as_mut().filter(|_| arrival != Arrival::Doubtful) else { return };
+        match held.because() {
+            Because::Holds if held.sounds(codec, payload, now) => self.tell(Event::HoldIsHeard { at: now }),
+            Because::Holds => {}
+            Because::Unheard => self.came_at_last(now),
+        }
+    }
+
+    /// The first packet of a far end that was waited for.
+    fn came_at_last(&mut self, now: Duration) {
+        if self.held.take().is_some_and(|held| held.was_silent()) {
             self.tell(Event::HoldIsHeard { at: now });
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Event, Goodbye, Leg, LegId, Line, next_chance, played};
 use crate::codec::Encoder;
 use crate::hearing::{Hearing, Tap};
-use crate::holding::Held;
+use crate::holding::{Because, Held};
 use crate::latch::{AddressRange, Latch};
 use crate::listening::{BargeIn, Listening, SpeechEnd};
 use crate::playout::{Clip, ClipId, Interruptible};
@@ -210,13 +210,16 @@ impl Leg {
         self.mind_hold(now);
     }
 
-    /// While a bridged far end sends and wants nothing sent, it holds the call.
+    /// While a bridged far end sends and wants nothing sent, it holds the call. One that is to send and never has is waited for.
     fn mind_hold(&mut self, now: Duration) {
-        let direction = self.line.as_ref().map(|line| line.direction);
-        if self.bridged && !self.over && direction == Some(Direction::ReceiveOnly) {
-            self.held.get_or_insert_with(|| Box::new(Held::since(now)));
-        } else {
-            self.held = None;
+        let because = match self.line.as_ref().map(|line| line.direction) {
+            _ if !self.bridged || self.over => None,
+            Some(Direction::ReceiveOnly) => Some(Because::Holds),
+            Some(Direction::SendReceive) if self.reception.is_none() => Some(Because::Unheard),
+            Some(Direction::SendReceive | Direction::SendOnly | Direction::Inactive) | None => None,
+        };
+        if self.held.as_ref().map(|held| held.because()) != because {
+            self.held = because.map(|because| Box::new(Held::since(now, because)));
         }
     }
 

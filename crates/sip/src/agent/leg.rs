@@ -376,6 +376,12 @@ impl Agent {
         self.send_bye(&dialog, Some(id), reason);
     }
 
+    /// The far end no longer knows the call, or answers nothing in it: whoever it was joined with does not wait for our BYE.
+    pub(super) fn call_lost(&mut self, id: LegId) {
+        self.say_bye(id, "call lost", None);
+        self.tell(Notice::Ended { leg: id, by: EndedBy::Error });
+    }
+
     /// The far end hung up, or no longer knows the call: tells it once and lets the leg go.
     pub(super) fn far_end_left(&mut self, id: LegId, by: EndedBy) {
         self.take_unacked(id);

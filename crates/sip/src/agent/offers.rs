@@ -10,7 +10,7 @@ use super::sessions::too_brief;
 use super::{Agent, Alarm, Arrival};
 use crate::limits::OFFER_UNDECIDED;
 use crate::message::Message;
-use crate::notice::{EndedBy, LegId, Notice};
+use crate::notice::{LegId, Notice};
 use crate::timers::Why;
 use crate::vet::{Request, description};
 
@@ -67,8 +67,9 @@ impl Agent {
         let leg = self.legs.get(&id)?;
         let (status, reason) = match (&leg.stage, &leg.exchange) {
             (Stage::Leaving { .. } | Stage::TurnedAway, _) => (481, "Call/Transaction Does Not Exist"),
-            (Stage::Invited { .. } | Stage::Calling { .. }, _) => (491, "Request Pending"),
-            (Stage::Up, Exchange::Theirs { .. }) => (500, "Request Pending"),
+            // What they want already is not answered yet.
+            (Stage::Invited { .. }, _) | (Stage::Up, Exchange::Theirs { .. }) => (500, "Request Pending"),
+            (Stage::Calling { .. }, _) => (491, "Request Pending"),
             (Stage::Up, Exchange::Ours { .. }) => (491, "Request Pending"),
             (Stage::Up, Exchange::Settled) if leg.unacked.is_some() => (491, "Request Pending"),
             (Stage::Up, Exchange::Settled) => return brief(request),
@@ -292,7 +293,7 @@ impl Agent {
             }
             (491, _) => self.offer_crossed(id, offered),
             // The far end has lost the dialog, or is gone (RFC 3261 section 12.2.1.2).
-            (408 | 481, _) => self.say_bye(id, "call lost", Some(EndedBy::Error)),
+            (408 | 481, _) => self.call_lost(id),
             _ => self.tell(Notice::OfferRefused { leg: id, status }),
         }
     }

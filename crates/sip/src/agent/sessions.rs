@@ -236,7 +236,7 @@ impl Agent {
                 }
                 self.terms_answered(id, reply);
             }
-            (408 | 481, _) => self.say_bye(id, "call lost", Some(EndedBy::Error)),
+            (408 | 481, _) => self.call_lost(id),
             (405 | 501, _) => {
                 leg.session.updates = false;
                 self.refresh_session(id);

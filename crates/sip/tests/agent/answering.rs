@@ -43,6 +43,22 @@ fn what_the_caller_said_is_told_with_the_invitation() {
 }
 
 #[test]
+fn what_a_caller_offers_anew_before_we_have_answered_is_put_off() {
+    let mut desk = Desk::new();
+    let leg = desk.invited("a");
+    desk.order(Order::Ring { leg });
+    let tag = tag(&desk.sent().pop().unwrap(), "To");
+    for (cseq, method) in [(2, "UPDATE"), (3, "INVITE")] {
+        desk.hear(&inside(method, "a", cseq, &tag, OFFER));
+        let reply = desk.sent().pop().unwrap();
+        assert!(reply.starts_with("SIP/2.0 500 ") && !header(&reply, "Retry-After").is_empty(), "{reply}");
+    }
+    assert!(desk.news().is_empty(), "and the call is as it was");
+    desk.order(Order::Answer { leg, sdp: ANSWER.into() });
+    assert_eq!(desk.said(), ["200 OK"]);
+}
+
+#[test]
 fn a_retransmitted_invite_does_not_ring_twice() {
     let mut desk = Desk::new();
     let (again, leg) = (invite("a", OFFER), desk.invited("a"));

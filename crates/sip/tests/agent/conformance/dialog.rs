@@ -48,9 +48,10 @@ pub const CLAUSES: &[Clause] = &[
     ),
     clause(
         "UPDATE is served: an offer is decided upon, a target moves, a session is refreshed",
-        "RFC 3311 section 5",
+        "RFC 3311 section 5, RFC 3261 section 14.2",
         &[
             here("sessions::an_offer_by_update_is_decided_like_any_other"),
+            here("answering::what_a_caller_offers_anew_before_we_have_answered_is_put_off"),
             here("sessions::an_update_moves_where_the_far_end_is_reached"),
         ],
     ),
