@@ -194,6 +194,27 @@ fn a_voice_that_fails_moves_the_call_on_to_a_person() {
 }
 
 #[test]
+fn a_caller_who_was_answered_and_then_is_turned_away_is_hung_up_on_and_not_left_on_a_dead_line() {
+    let mut night = Evening::new(vec![Step::Assistant, Step::Refuse]);
+    let greeting = night.sayings()[0];
+    night.tell(Event::SayFailed { saying: greeting });
+    assert!(night.hung_up(Leg::Caller));
+    assert!(!night.orders.contains(&Action::Refuse), "an answered call cannot be refused any more");
+    let record = night.close();
+    assert_eq!((record.outcome, record.ended_by), (Outcome::Refused, EndedBy::Desk));
+    assert_eq!(record.steps[1].result, StepResult::Refused);
+}
+
+#[test]
+fn a_time_that_was_offered_is_free_again_once_the_voice_has_failed() {
+    let mut night = Evening::new(vec![Step::Assistant, ring(), Step::Message]);
+    let greeting = night.sayings()[0];
+    night.tell(Event::SayFailed { saying: greeting });
+    assert_eq!(night.rung(), [1], "the call goes on");
+    assert!(night.orders.contains(&Action::ReleaseHold));
+}
+
+#[test]
 fn a_caller_who_hangs_up_in_their_message_has_left_it() {
     let mut night = Evening::new(vec![Step::Message]);
     night.finish_speaking();
