@@ -6,12 +6,14 @@ mod evening;
 
 use std::time::Duration;
 
-use desk::business::{Accept, Kept, Step};
+use desk::business::{Accept, Kept, Step, When};
 use desk::call::{Action, Closing, Event, Heard, Leg, LineFault, TapeOrder, Why};
+use desk::explain::explain;
 use desk::intake::Words;
 use desk::record::{CallbackReason, EndedBy, Outcome, StepResult, Tried, Urgency};
 use desk::sayings;
 use evening::{DANA, Evening, ring};
+use jiff::tz::TimeZone;
 
 #[test]
 fn a_burst_pipe_at_night_reaches_the_plumber_before_the_message() {
@@ -203,6 +205,25 @@ fn a_caller_who_was_answered_and_then_is_turned_away_is_hung_up_on_and_not_left_
     let record = night.close();
     assert_eq!((record.outcome, record.ended_by), (Outcome::Refused, EndedBy::Desk));
     assert_eq!(record.steps[1].result, StepResult::Refused);
+}
+
+#[test]
+fn a_call_that_no_rule_was_for_is_not_said_to_have_been_decided_by_one() {
+    let mut business = evening::plumber(vec![Step::Assistant], Accept::PickUp);
+    for plan in business.plans.values_mut() {
+        plan.rules.iter_mut().for_each(|rule| rule.when = When::Holiday);
+    }
+    let mut night = Evening::at_night(business, None);
+    night.finish_speaking();
+    night.tell(Event::CallerGone);
+    night.tell(Event::MessageEnded { seconds: 0.0 });
+    let record = night.close();
+    let story = explain(&record, &TimeZone::UTC).join(" ");
+    assert!(
+        story.contains("held, so a message is taken. Plan `night` had no rule for it; the call was answered"),
+        "{story}"
+    );
+    assert!(story.contains("The assistant spoke once, the caller 0 times and pressed 0 keys."), "{story}");
 }
 
 #[test]
