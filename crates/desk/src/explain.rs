@@ -5,6 +5,7 @@
 use jiff::tz::TimeZone;
 
 use crate::record::{AT_EASE_MS, EndedBy, Outcome, Quality, Record, StepTaken, Who};
+use crate::routing::NO_RULE;
 
 /// The whole story, one sentence or two a line. Times are local to `zone`.
 pub fn explain(record: &Record, zone: &TimeZone) -> Vec<String> {
@@ -50,7 +51,10 @@ fn answer(record: &Record) -> String {
     if record.outcome == Outcome::TurnedAway {
         return format!("The caller was turned away before plan `{}` began.", record.plan);
     }
-    let rule = format!("Plan `{}` decided by its rule `{}`", record.plan, record.rule.name());
+    let rule = match record.because.iter().any(|why| why.starts_with(NO_RULE)) {
+        true => format!("Plan `{}` had no rule for it", record.plan),
+        false => format!("Plan `{}` decided by its rule `{}`", record.plan, record.rule.name()),
+    };
     match record.answer_ms {
         Some(ms) => format!("{rule}; the call was answered after {ms} ms."),
         None => format!("{rule}; the call was never answered."),
@@ -76,11 +80,17 @@ fn conversation(record: &Record) -> Option<String> {
         let slots: Vec<String> =
             record.slots.iter().map(|(slot, value)| format!("{slot}: {value}")).collect();
         let learned = if slots.is_empty() { "nothing".to_string() } else { slots.join(", ") };
+        let keys = if keys == 1 { "1 key".to_string() } else { format!("{keys} keys") };
         format!(
-            "The assistant spoke {ours} times, the caller {theirs} times and pressed {keys} keys. \
-             What was learned: {learned}."
+            "The assistant spoke {}, the caller {} and pressed {keys}. What was learned: {learned}.",
+            times(ours),
+            times(theirs)
         )
     })
+}
+
+fn times(count: usize) -> String {
+    if count == 1 { "once".to_string() } else { format!("{count} times") }
 }
 
 fn ending(record: &Record) -> String {

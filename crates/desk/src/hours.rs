@@ -18,6 +18,8 @@ use crate::number::Country;
 /// The hours of one office, read and ready.
 #[derive(Clone)]
 pub struct OfficeHours {
+    /// As the owner wrote them, without exceptions.
+    hours: String,
     text: String,
     /// With holidays and exceptions.
     true_hours: OpeningHours,
@@ -50,11 +52,11 @@ impl OfficeHours {
         zone: TimeZone,
     ) -> Result<OfficeHours, HoursError> {
         let ordinary = read(hours)?;
-        let mut whole = hours.trim().trim_end_matches(';').to_string();
+        let mut whole = without_last_sign(hours).to_string();
         for exception in except {
             read(exception)?;
             whole.push_str("; ");
-            whole.push_str(exception.trim().trim_end_matches(';'));
+            whole.push_str(without_last_sign(exception));
         }
         let holidays = match country.iso().parse::<HolidayCountry>() {
             Ok(known) => known.holidays(),
@@ -62,7 +64,8 @@ impl OfficeHours {
         };
         let context = Context::default().with_holidays(holidays.clone());
         let true_hours = read(&whole)?.with_context(context);
-        Ok(OfficeHours { text: whole, true_hours, ordinary, holidays, zone })
+        let hours = without_last_sign(hours).to_string();
+        Ok(OfficeHours { hours, text: whole, true_hours, ordinary, holidays, zone })
     }
 
     /// Whether somebody is there at this moment.
@@ -109,6 +112,33 @@ impl OfficeHours {
         Some(self.moment(change.range.start))
     }
 
+    /// The first public holiday within two years on which the office is open although `PH off` stands in its hours: what stands
+    /// after it counts more. `None` if that rule does anything.
+    pub fn holiday_not_kept(&self, at: Timestamp) -> Option<Date> {
+        let off = |rule: &&str| matches!(rule.trim().to_ascii_lowercase().as_str(), "ph off" | "ph closed");
+        let rules = self.hours.split(';');
+        let others: Vec<&str> = rules.clone().filter(|rule| !off(rule)).collect();
+        if others.len() == rules.count() {
+            return None;
+        }
+        let context = || Context::default().with_holidays(self.holidays.clone());
+        let (with, without) = (read(&self.hours).ok()?, read(&others.join(";")).ok()?);
+        let (with, without) = (with.with_context(context()), without.with_context(context()));
+        let today = self.local(at).date();
+        let days = today.iter_days().take(2 * 366);
+        let holidays: Vec<NaiveDate> = days.filter(|day| self.holidays.get_public().contains(*day)).collect();
+        let open_on = |hours: &OpeningHours, day: NaiveDate| {
+            let (from, to) = (day.and_time(NaiveTime::MIN), day.succ_opt()?.and_time(NaiveTime::MIN));
+            let open = hours.iter_range(from, to).filter(|stretch| stretch.kind == RuleKind::Open);
+            Some(open.map(|stretch| (stretch.range.start, stretch.range.end)).collect::<Vec<_>>())
+        };
+        if holidays.iter().any(|day| open_on(&with, *day) != open_on(&without, *day)) {
+            return None;
+        }
+        let open = holidays.into_iter().find(|day| open_on(&with, *day).is_some_and(|open| !open.is_empty()));
+        open.map(|day| civil(day.and_time(NaiveTime::MIN)).date())
+    }
+
     /// The office's clock.
     pub fn zone(&self) -> &TimeZone {
         &self.zone
@@ -150,6 +180,16 @@ pub enum HoursError {
         /// From the first sign that makes no sense.
         rest: String,
     },
+    /// It is written correctly, and depends on what nobody here knows.
+    #[error("the hours {text:?} depend on {word:?}, which is not known here; {instead}")]
+    Unknown {
+        /// As written.
+        text: String,
+        /// The word that names it.
+        word: String,
+        /// What can be written.
+        instead: &'static str,
+    },
     /// It is written correctly and cannot be.
     #[error("the hours {text:?} cannot be: {why}")]
     Impossible {
@@ -161,11 +201,39 @@ pub enum HoursError {
 }
 
 fn read(text: &str) -> Result<OpeningHours, HoursError> {
-    let text = text.trim();
+    let text = without_last_sign(text);
     if text.is_empty() {
         return Err(HoursError::Empty);
     }
-    text.parse::<OpeningHours>().map_err(|error| explain(text, &error.to_string()))
+    let hours = text.parse::<OpeningHours>().map_err(|error| explain(text, &error.to_string()))?;
+    knowable(text)?;
+    Ok(hours)
+}
+
+/// A sign that parts rules stands after the last one too where people write lists.
+fn without_last_sign(text: &str) -> &str {
+    text.trim().trim_end_matches(';').trim_end()
+}
+
+/// There is no calendar of schools here, and nobody knows where the office lies: such rules would be read and mean nothing, or
+/// that the sun rises at seven.
+fn knowable(text: &str) -> Result<(), HoursError> {
+    let without_comments = text.split('"').step_by(2);
+    let mut words = without_comments.flat_map(|part| part.split(|sign: char| !sign.is_ascii_alphabetic()));
+    let found = words.find_map(|word| {
+        let instead = match word.to_ascii_lowercase().as_str() {
+            "sh" => "write the dates of school holidays, like \"2026 Jul 01-2026 Aug 31 off\"",
+            "sunrise" | "sunset" | "dawn" | "dusk" => "write times, like \"08:00-17:00\"",
+            _ => return None,
+        };
+        Some((word, instead))
+    });
+    let unknown = |(word, instead): (&str, &'static str)| HoursError::Unknown {
+        text: text.to_string(),
+        word: word.to_string(),
+        instead,
+    };
+    found.map_or(Ok(()), |found| Err(unknown(found)))
 }
 
 /// The parser draws the place as ` --> 1:7`; a person wants to see the words from there on.
@@ -305,6 +373,54 @@ mod tests {
         let except = ["sometimes".to_string()];
         let error = OfficeHours::parse(WEEK, &except, Country::US, chicago()).unwrap_err().to_string();
         assert!(error.contains("\"sometimes\""), "{error}");
+    }
+
+    #[test]
+    fn hours_may_end_with_the_sign_that_parts_them() {
+        let except = ["2026 Nov 24 off;".to_string()];
+        let office = OfficeHours::parse("Mo-Fr 08:00-17:00 ; ", &except, Country::US, chicago()).unwrap();
+        assert_eq!(office.openness(at("2026-11-23T08:00")), Openness::Open);
+        assert_eq!(office.openness(at("2026-11-24T08:00")), Openness::Holiday);
+    }
+
+    #[test]
+    fn hours_that_depend_on_schools_or_on_the_sun_are_refused_rather_than_guessed() {
+        for (text, word) in [("Mo-Fr 08:00-17:00; SH off", "SH"), ("sunrise-(sunset-01:00)", "sunrise")] {
+            let error = OfficeHours::parse(text, &[], Country::US, chicago()).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("depend on {word:?}, which is not known here; write ")),
+                "{error}"
+            );
+        }
+        let spoken = "Mo-Fr 08:00-17:00 \"not at dusk\"";
+        assert!(OfficeHours::parse(spoken, &[], Country::US, chicago()).is_ok());
+    }
+
+    #[test]
+    fn a_rule_for_holidays_that_what_follows_undoes_is_noticed() {
+        let not_kept = |hours: &str| {
+            let hours = OfficeHours::parse(hours, &[], Country::US, chicago()).unwrap();
+            hours.holiday_not_kept(at("2026-01-02T10:00")).map(|day| day.to_string())
+        };
+        assert_eq!(not_kept("PH off; Mo-Fr 08:00-17:00").as_deref(), Some("2026-01-19"));
+        for kept in [
+            WEEK,
+            "Mo-Fr 08:00-17:00",
+            "PH off; Sa 09:00-12:00",
+            "PH off",
+            "24/7; PH off; Dec 25 10:00-12:00",
+        ] {
+            assert_eq!(not_kept(kept), None, "{kept}");
+        }
+    }
+
+    #[test]
+    fn every_country_whose_numbers_are_read_has_its_public_holidays() {
+        for iso in "US CA PR GB IE AU NZ DE AT CH FR BE NL SE ES PT DK NO".split(' ') {
+            let country: Country = iso.parse().unwrap();
+            let hours = OfficeHours::parse("24/7; PH off", &[], country, chicago()).unwrap();
+            assert_eq!(hours.openness(at("2026-12-25T10:00")), Openness::Holiday, "{country:?}");
+        }
     }
 
     #[test]

@@ -71,6 +71,9 @@ pub fn route_on(business: &Business, line: &Line, arrival: &Arrival, at: Timesta
     routed
 }
 
+/// So begins the reason where no rule decided.
+pub(crate) const NO_RULE: &str = "no rule of plan";
+
 fn rules_of<'b>(business: &'b Business, plan: &str) -> &'b [Rule] {
     business.plans.get(plan).map(|plan| plan.rules.as_slice()).unwrap_or_default()
 }
@@ -78,7 +81,10 @@ fn rules_of<'b>(business: &'b Business, plan: &str) -> &'b [Rule] {
 fn for_blocked(rules: &[Rule], plan: &str) -> Routed {
     let rule = rules.iter().find(|rule| rule.when == When::Blocked);
     let steps = rule.map_or_else(|| vec![Step::Refuse], |rule| rule.steps.clone());
-    let because = vec!["the caller is on the list of blocked callers".to_string()];
+    let mut because = vec!["the caller is on the list of blocked callers".to_string()];
+    if rule.is_none() {
+        because.push(format!("{NO_RULE} `{plan}` is for such callers, so the call is refused"));
+    }
     Routed { plan: plan.to_string(), rule: When::Blocked, steps, because }
 }
 
@@ -92,7 +98,7 @@ fn first_that_holds(rules: &[Rule], plan: &str, met: &Met<'_>) -> Routed {
             return Routed { plan: plan.to_string(), rule: rule.when, steps: rule.steps.clone(), because };
         }
     }
-    because.push(format!("no rule of plan `{plan}` held, so a message is taken"));
+    because.push(format!("{NO_RULE} `{plan}` held, so a message is taken"));
     Routed { plan: plan.to_string(), rule: When::Always, steps: vec![Step::Message], because }
 }
 
@@ -101,6 +107,7 @@ struct Met<'a> {
     office: &'a str,
     openness: Openness,
     team_busy: bool,
+    is_staffed: bool,
     is_known: bool,
     is_suspect: bool,
 }
@@ -113,6 +120,7 @@ impl Met<'_> {
             office: &line.office,
             openness,
             team_busy: arrival.busy_offices.contains(&line.office),
+            is_staffed: !business.staff(&line.office).is_empty(),
             is_known: from.is_some_and(|from| business.callers.contains_key(from.reveal())),
             is_suspect: arrival.verification == Some(Verification::Failed),
         }
@@ -126,7 +134,8 @@ impl Met<'_> {
             When::Closed => (self.openness != Openness::Open, self.hours()),
             When::Holiday => (self.openness == Openness::Holiday, self.hours()),
             When::TeamBusy if self.team_busy => (true, self.team("everybody is talking to a caller")),
-            When::TeamBusy => (false, self.team("somebody is free")),
+            When::TeamBusy if self.is_staffed => (false, self.team("somebody is free")),
+            When::TeamBusy => (false, format!("nobody belongs to office `{}`", self.office)),
             When::KnownCaller if self.is_known => (true, "the owner has told of the caller".to_string()),
             When::KnownCaller => (false, "nobody has told of the caller".to_string()),
             When::Suspect if self.is_suspect => {

@@ -123,6 +123,12 @@ fn the_first_rule_that_holds_decides_and_each_before_it_says_why_it_did_not() {
 }
 
 #[test]
+fn where_nobody_belongs_to_the_office_nobody_is_said_to_be_free() {
+    let routed = Comes::from("+13125550199").meets(&EVERY);
+    assert_eq!(routed.because[2], "rule `team-busy` did not hold: nobody belongs to office `main`");
+}
+
+#[test]
 fn a_caller_with_a_plan_of_their_own_meets_it_on_every_line() {
     let routed = Comes::from(FAVOURITE).meets(&EVERY);
     assert_eq!((routed.plan.as_str(), routed.rule), ("best", When::KnownCaller));
@@ -133,7 +139,13 @@ fn a_caller_with_a_plan_of_their_own_meets_it_on_every_line() {
 fn a_blocked_caller_is_refused_whatever_else_would_hold() {
     let routed = Comes::from(BLOCKED).meets(&EVERY);
     assert_eq!((routed.rule, routed.steps.as_slice()), (When::Blocked, &[Step::Refuse][..]));
-    assert_eq!(routed.because, ["the caller is on the list of blocked callers"]);
+    assert_eq!(
+        routed.because,
+        [
+            "the caller is on the list of blocked callers",
+            "no rule of plan `front-door` is for such callers, so the call is refused"
+        ]
+    );
 }
 
 #[test]

@@ -6,12 +6,14 @@ mod evening;
 
 use std::time::Duration;
 
-use desk::business::{Accept, Kept, Step};
+use desk::business::{Accept, Kept, Step, When};
 use desk::call::{Action, Closing, Event, Heard, Leg, LineFault, TapeOrder, Why};
+use desk::explain::explain;
 use desk::intake::Words;
 use desk::record::{CallbackReason, EndedBy, Outcome, StepResult, Tried, Urgency};
 use desk::sayings;
 use evening::{DANA, Evening, ring};
+use jiff::tz::TimeZone;
 
 #[test]
 fn a_burst_pipe_at_night_reaches_the_plumber_before_the_message() {
@@ -229,6 +231,46 @@ fn a_voice_that_fails_moves_the_call_on_to_a_person() {
     let record = night.caller_hangs_up();
     assert_eq!(record.steps[0].result, StepResult::EngineFailed);
     assert!(!record.troubles.is_empty());
+}
+
+#[test]
+fn a_caller_who_was_answered_and_then_is_turned_away_is_hung_up_on_and_not_left_on_a_dead_line() {
+    let mut night = Evening::new(vec![Step::Assistant, Step::Refuse]);
+    let greeting = night.sayings()[0];
+    night.tell(Event::SayFailed { saying: greeting });
+    assert!(night.hung_up(Leg::Caller));
+    assert!(!night.orders.contains(&Action::Refuse), "an answered call cannot be refused any more");
+    let record = night.close();
+    assert_eq!((record.outcome, record.ended_by), (Outcome::Refused, EndedBy::Desk));
+    assert_eq!(record.steps[1].result, StepResult::Refused);
+}
+
+#[test]
+fn a_call_that_no_rule_was_for_is_not_said_to_have_been_decided_by_one() {
+    let mut business = evening::plumber(vec![Step::Assistant], Accept::PickUp);
+    for plan in business.plans.values_mut() {
+        plan.rules.iter_mut().for_each(|rule| rule.when = When::Holiday);
+    }
+    let mut night = Evening::at_night(business, None);
+    night.finish_speaking();
+    night.tell(Event::CallerGone);
+    night.tell(Event::MessageEnded { seconds: 0.0 });
+    let record = night.close();
+    let story = explain(&record, &TimeZone::UTC).join(" ");
+    assert!(
+        story.contains("held, so a message is taken. Plan `night` had no rule for it; the call was answered"),
+        "{story}"
+    );
+    assert!(story.contains("The assistant spoke once, the caller 0 times and pressed 0 keys."), "{story}");
+}
+
+#[test]
+fn a_time_that_was_offered_is_free_again_once_the_voice_has_failed() {
+    let mut night = Evening::new(vec![Step::Assistant, ring(), Step::Message]);
+    let greeting = night.sayings()[0];
+    night.tell(Event::SayFailed { saying: greeting });
+    assert_eq!(night.rung(), [1], "the call goes on");
+    assert!(night.orders.contains(&Action::ReleaseHold));
 }
 
 #[test]

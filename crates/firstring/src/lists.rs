@@ -91,9 +91,10 @@ pub fn explain(explain: &Explain, json: bool) -> anyhow::Result<ExitCode> {
     if explain.sip {
         return signalling(&directory, &explain.call, json);
     }
-    let record = match Reader::open(&directory)?.call(&explain.call) {
+    let reader = Reader::open(&directory)?;
+    let record = match reader.call(&explain.call) {
         Ok(record) => record,
-        Err(error) => return not_found(&error),
+        Err(error) => return no(&missing(&reader, &explain.call, &error)?),
     };
     let story = desk::explain::explain(&record, &zone);
     if json {
@@ -113,7 +114,7 @@ fn signalling(directory: &Path, id: &str, json: bool) -> anyhow::Result<ExitCode
     let call = match (reader.call(id), reader.under_way()?.into_iter().find(is_up)) {
         (Ok(record), _) => record.id,
         (Err(_), Some(call)) => call.id,
-        (Err(error), None) => return not_found(&error),
+        (Err(error), None) => return no(&missing(&reader, id, &error)?),
     };
     let ladder = Ladder::read(&store::journal::read(directory, &call)?.unwrap_or_default());
     if json {
@@ -151,7 +152,8 @@ fn show<T: Serialize>(
     let found = match &stored.id {
         Some(id) => match one(&reader, id) {
             Ok(thing) => vec![thing],
-            Err(error) => return not_found(&error),
+            Err(error) if kind == "call" => return no(&missing(&reader, id, &error)?),
+            Err(error) => return no(&error.to_string()),
         },
         None => list(&reader, &Page::default())?,
     };
@@ -183,8 +185,21 @@ fn located<T: Serialize>(thing: &T, directory: &Path) -> anyhow::Result<Value> {
     Ok(shown)
 }
 
-fn not_found(error: &ReadError) -> anyhow::Result<ExitCode> {
-    eprintln!("firstring: {error}");
+/// Why there is no record of a call, and what to do.
+pub fn missing(reader: &Reader, call: &str, error: &ReadError) -> anyhow::Result<String> {
+    let is_up = |one: &store::CallStarted| !call.is_empty() && one.id.0.starts_with(call);
+    let under_way = reader.under_way()?.iter().any(is_up);
+    Ok(match error {
+        ReadError::Unknown { .. } if under_way => format!("call {call} is not over yet; hang up first"),
+        ReadError::Unknown { .. } => {
+            format!("{error}; `firstring calls` shows those of the calls that are kept")
+        }
+        _ => error.to_string(),
+    })
+}
+
+fn no(because: &str) -> anyhow::Result<ExitCode> {
+    eprintln!("firstring: {because}");
     Ok(ExitCode::from(crate::NO))
 }
 

@@ -78,9 +78,15 @@ impl World {
             0 | 1 => CALLS,
             offices => SHARED_CALLS * offices,
         };
-        let known = shop.business.callers.keys().filter_map(|number| number.digits().strip_prefix('1'));
-        let known = known.filter(|national| national.len() == 10).map(str::to_string).collect();
+        let known = known_to(&shop);
         World { shop, books, calls, known }
+    }
+
+    /// The same callers at another shop, whose intakes and offices to choose from are those of this one: what is said there
+    /// is not tried out anew.
+    pub fn moved_to(&self, shop: Shop) -> World {
+        let known = known_to(&shop);
+        World { shop, books: self.books.clone(), calls: self.calls, known }
     }
 
     /// The same world with so many calls a day.
@@ -94,16 +100,14 @@ impl World {
         for channels in business.channels.values_mut() {
             *channels = ROOM;
         }
-        let shop = Shop { business: Arc::new(business), ..self.shop.clone() };
-        World { shop, books: self.books.clone(), calls: self.calls, known: self.known.clone() }
+        self.moved_to(Shop { business: Arc::new(business), ..self.shop.clone() })
     }
 
     /// The same world by other plans; what its callers say is not tried out anew.
     pub fn planned(&self, plans: BTreeMap<String, Plan>) -> World {
         let business =
             desk::business::Business { plans, ..desk::business::Business::clone(&self.shop.business) };
-        let shop = Shop { business: Arc::new(business), ..self.shop.clone() };
-        World { shop, books: self.books.clone(), calls: self.calls, known: self.known.clone() }
+        self.moved_to(Shop { business: Arc::new(business), ..self.shop.clone() })
     }
 
     /// One day from its first call to the end of its last.
@@ -146,4 +150,10 @@ impl World {
         let intake = question.grammar.strip_suffix(&question.id)?.strip_suffix('_')?;
         self.books.get(intake)
     }
+}
+
+/// The callers whom the owner has told of, as they are dialled nationally.
+fn known_to(shop: &Shop) -> Vec<String> {
+    let known = shop.business.callers.keys().filter_map(|number| number.digits().strip_prefix('1'));
+    known.filter(|national| national.len() == 10).map(str::to_string).collect()
 }

@@ -12,9 +12,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use desk::booking::DiaryRules;
 use desk::business::{Keeping, Kept};
+use desk::hours::OfficeHours;
+use desk::number::Country;
 use desk::record::Outcome;
 use desk::sayings;
+use jiff::tz::TimeZone;
 use sim::{Alone, Fault, Faults, Report, Sabotage, Shop, World};
 
 fn number(variable: &str, otherwise: u64) -> u64 {
@@ -184,10 +188,40 @@ fn nobody_is_recorded_unaware_on_days_when_everything_breaks() {
             }
         }
     }
+    // After each start the legs are numbered anew.
+    let dies = Faults { desk_dies: 1.0, ..Faults::none() };
+    let world = recorded(Announced, Announced).calling(200);
+    for seed in 1..=30 {
+        if let Err(trouble) = world.day(seed, &dies) {
+            panic!("{trouble}");
+        }
+    }
     let world = recorded(Announced, Never);
     let found =
         (1..=5).find_map(|seed| world.sabotaged_day(seed, &Faults::none(), Sabotage::RecordsOn).err());
     assert_eq!(found.map(|found| found.promise), Some("RecordedOnlyWhenTold"), "the checker can fail");
+}
+
+/// The plumber whose every visit takes a day, and begins at any hour.
+fn day_long_visits() -> World {
+    let shop = Shop::plumber();
+    let (hours, zone) = ("24/7; 2026 Mar 08 10:00-11:00 off", TimeZone::get("America/Chicago").unwrap());
+    let hours = Arc::new(OfficeHours::parse(hours, &[], Country::US, zone).unwrap());
+    let visit = Duration::from_secs(86_400);
+    let longer = |rules: DiaryRules| DiaryRules { visit, hours: Arc::clone(&hours), crews: 3, ..rules };
+    let calendars = shop.calendars.into_iter().map(longer).collect();
+    World::new(Shop { calendars, ..shop })
+}
+
+#[test]
+fn visits_that_overlap_without_beginning_together_are_not_both_booked_by_a_store_whose_replies_are_lost() {
+    let faults = Faults { store_reply_lost: 0.5, dst_night: 1.0, ..Faults::none() };
+    let world = day_long_visits();
+    for seed in 1..=40 {
+        if let Err(trouble) = world.day(seed, &faults) {
+            panic!("{trouble}");
+        }
+    }
 }
 
 #[test]

@@ -244,7 +244,7 @@ impl State {
 
 /// The journal of a call, line by line, whichever day it lies under; `None` if there is none.
 ///
-/// A line cut off by a crash is left out.
+/// A line cut off by a crash is left out. What a damaged disk made no text is read with signs that stand for it.
 pub fn read(directory: &Path, call: &CallId) -> io::Result<Option<Vec<String>>> {
     if !is_plain(&call.0) {
         return Ok(None);
@@ -266,10 +266,10 @@ pub fn read(directory: &Path, call: &CallId) -> io::Result<Option<Vec<String>>> 
 
 fn lines(mut file: impl BufRead) -> io::Result<Vec<String>> {
     let mut lines = Vec::new();
-    let mut line = String::new();
-    while lines.len() < LONGEST_LINES && file.read_line(&mut line)? > 0 {
-        if let Some(whole) = line.strip_suffix('\n') {
-            lines.push(whole.to_string());
+    let mut line = Vec::new();
+    while lines.len() < LONGEST_LINES && file.read_until(b'\n', &mut line)? > 0 {
+        if let Some(whole) = line.strip_suffix(b"\n") {
+            lines.push(String::from_utf8_lossy(whole).into_owned());
         }
         line.clear();
     }
@@ -300,6 +300,21 @@ mod tests {
         assert_eq!(lines, [r#"{"event":"arrived"}"#, r#"{"event": "gone"}"#, r#"{"event":"late"}"#]);
         assert!(home.path().join("journals/2026-11-20/c-2.jsonl").exists());
         assert_eq!(read(home.path(), &call("c-3")).unwrap(), None);
+    }
+
+    #[test]
+    fn a_journal_that_a_disk_has_damaged_is_read_all_the_same() {
+        let home = tempfile::tempdir().unwrap();
+        let day = home.path().join("journals/2026-11-20");
+        std::fs::create_dir_all(&day).unwrap();
+        std::fs::write(
+            day.join("c-1.jsonl"),
+            b"{\"event\":\"arrived\"}\n\xff\xfe\x00\n{\"event\":\"gone\"}\n{\"ev",
+        )
+        .unwrap();
+        let lines = read(home.path(), &call("c-1")).unwrap().unwrap();
+        assert_eq!(lines.len(), 3);
+        assert_eq!((lines[0].as_str(), lines[2].as_str()), (r#"{"event":"arrived"}"#, r#"{"event":"gone"}"#));
     }
 
     #[test]

@@ -132,6 +132,7 @@ impl Call {
                 self.minutes.trouble("the assistant's voice failed; the call moved on to the next step");
                 self.unhelped = CallbackReason::Failure;
                 self.out.push(Action::StopListening { to: Leg::Caller });
+                self.out.push(Action::ReleaseHold);
                 self.cascade.end(StepResult::EngineFailed, now);
                 self.advance(now);
             }

@@ -367,11 +367,14 @@ impl Call {
         saying
     }
 
+    /// The caller is turned away or, once their call was answered, hung up on.
     pub(super) fn refuse(&mut self, now: Moment) {
-        self.out.push(Action::Refuse);
-        self.caller = Caller::Gone;
+        if self.caller == Caller::Ringing {
+            self.caller = Caller::Gone;
+            self.out.push(Action::Refuse);
+        }
         self.cascade.end(StepResult::Refused, now);
         self.verdict = Some((Outcome::Refused, EndedBy::Desk));
-        self.file(now);
+        self.finish(EndedBy::Desk, now);
     }
 }

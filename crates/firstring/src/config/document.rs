@@ -84,7 +84,11 @@ impl<'t> Document<'t> {
             let line = document.line_at(error.span().map_or(0, |span| span.start));
             // One slip upsets the parser several times; the first word about a line is the true one.
             if refusals.iter().all(|refusal| refusal.line != line) {
-                let says = format!("this cannot be read as TOML: {}", error.message());
+                let said = error.span().and_then(|span| text.get(span)).unwrap_or_default();
+                let says = match error.message() {
+                    "duplicate key" => format!("{said} is there already; take one of the two out"),
+                    other => format!("this cannot be read as TOML: {other}"),
+                };
                 refusals.push(Refusal { file: file.to_string(), line, key: String::new(), says });
             }
         }

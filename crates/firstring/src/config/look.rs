@@ -9,11 +9,11 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use desk::business::{KnownCaller, Step};
+use desk::business::Step;
 
 use sip::Transport;
 
-use super::{Config, Listen, transfers, values};
+use super::{Config, Listen, idle, transfers, values};
 use crate::drill::{Proof, proofs};
 use crate::shell::tls::{self, Tls};
 
@@ -79,6 +79,7 @@ pub fn look(config: &Config) -> Vec<Finding> {
     found.extend(people(config));
     found.extend(plans(config));
     found.extend(visits(config));
+    found.extend(idle::look(config, jiff::Timestamp::now()));
     found.extend(greetings(config));
     found.extend(super::recordings::look(config));
     found
@@ -275,13 +276,11 @@ fn people(config: &Config) -> Vec<Finding> {
         .collect()
 }
 
-/// Plans of lines and of callers whose ring steps reach nobody, and lines that need more channels than there are.
+/// Plans that calls go by whose ring steps reach nobody, and lines that need more channels than there are.
 fn plans(config: &Config) -> Vec<Finding> {
     let business = &config.business;
-    let own = business.callers.values().filter_map(KnownCaller::plan);
-    let used: BTreeSet<&str> = business.lines.values().map(|line| line.plan.as_str()).chain(own).collect();
     let mut found = Vec::new();
-    for name in used {
+    for name in idle::walked(business).into_keys() {
         let Some(plan) = business.plans.get(name) else { continue };
         let steps: Vec<&Step> = plan.rules.iter().flat_map(|rule| &rule.steps).collect();
         let about = format!("plan {name}");

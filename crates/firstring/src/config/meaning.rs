@@ -113,7 +113,8 @@ impl Reading<'_> {
             return Some(zone);
         }
         let known: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
-        let right = match nearest(name, known.iter().map(String::as_str)) {
+        let known = || known.iter().map(String::as_str);
+        let right = match nearest(name, known()).or_else(|| zone_of_city(name, known())) {
             Some(meant) => format!("did you mean {meant:?}?"),
             None => "write it like \"America/Chicago\"".to_string(),
         };
@@ -131,11 +132,12 @@ impl Reading<'_> {
         let file = self.file;
         let business = At::top().key("business").key("name");
         self.sayable(&file.business.name, &business);
-        let lists: [(&str, Vec<&str>); 7] = [
+        let lists: [(&str, Vec<&str>); 8] = [
             ("trunk", file.trunk.iter().map(|one| one.name.as_str()).collect()),
             ("office", file.office.iter().map(|one| one.name.as_str()).collect()),
             ("person", file.person.iter().map(|one| one.name.as_str()).collect()),
             ("rota", file.rota.iter().map(|one| one.name.as_str()).collect()),
+            ("target", file.target.iter().map(|one| one.name.as_str()).collect()),
             ("plan", file.plan.iter().map(|one| one.name.as_str()).collect()),
             ("assistant", file.assistant.iter().map(|one| one.name.as_str()).collect()),
             ("calendar", file.calendar.iter().map(|one| one.name.as_str()).collect()),
@@ -169,6 +171,7 @@ impl Reading<'_> {
     fn sip(&mut self) -> SipSettings {
         let at = At::top().key("sip");
         let listen = self.each(&self.file.sip.listen, &at.key("listen"), values::sip_listen);
+        self.listened_on_once(&listen, &at.key("listen"));
         if listen.len() > MOST_LISTENERS {
             self.refuse(&at.key("listen"), format!("at most {MOST_LISTENERS} addresses can be listened on"));
         }
@@ -196,6 +199,19 @@ impl Reading<'_> {
             listen,
             advertise: advertise.unwrap_or(values::Advertise::Auto),
             rtp_ports: rtp_ports.unwrap_or(20_000..=29_999),
+        }
+    }
+
+    /// The second of two sockets at the same place is refused by the machine, and the desk would not start. Port 0 is any free one.
+    fn listened_on_once(&mut self, listen: &[values::Listen], at: &At) {
+        let mut known = BTreeSet::new();
+        for one in listen.iter().filter(|one| one.address.port() != 0) {
+            let is_stream = one.transport != sip::Transport::Udp;
+            if !known.insert((is_stream, one.address)) {
+                let says =
+                    format!("{} is listened on twice, and only one can have it; take one out", one.address);
+                self.refuse(at, says);
+            }
         }
     }
 
@@ -665,6 +681,12 @@ impl Reading<'_> {
             ("rota", self.file.rota.iter().map(|one| one.name.as_str()).collect()),
         ]
     }
+}
+
+/// The zone that is named after a city, written as one says it.
+fn zone_of_city<'k>(city: &str, mut known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    let city = city.trim().replace(' ', "_");
+    known.find(|zone| zone.rsplit('/').next().is_some_and(|last| last.eq_ignore_ascii_case(&city)))
 }
 
 /// Long enough for a law firm's partners; short enough for a table in a terminal.

@@ -3,7 +3,7 @@
 //! `file` is the list of settings; `document` knows lines; `shape` compares the two; `meaning` makes values of
 //! texts and holds names against each other; `plans` knows steps and the built-in plans; `reference`
 //! writes schema, reference page and example; `look` is the half of `check` that looks around this machine,
-//! `hearing` the part of it that looks at what is listened for, and `reach` the one that asks carriers whether they
+//! `idle` the part of it that looks for what never comes to pass, `hearing` the one for what is listened for, and `reach` the one that asks carriers whether they
 //! are there.
 //! What is done with a setting is decided where it is used.
 //!
@@ -19,6 +19,7 @@ mod file;
 mod greeting;
 mod hearing;
 mod hidden;
+mod idle;
 mod joining;
 mod look;
 mod meaning;

@@ -56,7 +56,7 @@ fn reach(
     let own = office.and_then(|name| file.office.iter().find(|office| office.name == name));
     let via = form.via.as_deref().or_else(|| own?.trunk.as_deref());
     let via = reading.one_of(via, &trunks, "trunk", &at.key("via"));
-    let read = dialled(&form.to, country).and_then(|way| not_ourselves(way, lines));
+    let read = dialled(&form.to, country).and_then(|way| not_ourselves(way, country, lines));
     let way = reading.taken(read, &at.key("to"))?;
     let accept = match (form.accept, &way) {
         (Some(AcceptForm::PickUp), _) | (None, Way::Extension(_) | Way::Address(_)) => Accept::PickUp,
@@ -87,13 +87,9 @@ const NEVER_DIALLED: [&str; 7] = ["911", "933", "988", "112", "999", "000", "110
 fn dialled(text: &str, country: Country) -> Result<Way, String> {
     let text = text.trim();
     if text.starts_with("sip:") {
-        return sip_address(text).map(Way::Address);
+        return sip_address(text, country).map(Way::Address);
     }
-    if NEVER_DIALLED.contains(&text) {
-        return Err(format!(
-            "{text} is an emergency service, which this desk never dials; name a person's number"
-        ));
-    }
+    no_emergency(text)?;
     if (2..=6).contains(&text.len()) && text.bytes().all(|sign| sign.is_ascii_digit()) {
         return Ok(Way::Extension(text.to_string()));
     }
@@ -103,16 +99,41 @@ fn dialled(text: &str, country: Country) -> Result<Way, String> {
         )
     };
     let number = E164::parse(text, country).map_err(wrong)?;
-    // NANP 900 and 976 numbers are paid by the caller per minute.
+    nothing_costly(&number)?;
+    Ok(Way::Number(number))
+}
+
+fn no_emergency(dialled: &str) -> Result<(), String> {
+    match NEVER_DIALLED.contains(&dialled) {
+        true => Err(format!(
+            "{dialled} is an emergency service, which this desk never dials; name a person's number"
+        )),
+        false => Ok(()),
+    }
+}
+
+/// NANP 900 and 976 numbers are paid by the caller per minute.
+fn nothing_costly(number: &E164) -> Result<(), String> {
     let digits = number.digits();
     if digits.starts_with("1900") || (digits.len() == 11 && digits.starts_with('1') && &digits[4..7] == "976")
     {
         return Err(format!("{number} costs by the minute, and this desk never dials such numbers"));
     }
-    Ok(Way::Number(number))
+    Ok(())
 }
 
-fn sip_address(text: &str) -> Result<String, String> {
+/// The number that a gateway or a phone system would dial for the name in an address, if it is one.
+fn number_in(user: &str, country: Country) -> Option<E164> {
+    let digits = user.strip_prefix('+').unwrap_or(user);
+    let is_number = digits.len() >= 10 && digits.bytes().all(|sign| sign.is_ascii_digit());
+    E164::parse(user, country).ok().filter(|_| is_number)
+}
+
+fn user_of(address: &str) -> &str {
+    address.trim_start_matches("sip:").split('@').next().unwrap_or_default()
+}
+
+fn sip_address(text: &str, country: Country) -> Result<String, String> {
     let wrong = || {
         format!(
             "{text:?} is no SIP address; write it like sip:dana@192.0.2.20 or sip:dana@pbx.example.com:5080"
@@ -124,16 +145,24 @@ fn sip_address(text: &str) -> Result<String, String> {
         return Err(wrong());
     }
     values::target(host).map_err(|_| wrong())?;
+    // Over a trunk, the name in an address is dialled like any number.
+    no_emergency(user)?;
+    number_in(user, country).as_ref().map_or(Ok(()), nothing_costly)?;
     Ok(text.to_string())
 }
 
 /// A person behind one of our own lines would be the caller ringing this desk again, for ever.
-fn not_ourselves(way: Way, lines: &BTreeMap<E164, Line>) -> Result<Way, String> {
-    match &way {
-        Way::Number(number) if lines.contains_key(number) => Err(format!(
+fn not_ourselves(way: Way, country: Country, lines: &BTreeMap<E164, Line>) -> Result<Way, String> {
+    let number = match &way {
+        Way::Number(number) => Some(number.clone()),
+        Way::Address(address) => number_in(user_of(address), country),
+        Way::Extension(_) => None,
+    };
+    match number.filter(|number| lines.contains_key(number)) {
+        Some(number) => Err(format!(
             "{number} is one of this desk's own lines, so the call would come back here; name another number"
         )),
-        Way::Number(_) | Way::Extension(_) | Way::Address(_) => Ok(way),
+        None => Ok(way),
     }
 }
 
@@ -229,6 +258,9 @@ mod tests {
             "sip:dana",
             "sip:a b@c",
             "sip:x@h\r\nTo: y",
+            "sip:911@192.0.2.20",
+            "sip:+19005550143@sip.example.com",
+            "sip:13129765550@sip.example.com",
             "7",
             "bob",
         ] {

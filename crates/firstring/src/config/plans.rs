@@ -67,7 +67,8 @@ pub(super) fn plans(reading: &mut Reading<'_>) -> BTreeMap<String, Plan> {
     }
     for (index, form) in reading.file.plan.iter().enumerate() {
         let at = At::top().key("plan").item(index);
-        if BuiltIn::named(&form.name).is_some() {
+        let offices = reading.file.office.iter().map(|office| &office.name);
+        if is_built_in(&form.name, offices) {
             reading.refuse(&at.key("name"), format!("{:?} is built in; name this plan otherwise", form.name));
         }
         let plan = plan(reading, form, &at);
@@ -96,6 +97,12 @@ pub(super) fn plan_of_line(
         format!("there is no plan named {name:?}; {}", instead(name, &known, "add a [[plan]] of this name")),
     );
     None
+}
+
+/// Whether this is the name of a built-in plan, or of one as an office has it.
+pub(super) fn is_built_in<'o>(name: &str, mut offices: impl Iterator<Item = &'o String>) -> bool {
+    let of = |office: &String| BuiltIn::ALL.iter().any(|one| name == format!("{} at {office}", one.name()));
+    BuiltIn::named(name).is_some() || offices.any(of)
 }
 
 /// With one office a built-in plan has its plain name; with several, each office has its own.

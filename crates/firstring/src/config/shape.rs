@@ -133,8 +133,9 @@ impl Comparison<'_, '_> {
             }
             DeValue::Array(array) => {
                 let mut sound = Soundness::Sound;
+                let items = item_of(first, schema);
                 for (index, item) in array.iter_mut().enumerate() {
-                    if self.value(item, &first["items"], &at.item(index)) == Soundness::Unsound {
+                    if self.value(item, &items, &at.item(index)) == Soundness::Unsound {
                         sound = Soundness::Unsound;
                     }
                 }
@@ -151,10 +152,16 @@ impl Comparison<'_, '_> {
 
     fn wrong_kind(&mut self, kind: &str, choices: &[&Json], schema: &Json, at: &At) -> Soundness {
         let wanted: Vec<&str> = choices.iter().filter_map(|choice| kind_of(choice)).map(in_words).collect();
-        let mut says = format!("this is {}; it must be {}", in_words(kind), alternatives(wanted));
+        let mut says = format!("this is {}; it must be {}", in_words(kind), alternatives(wanted.clone()));
         let example = &schema["examples"][0];
-        if let Some(name) = at.shown().rsplit('.').next().filter(|_| !example.is_null()) {
-            says.push_str(&format!(", like {name} = {}", super::written::inline(example)));
+        match at.shown().rsplit('.').next().filter(|_| !example.is_null()) {
+            Some(_) if at.is_item() => says.push_str(&format!(", like {}", super::written::inline(example))),
+            Some(name) => says.push_str(&format!(", like {name} = {}", super::written::inline(example))),
+            // A section that can come more than once.
+            None if kind == "object" && wanted == [in_words("array")] => {
+                says = format!("this is a section that can come more than once; write [[{}]]", at.shown());
+            }
+            None => {}
         }
         self.refuse(at, says);
         Soundness::Unsound
@@ -188,6 +195,16 @@ impl Comparison<'_, '_> {
     fn refuse(&mut self, at: &At, says: String) {
         self.verdict.refusals.push(self.document.refusal(at, says));
     }
+}
+
+/// What each item of a list is, with the first of the list's own example where it has none.
+fn item_of(list: &Json, schema: &Json) -> Json {
+    let mut item = list["items"].clone();
+    let example = &schema["examples"][0][0];
+    if item["examples"].is_null() && !example.is_null() && item.is_object() {
+        item["examples"] = Json::Array(vec![example.clone()]);
+    }
+    item
 }
 
 /// Of several kinds of tables, the one that has every key it needs is meant.

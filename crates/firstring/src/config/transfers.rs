@@ -1,18 +1,16 @@
 //! What ringing people takes, in words: channels of the trunks, and time before somebody's voicemail picks up.
 
-use std::collections::BTreeSet;
-
 use desk::business::{Accept, BEFORE_VOICEMAIL, Reach, RingOrder, Step, Whom};
 
 use super::look::Finding;
-use super::{Config, TrunkSettings, Way};
+use super::{Config, TrunkSettings, Way, idle};
 
 /// What a plan's transfers take of each trunk: one channel more for every phone that rings over it, while the caller keeps
 /// their own, and none of those that are kept for callers.
 pub(super) fn channels(config: &Config, plan: &str, steps: &[&Step], about: &str) -> Vec<Finding> {
-    let lines = config.business.lines.values().filter(|line| line.plan == plan);
-    let ours: BTreeSet<&str> = lines.map(|line| line.trunk.as_str()).collect();
-    let pairs = ours.into_iter().flat_map(|line| config.trunks.iter().map(move |via| (line, via)));
+    let pairs = idle::trunks_to(&config.business, plan)
+        .into_iter()
+        .flat_map(|line| config.trunks.iter().map(move |via| (line, via)));
     pairs
         .filter_map(|(line, via)| {
             let at_once = steps.iter().map(|step| phones_at_once(config, step, &via.name)).max()?;

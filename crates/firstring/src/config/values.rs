@@ -369,6 +369,7 @@ pub(crate) fn plain(error: &std::io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => "there is no such file".to_string(),
         ErrorKind::PermissionDenied => "permission denied".to_string(),
+        ErrorKind::AlreadyExists => "there is a file of this name".to_string(),
         ErrorKind::IsADirectory => "it is a directory".to_string(),
         ErrorKind::NotADirectory => "a part of the path is no directory".to_string(),
         ErrorKind::InvalidData => "it is not UTF-8 text".to_string(),

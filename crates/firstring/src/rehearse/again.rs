@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use serde_json::json;
 use sim::Replayed;
-use store::{ReadError, Reader};
+use store::Reader;
 
 use crate::config::Config;
+use crate::lists;
 
 /// Tells whether the same words at the same moments lead to the same steps and the same end with today's configuration.
 ///
@@ -18,7 +19,7 @@ pub fn lived(config: &Config, call: &str, json: bool) -> anyhow::Result<ExitCode
     let reader = Reader::open(directory)?;
     let before = match reader.call(call) {
         Ok(record) => record,
-        Err(error) => return no(&not_found(&reader, call, &error)?),
+        Err(error) => return no(&lists::missing(&reader, call, &error)?),
     };
     let Some(journal) = store::journal::read(directory, &before.id)? else {
         return no(&format!(
@@ -31,6 +32,12 @@ pub fn lived(config: &Config, call: &str, json: bool) -> anyhow::Result<ExitCode
         Ok(replayed) => replayed,
         Err(sim::NotReplayed(because)) => return no(&because),
     };
+    if again.id != before.id {
+        return no(&format!(
+            "the journal that is kept of call {} is that of call {}; `firstring explain {}` tells from its record what happened",
+            before.id, again.id, before.id
+        ));
+    }
     let mut differences = sim::differences(&before, &again);
     if is_cut {
         differences.push("the call was over with its journal, and goes on after it now".to_string());
@@ -56,17 +63,6 @@ fn verdict(differences: &[String]) -> String {
         [] => "It goes as it went: the same steps, and the same end.".to_string(),
         some => format!("It does not go as it went: {}.", some.join("; ")),
     }
-}
-
-fn not_found(reader: &Reader, call: &str, error: &ReadError) -> anyhow::Result<String> {
-    let is_up = reader.under_way()?.iter().any(|one| one.id.0.starts_with(call));
-    Ok(match error {
-        ReadError::Unknown { .. } if is_up => format!("call {call} is not over yet; hang up first"),
-        ReadError::Unknown { .. } => {
-            format!("{error}; `firstring calls` shows those of the calls that are kept")
-        }
-        _ => error.to_string(),
-    })
 }
 
 fn no(because: &str) -> anyhow::Result<ExitCode> {

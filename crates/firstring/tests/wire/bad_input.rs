@@ -67,7 +67,10 @@ const CASES: &[(&str, &str, &str)] = &[
     ("[sip]", "[sipp]", r#"desk.toml:6: sipp: this file has no key "sipp"; did you mean "sip"?"#),
     ("[web]", "[web]\ncolour = 1", r#"desk.toml:11: web.colour: [web] has no key "colour"; known are "listen" and "token""#),
     ("name = \"Rivera Plumbing\"\n", "", r#"desk.toml:1: business.name: is missing; write it like name = "Rivera Plumbing""#),
-    ("channels = 4", "channels = 4\nname = \"x\"", "desk.toml:17: this cannot be read as TOML: duplicate key"),
+    ("channels = 4", "channels = 4\nname = \"x\"", "desk.toml:17: name is there already; take one of the two out"),
+    ("[[line]]", "[line]", "desk.toml:32: line: this is a section that can come more than once; write [[line]]"),
+    ("[[plan.rule]]", "[plan.rule]", "desk.toml:38: plan.rule: this is a section that can come more than once; write [[plan.rule]]"),
+    ("[{ to = \"101\", via = \"main\" }]", "[\"101\"]", r#"desk.toml:26: person.reach: this is text in quotes; it must be a table, like { to = "101", via = "main" }"#),
     // Numbers and kinds.
     ("\"+13125550100\"", "\"ask Dana\"", "desk.toml:33: line.number: this is not a telephone number; write it like +13125550143"),
     ("\"+13125550100\"", "\"5550100\"", "desk.toml:33: line.number: the number is too short; write it whole, like +13125550143"),
@@ -80,6 +83,9 @@ const CASES: &[(&str, &str, &str)] = &[
     ("Mo-Fr 08:00-17:00; PH off", "Mo-Fr 8 to 5", r#"desk.toml:22: office.hours: the hours "Mo-Fr 8 to 5" cannot be read from "8 to 5" on; write them like "Mo-Fr 08:00-17:00; Sa 09:00-12:00; PH off""#),
     ("America/Chicago", "Amerika/Chicago", r#"desk.toml:4: business.timezone: "Amerika/Chicago" is no time zone; did you mean "America/Chicago"?"#),
     ("America/Chicago", "Central", r#"desk.toml:4: business.timezone: "Central" is no time zone; did you mean "US/Central"?"#),
+    ("America/Chicago", "new york", r#"desk.toml:4: business.timezone: "new york" is no time zone; did you mean "America/New_York"?"#),
+    ("PH off", "SH off", r#"desk.toml:22: office.hours: the hours "Mo-Fr 08:00-17:00; SH off" depend on "SH", which is not known here; write the dates of school holidays, like "2026 Jul 01-2026 Aug 31 off""#),
+    ("[\"udp:127.0.0.1:0\"]", "[\"udp:127.0.0.1:5060\", \"udp:127.0.0.1:5060\"]", "desk.toml:7: sip.listen: 127.0.0.1:5060 is listened on twice, and only one can have it; take one out"),
     ("America/Chicago", "where the river bends", r#"desk.toml:4: business.timezone: "where the river bends" is no time zone; write it like "America/Chicago""#),
     ("\"2h\"", "\"2 hours\"", r#"desk.toml:47: calendar.visit: "2 hours" is no duration; write a number and its unit, like "15s", "2h" or "90d""#),
     ("\"2h\"", "\"20000\"", r#"desk.toml:47: calendar.visit: "20000" is no duration; write a number and its unit, like "15s", "2h" or "90d""#),
@@ -95,6 +101,8 @@ const CASES: &[(&str, &str, &str)] = &[
     ("[\"192.0.2.10\"]", "[\"0.0.0.0/0\"]", r#"desk.toml:15: trunk.accept_from: "0.0.0.0/0" lets in too many strangers; name the carrier's addresses, at most a /8"#),
     ("[\"192.0.2.10\"]", "[]", r#"desk.toml:15: trunk.accept_from: nobody may send calls; name the carrier's addresses, like ["192.0.2.10"], or register = true"#),
     ("\"101\"", "\"911\"", "desk.toml:26: person.reach.to: 911 is an emergency service, which this desk never dials; name a person's number"),
+    ("\"101\"", "\"sip:911@192.0.2.20\"", "desk.toml:26: person.reach.to: 911 is an emergency service, which this desk never dials; name a person's number"),
+    ("\"101\"", "\"sip:+13125550100@192.0.2.20\"", "desk.toml:26: person.reach.to: +13125550100 is one of this desk's own lines, so the call would come back here; name another number"),
     ("\"101\"", "\"+13125550100\"", "desk.toml:26: person.reach.to: +13125550100 is one of this desk's own lines, so the call would come back here; name another number"),
     ("people = [\"Dana\"]", "people = [\"Dana\"]\nturn = \"monthly\"", r#"desk.toml:31: rota.turn: "monthly" is no turn; write "in-order", "daily from 2026-01-05" or "weekly from 2026-01-05""#),
     // Names that lead nowhere.
@@ -115,6 +123,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("for = \"25s\"", "for = \"25s\", only = \"urgnt\"", r#"desk.toml:40: plan.rule.steps.only: "urgnt" is not known here; did you mean "urgent"?"#),
     // The same name twice.
     ("[[calendar]]", "[[assistant]]\nname = \"Robin\"\n[[calendar]]", r#"desk.toml:46: assistant.name: there is an assistant named "Robin" in line 43 already; name this one otherwise"#),
+    ("[compliance]", "[[target]]\nname = \"service\"\nto = \"102\"\n[[target]]\nname = \"service\"\nto = \"103\"\n[compliance]", r#"desk.toml:53: target.name: there is a target named "service" in line 50 already; name this one otherwise"#),
     ("[[plan]]", "[[line]]\nnumber = \"(312) 555-0100\"\n[[plan]]", "desk.toml:37: line.number: +13125550100 is the line in line 33 already; one number is one line"),
     ("[[assistant]]", "[[plan]]\nname = \"always\"\n[[plan.rule]]\nwhen = \"open\"\nsteps = [\"message\"]\n[[assistant]]", r#"desk.toml:43: plan.name: "always" is built in; name this plan otherwise"#),
     // Rules and steps that can never be.

@@ -198,10 +198,20 @@ fn what_cannot_be_replayed_is_refused_with_what_to_do() {
         let output = replayed(&desk, &under_way, &[]);
         (output.stderr == not_over.as_bytes()).then_some(())
     });
+    for command in ["explain", "calls"] {
+        let mut asked = Command::new(FIRSTRING);
+        let output = asked.args([command, &under_way, "-c"]).arg(desk.file()).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), not_over, "{command}");
+    }
     caller.result();
     let record = recorded(&desk);
     let journal = journal(&desk, &record);
     let whole = fs::read_to_string(&journal).unwrap();
+
+    fs::write(&journal, whole.replace(id(&record), "20260602-000000-00000000")).unwrap();
+    let of_another =
+        "the journal that is kept of call # is that of call 20260602-000000-00000000; `firstring explain #`";
+    refuses(&desk, id(&record), &of_another.replace('#', id(&record)));
 
     fs::write(&journal, whole.replace("\"event\":\"arrived\"", "\"event\":\"landed\"")).unwrap();
     refuses(&desk, id(&record), "an event cannot be read: unknown variant `landed`");

@@ -104,7 +104,9 @@ impl Day<'_> {
     fn is_taken(&self, keep: &Keep) -> bool {
         let Keep::Booking(new) = keep else { return false };
         let clashes = |old: &Booking| {
-            (&old.calendar, old.slot.crew, old.slot.start) == (&new.calendar, new.slot.crew, new.slot.start)
+            (&old.calendar, old.slot.crew) == (&new.calendar, new.slot.crew)
+                && old.slot.start < new.slot.end
+                && new.slot.start < old.slot.end
         };
         self.bookings.iter().any(|old| clashes(old) && old.key != new.key)
     }

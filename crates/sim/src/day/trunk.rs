@@ -152,13 +152,20 @@ impl Day<'_> {
         }
         match order {
             Order::Answer { leg, sdp } => self.answered(leg, &sdp),
-            Order::Refuse { leg, .. } => self.end(leg, EndedBy::Us),
+            Order::Refuse { leg, .. } => self.refused(leg),
             Order::Call(call) | Order::CallOver { call, .. } => self.place(*call),
             Order::Cancel { leg } | Order::HangUp { leg, .. } => match self.phones.contains_key(&leg) {
                 true => self.give_up(leg),
                 false => self.end(leg, EndedBy::Us),
             },
             _ => {}
+        }
+    }
+
+    /// The user agent refuses what was not answered yet, and nothing else.
+    fn refused(&mut self, leg: LegId) {
+        if self.visits.get(&leg).is_some_and(|visit| visit.state == State::Ringing) {
+            self.end(leg, EndedBy::Us);
         }
     }
 

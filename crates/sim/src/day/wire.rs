@@ -250,6 +250,7 @@ impl Day<'_> {
     fn far_told(&mut self, notice: Notice) {
         let order = match notice {
             Notice::Invited(invitation) => return self.phone_rings(&invitation),
+            Notice::Refused { leg, .. } => return self.never_came_in(leg),
             Notice::Offered { leg, sdp } => {
                 let answer = match &sdp {
                     Some(sdp) => sip::sdp::answer(sdp, &capabilities(31_000), Direction::SendRecv)
@@ -263,6 +264,15 @@ impl Day<'_> {
         };
         if let Some(wire) = &mut self.wire {
             wire.far.handle(sip::Event::Order(order), self.now.mono);
+        }
+    }
+
+    /// Our agent, once it was told to stop, turns callers away without a word to the exchange.
+    fn never_came_in(&mut self, far: LegId) {
+        let Some(wire) = &mut self.wire else { return };
+        let call_id = wire.call_ids.get(&far);
+        if call_id.and_then(|call_id| wire.coming.remove(call_id)).is_some() {
+            self.turned_away += 1;
         }
     }
 

@@ -34,6 +34,8 @@ impl Promise for RecordedOnlyWhenTold {
     #[inline(always)]
     fn see(&mut self, seen: Seen<'_>, _: Moment) -> Result<(), Broken> {
         match seen {
+            // Sounds are numbered anew after the next start.
+            Seen::Died => *self = RecordedOnlyWhenTold::default(),
             Seen::Ordered(Action::Say { sound, saying, phrases, .. })
                 if phrases.iter().any(|phrase| phrase.text == sayings::RECORDED) =>
             {
