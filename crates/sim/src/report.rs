@@ -58,6 +58,8 @@ pub struct Report {
     pub calls: u64,
     /// Where they ended, by goal.
     pub outcomes: BTreeMap<(Goal, Outcome), u64>,
+    /// Who was lost, with the seed of the day.
+    pub lost: Vec<(u64, CallId)>,
     /// How many have what they called for, by goal.
     pub reached: BTreeMap<Goal, u64>,
     /// Calls the trunk was sent elsewhere with.
@@ -96,6 +98,7 @@ impl Report {
             self.calls += 1;
             *self.outcomes.entry((call.goal, call.outcome)).or_insert(0) += 1;
             *self.reached.entry(call.goal).or_insert(0) += u64::from(call.reached);
+            self.lost.extend((call.outcome == Outcome::Lost).then(|| (day.seed, call.id.clone())));
             self.longest_silence = self.longest_silence.max(call.longest_silence);
             for person in &call.rung {
                 *self.rung.entry(person.clone()).or_insert(0) += 1;

@@ -123,6 +123,17 @@ fn whoever_was_rung_is_told_by_name_also_for_calls_that_end_with_the_desk() {
 }
 
 #[test]
+fn who_is_lost_with_a_desk_that_could_store_nothing_is_told_with_the_day() {
+    let report = live(&Faults { store_refuses: 0.5, desk_dies: 1.0, ..Faults::ordinary() }, 40);
+    assert!(report.ended(Outcome::Lost) > 0, "{:?}", report.outcomes);
+    assert_eq!(report.lost.len() as u64, report.ended(Outcome::Lost));
+    let (seed, call) = &report.lost[0];
+    let faults = Faults { store_refuses: 0.5, desk_dies: 1.0, ..Faults::ordinary() };
+    let day = World::new(Shop::plumber()).day(*seed, &faults).unwrap();
+    assert!(day.calls.iter().any(|told| told.id == *call && told.outcome == Outcome::Lost));
+}
+
+#[test]
 fn on_every_thirty_second_day_the_signalling_of_every_call_goes_as_bytes_between_two_user_agents() {
     let world = World::new(Shop::plumber());
     let (imagined, wired) =

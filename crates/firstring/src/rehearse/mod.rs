@@ -60,11 +60,7 @@ pub fn rehearse(asked: &cli::Rehearse, json: bool) -> anyhow::Result<ExitCode> {
             } else {
                 shown.as_text(&mut out)?
             }
-            Ok(if report.ended(desk::record::Outcome::Lost) == 0 {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::from(BROKEN)
-            })
+            Ok(if report.lost.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(BROKEN) })
         }
         Err(trouble) => {
             let script = world.shrink(&trouble, &faults);

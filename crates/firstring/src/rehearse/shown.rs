@@ -66,7 +66,8 @@ impl Shown<'_> {
             "days": report.days,
             "seed": self.seed,
             "calls": report.calls,
-            "lost": report.ended(Outcome::Lost),
+            "lost": report.lost.len(),
+            "lost_on": report.lost.iter().map(|(seed, call)| json!({ "seed": seed, "call": call })).collect::<Vec<_>>(),
             "turned_away": report.turned_away,
             "longest_silence_ms": report.longest_silence.as_millis() as u64,
             "satisfied": report.satisfied(),
@@ -155,17 +156,28 @@ impl Shown<'_> {
 
     fn promises(&self, out: &mut impl Write) -> io::Result<()> {
         let report = self.report;
-        let lost = report.ended(Outcome::Lost);
+        let lost = report.lost.len();
         let style = if lost == 0 { GOOD } else { BAD };
         let silence = report.longest_silence.as_secs_f64();
         writeln!(out, "\n{HEAD}What was promised{HEAD:#}")?;
         writeln!(out, "  {:34}{style}{lost:>8}{style:#}", "callers lost")?;
+        self.lost(out)?;
         writeln!(
             out,
             "  {:34}{silence:>8.1} s {FAINT}(promised: under 4){FAINT:#}",
             "longest silence on our turn"
         )?;
         writeln!(out, "  {:34}{:>8}", "turned away, no channel or no core", report.turned_away)
+    }
+
+    /// What became of them, and on which days: no checker objects to a caller who was told the truth.
+    fn lost(&self, out: &mut impl Write) -> io::Result<()> {
+        let Some((seed, _)) = self.report.lost.first() else { return Ok(()) };
+        writeln!(
+            out,
+            "  {FAINT}Nothing could be stored for them, and they were told to call again; then the desk went down before there was \
+             room.\n  --days 1 --seed {seed} lives through the first of those days once more.{FAINT:#}"
+        )
     }
 
     fn channels(&self, out: &mut impl Write) -> io::Result<()> {

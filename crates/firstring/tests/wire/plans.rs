@@ -17,6 +17,9 @@ use serde_json::Value;
 
 const SECOND: &str = "+13125550144";
 const THIRD: &str = "+13125550145";
+/// What is told of a call with one of these telephones, which send no sound.
+const NOT_A_WORD: &str =
+    "Trouble: the caller heard music of ours for # s, because nothing was heard of whoever they talked to.";
 
 /// A desk where Dana has a telephone at an extension, and whose line has this plan; `more` is written below.
 fn open(plan: &str, more: &str) -> Desk {
@@ -263,6 +266,7 @@ fn callers_wait_in_their_order_and_whoever_would_rather_be_called_back_is() {
             "Rule `always` holds for every call.",
             "Plan `line-up` decided by its rule `always`; the call was answered after # ms.",
             "Step #, queue Dana, took # s: Dana took the call. A person took the call.",
+            NOT_A_WORD,
             "The caller hung up; the outcome is `transferred`.",
         ]
     );
@@ -286,7 +290,7 @@ steps = [{ forward = "answering-service", for = "10s" }, "message"]
 "#;
     let desk = open("away", more);
     let mut service = telephone(&desk, &peers::scenario("picks_up.xml"), 1);
-    calls(&desk, CALLER, "wait 4s\nhang up").result();
+    calls(&desk, CALLER, "wait 6s\nhang up").result();
     assert!(service.ends_within(Duration::from_secs(10)).success());
     assert_eq!(
         desk.told(&desk.record(CALLER)),
@@ -295,6 +299,7 @@ steps = [{ forward = "answering-service", for = "10s" }, "message"]
             "Rule `always` holds for every call.",
             "Plan `away` decided by its rule `always`; the call was answered after # ms.",
             "Step #, forward answering-service, took # s: answering-service took the call. A person took the call.",
+            NOT_A_WORD,
             "The caller hung up; the outcome is `answered`.",
         ]
     );

@@ -160,7 +160,7 @@ impl Day<'_> {
             record.to_mut().put_right(task);
         }
         let (id, outcome) = (record.id.clone(), record.outcome);
-        let reached = goal.is_reached(outcome, self.world.rings_for_an_agent(&record));
+        let reached = goal.is_reached(fared(&record), self.world.rings_for_an_agent(&record));
         if outcome == Outcome::Lost {
             self.unkept.insert(id.clone(), record.into_owned());
         }
@@ -206,5 +206,14 @@ impl Day<'_> {
             let seconds = self.now.mono.saturating_sub(began).as_secs_f64();
             self.later(10, 120, Happening::Tell(Event::MessageEnded { call, seconds }));
         }
+    }
+}
+
+/// Whoever takes a call that no assistant had before, as at an office the caller has chosen, gives as much as who picks up first.
+fn fared(record: &Record) -> Outcome {
+    let had_assistant = record.steps.iter().any(|taken| taken.step == "assistant");
+    match record.outcome {
+        Outcome::Transferred if !had_assistant => Outcome::Answered,
+        outcome => outcome,
     }
 }
