@@ -201,64 +201,60 @@ fn names(config: &Config, walked: &BTreeMap<&str, BTreeSet<&str>>, offices: &BTr
         business.offices.values().filter_map(|office| office.calendar.as_deref()).collect();
     let of_owner = business.plans.keys().filter(|plan| !plans::is_built_in(plan, business.offices.keys()));
     let calendars = config.calendars.iter().map(|calendar| &calendar.rules.calendar);
-    let unused = |kind: &str, name: &String, says: &str, remedy: &str| {
-        Finding::weak(format!("{kind} {name}"), says.to_string(), remedy.to_string())
-    };
-    let mut found = Vec::new();
-    for name in business.offices.keys().filter(|name| !offices.contains(name.as_str())) {
-        found.push(unused(
+    type Unused<'a> = (&'a str, Vec<&'a String>, &'a str, &'a str);
+    let kinds: [Unused<'_>; 7] = [
+        (
             "office",
-            name,
+            left(business.offices.keys(), offices),
             "no line and no caller leads to it",
             "add a [[line]] for it, or take it out",
-        ));
-    }
-    for name in of_owner.filter(|name| !walked.contains_key(name.as_str())) {
-        found.push(unused(
+        ),
+        (
             "plan",
-            name,
+            left(of_owner, &walked.keys().copied().collect()),
             "no call goes by it",
             "name it as the `plan` of a line, or take it out",
-        ));
-    }
-    for name in business.people.keys().filter(|name| !called.contains(name.as_str())) {
-        let says =
-            "no plan that a call goes by rings them; only somebody who has the caller can put one through";
-        found.push(unused("person", name, says, "name them in a step, or take them out"));
-    }
-    for name in business.rotas.keys().filter(|name| !called.contains(name.as_str())) {
-        found.push(unused(
+        ),
+        (
+            "person",
+            left(business.people.keys(), &called),
+            "no plan that a call goes by rings them; only somebody who has the caller can put one through",
+            "name them in a step, or take them out",
+        ),
+        (
             "rota",
-            name,
+            left(business.rotas.keys(), &called),
             "no plan that a call goes by rings it",
             "name it in a step, or take it out",
-        ));
-    }
-    for name in business.targets.keys().filter(|name| !called.contains(name.as_str())) {
-        found.push(unused(
+        ),
+        (
             "target",
-            name,
+            left(business.targets.keys(), &called),
             "no plan that a call goes by leads to it",
             "name it in a step, or take it out",
-        ));
-    }
-    for name in business.assistants.keys().filter(|name| !heard.contains(name.as_str())) {
-        found.push(unused(
+        ),
+        (
             "assistant",
-            name,
+            left(business.assistants.keys(), &heard),
             "no caller hears it",
             "name it as the `assistant` of a line, or take it out",
-        ));
-    }
-    for name in calendars.filter(|name| !booked.contains(name.as_str())) {
-        found.push(unused(
+        ),
+        (
             "calendar",
-            name,
+            left(calendars, &booked),
             "no office books visits in it",
             "name it as the `calendar` of an office, or take it out",
-        ));
-    }
-    found
+        ),
+    ];
+    let told = |(kind, names, says, remedy): Unused<'_>| -> Vec<Finding> {
+        names.into_iter().map(|name| Finding::weak(format!("{kind} {name}"), says, remedy)).collect()
+    };
+    kinds.into_iter().flat_map(told).collect()
+}
+
+/// The names that are not led to.
+fn left<'a>(names: impl Iterator<Item = &'a String>, led_to: &BTreeSet<&str>) -> Vec<&'a String> {
+    names.filter(|name| !led_to.contains(name.as_str())).collect()
 }
 
 /// Every assistant that a caller can come to.
