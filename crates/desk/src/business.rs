@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use crate::greeting::Greeting;
 use crate::hours::OfficeHours;
 use crate::intake::{Directory, Template};
 use crate::number::E164;
@@ -340,7 +341,7 @@ impl Whom {
 #[derive(Clone, Debug)]
 pub struct Assistant {
     /// First words; the disclosure was checked when the configuration was read.
-    pub greeting: String,
+    pub greeting: Greeting,
     /// The voice's name with the speaking engine.
     pub voice: String,
     /// What is asked.

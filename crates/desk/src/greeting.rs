@@ -20,16 +20,35 @@ fn announces(text: &str) -> bool {
     ["record", "transcript", "transcribed", "written down"].iter().any(|word| text.contains(word))
 }
 
-/// The greeting in sentences: those that disclose or announce, and all before them, are heard to their end.
-pub fn phrases(greeting: &str) -> Vec<Phrase> {
-    let sentences = sentences(greeting);
-    let must_hear = sentences.iter().rposition(|s| discloses(s) || announces(s));
-    let phrase = |(index, text): (usize, &str)| Phrase {
-        text: text.to_string(),
-        prepared: true,
-        guarded: must_hear.is_some_and(|last| index <= last),
-    };
-    sentences.into_iter().enumerate().map(phrase).collect()
+/// A greeting, read once when the configuration loads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Greeting {
+    text: String,
+    phrases: Vec<Phrase>,
+}
+
+impl Greeting {
+    /// In sentences: those that disclose or announce, and all before them, are heard to their end.
+    pub fn of(text: &str) -> Greeting {
+        let sentences = sentences(text);
+        let must_hear = sentences.iter().rposition(|s| discloses(s) || announces(s));
+        let phrase = |(index, text): (usize, &str)| Phrase {
+            text: text.to_string(),
+            prepared: true,
+            guarded: must_hear.is_some_and(|last| index <= last),
+        };
+        Greeting { text: text.to_string(), phrases: sentences.into_iter().enumerate().map(phrase).collect() }
+    }
+
+    /// As it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// One sentence after the other.
+    pub fn phrases(&self) -> &[Phrase] {
+        &self.phrases
+    }
 }
 
 fn sentences(text: &str) -> Vec<&str> {
@@ -52,10 +71,10 @@ mod tests {
 
     #[test]
     fn a_caller_can_talk_over_the_question_but_not_over_the_disclosure() {
-        let spoken = phrases(
+        let spoken = Greeting::of(
             "Thanks for calling Rivera Plumbing. This is Robin, the automated assistant. How can I help?",
         );
-        let guarded: Vec<_> = spoken.iter().map(|p| (p.text.as_str(), p.guarded)).collect();
+        let guarded: Vec<_> = spoken.phrases().iter().map(|p| (p.text.as_str(), p.guarded)).collect();
         assert_eq!(
             guarded,
             [

@@ -11,6 +11,7 @@ use desk::business::{
     Step, When, Whom,
 };
 use desk::call::{Action, Arrival, Call, Event, Leg, LineFault, Sound, Tone, Why};
+use desk::greeting::Greeting;
 use desk::hours::OfficeHours;
 use desk::intake::Template;
 use desk::machine::Moment;
@@ -132,8 +133,8 @@ fn office(takes_refer: bool, phones: &Phones, steps: Vec<Step>) -> Business {
         assistant: "Robin".into(),
         arrives: Arrives::Direct,
     };
-    let robin =
-        Assistant { greeting: "Hello.".into(), voice: "slt".into(), intake: Arc::new(Template::plumbing()) };
+    let (greeting, intake) = (Greeting::of("Hello."), Arc::new(Template::plumbing()));
+    let robin = Assistant { greeting, voice: "slt".into(), intake };
     Business {
         name: "Rivera Plumbing".into(),
         zone,

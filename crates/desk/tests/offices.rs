@@ -12,6 +12,7 @@ use desk::business::{
     Step, When, Whom,
 };
 use desk::call::{Event, Leg};
+use desk::greeting::Greeting;
 use desk::hours::OfficeHours;
 use desk::intake::{Directory, Template};
 use desk::number::Country;
@@ -32,7 +33,7 @@ fn law_firm() -> Business {
     let reach = |to: &str| vec![Reach { to: to.into(), via: "main".into(), accept: Accept::PickUp }];
     let person = |office: &str, to: &str| Person { office: office.into(), reach: reach(to) };
     let jo = |name: &str| Assistant {
-        greeting: format!("Hello, this is {name}, the automated assistant."),
+        greeting: Greeting::of(&format!("Hello, this is {name}, the automated assistant.")),
         voice: "slt".into(),
         intake: law.clone(),
     };

@@ -21,7 +21,7 @@ use anyhow::{Context, bail};
 use desk::booking::Diary;
 use desk::business::Business;
 use desk::record::CallId;
-use desk::{greeting, sayings};
+use desk::sayings;
 use line::{Exchange, Live, SoundId, Trunk};
 use media::Filler;
 use mio::{Poll, Waker};
@@ -327,7 +327,7 @@ impl Drop for PromptPlace {
 fn prompt_list(business: &Business) -> Vec<Prompt> {
     let mut lines = BTreeSet::new();
     for assistant in business.assistants.values() {
-        let greeting = greeting::phrases(&assistant.greeting).into_iter().map(|phrase| phrase.text);
+        let greeting = assistant.greeting.phrases().iter().map(|phrase| phrase.text.clone());
         let in_line = business.has_queue().then(sayings::of_queues).into_iter().flatten();
         let recordings = business.keeping.records().then_some(sayings::OF_RECORDINGS).into_iter().flatten();
         let fixed = sayings::ALL.into_iter().chain(in_line).chain(recordings).map(str::to_string);

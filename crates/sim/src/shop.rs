@@ -10,6 +10,7 @@ use desk::business::{
     Accept, Arrives, Assistant, Business, Keeping, Kept, Line, Office, Person, Plan, Reach, RingOrder, Rota,
     Rule, Step, Turn, When, Whom,
 };
+use desk::greeting::Greeting;
 use desk::hours::OfficeHours;
 use desk::intake::Template;
 use desk::number::{Country, E164};
@@ -156,7 +157,7 @@ fn assistant() -> Assistant {
     let greeting = "Thanks for calling Rivera Plumbing. This is Robin, the automated assistant. \
                     This call is transcribed. How can I help?";
     Assistant {
-        greeting: greeting.to_string(),
+        greeting: Greeting::of(greeting),
         voice: "slt".to_string(),
         intake: Arc::new(Template::plumbing()),
     }

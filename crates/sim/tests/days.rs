@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use desk::booking::DiaryRules;
 use desk::business::{Keeping, Kept};
+use desk::greeting::Greeting;
 use desk::hours::OfficeHours;
 use desk::number::Country;
 use desk::record::Outcome;
@@ -183,7 +184,8 @@ fn recorded(calls: Kept, bridged: Kept) -> World {
     let mut business = (*shop.business).clone();
     business.keeping = Keeping { calls, bridged, ..business.keeping };
     if let Some(robin) = business.assistants.get_mut("Robin").filter(|_| calls == Kept::Announced) {
-        robin.greeting = robin.greeting.replace("How can", &format!("{} How can", sayings::RECORDED));
+        let told = robin.greeting.text().replace("How can", &format!("{} How can", sayings::RECORDED));
+        robin.greeting = Greeting::of(&told);
     }
     World::new(Shop { business: Arc::new(business), ..shop })
 }

@@ -19,6 +19,7 @@ use desk::business::{
     Accept, Arrives, Business, Front, Keeping, Kept, KnownCaller, Line, Office, Person, Plan, Reach,
     RingOrder, Rota, Rule, Step, Turn, When, Whom,
 };
+use desk::greeting::Greeting;
 use desk::hours::OfficeHours;
 use desk::intake::Directory;
 use desk::number::Country;
@@ -199,7 +200,8 @@ fn business(chance: &mut Chance) -> Business {
     if business.keeping.calls == Kept::Announced
         && let Some(robin) = business.assistants.get_mut("Robin")
     {
-        robin.greeting = robin.greeting.replace("How can", &format!("{} How can", sayings::RECORDED));
+        let told = robin.greeting.text().replace("How can", &format!("{} How can", sayings::RECORDED));
+        robin.greeting = Greeting::of(&told);
     }
     business.offices = OFFICES.iter().map(|name| office(chance, name)).collect();
     let many = chance.below(PEOPLE.len() + 1);

@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::messaging::Messaging;
 use super::{Action, Call, Heard, Leg, ListenId, Out, SayingId, Stage};
 use crate::business::{Assistant, Front, Step};
-use crate::greeting;
 use crate::intake::{Directory, Ending, Guest, Intake, WhyMessage, WhyPerson};
 use crate::machine::Moment;
 use crate::phrase::Phrase;
@@ -50,7 +49,7 @@ impl Call {
         let calendar = self.business.office_of(&self.line).and_then(|office| office.calendar.clone());
         let first = self.out.mark();
         let opening = match std::mem::replace(&mut self.greeted, true) {
-            false => Opening::Greeting(greeting::phrases(&assistant.greeting)),
+            false => Opening::Greeting(assistant.greeting.phrases().to_vec()),
             true => Opening::Question,
         };
         let (talk, end) = Talk::begin(intake, opening, calendar, now, &mut self.out);

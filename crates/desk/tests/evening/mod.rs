@@ -11,6 +11,7 @@ use desk::business::{
     Step, When, Whom,
 };
 use desk::call::{Action, Arrival, Call, Event, Heard, Leg, ListenId, SayingId, Sound, TapeOrder, Why};
+use desk::greeting::Greeting;
 use desk::hours::OfficeHours;
 use desk::intake::{Template, Words};
 use desk::machine::{Ask, Moment};
@@ -40,8 +41,8 @@ impl Evening {
         business.keeping = Keeping { calls, bridged, ..business.keeping };
         let robin = business.assistants.get_mut("Robin").unwrap();
         if calls == Kept::Announced {
-            robin.greeting =
-                "Hello, this is the automated assistant. This call is recorded. How can I help?".into();
+            let told = "Hello, this is the automated assistant. This call is recorded. How can I help?";
+            robin.greeting = Greeting::of(told);
         }
         Evening::at_night(business, None)
     }
@@ -269,7 +270,7 @@ pub fn plumber(steps: Vec<Step>, accept: Accept) -> Business {
         arrives: Arrives::Direct,
     };
     let robin = Assistant {
-        greeting: "Hello, this is the automated assistant. How can I help?".into(),
+        greeting: Greeting::of("Hello, this is the automated assistant. How can I help?"),
         voice: "slt".into(),
         intake: Arc::new(Template::plumbing()),
     };

@@ -87,6 +87,8 @@ const TITLES: [&str; 8] = ["Mr.", "Mrs.", "Ms.", "Dr.", "St.", "Co.", "Inc.", "B
 
 #[cfg(test)]
 mod tests {
+    use desk::greeting::Greeting;
+
     use super::*;
 
     fn kept(transcribed: bool) -> Keeping {
@@ -98,7 +100,8 @@ mod tests {
     fn a_recorded_call_says_so_in_a_sentence_of_its_own_that_is_heard_to_its_end() {
         let keeping = Keeping { calls: Kept::Announced, ..kept(true) };
         let greeting = complete("Hello. How can I help?", keeping);
-        let phrases = desk::greeting::phrases(&greeting);
+        let read = Greeting::of(&greeting);
+        let phrases = read.phrases();
         let notice = phrases.iter().find(|phrase| phrase.text == RECORDED);
         assert!(notice.is_some_and(|phrase| phrase.guarded), "{greeting}");
         assert!(phrases.last().is_some_and(|phrase| !phrase.guarded), "the question may be talked over");

@@ -370,13 +370,14 @@ fn greetings(config: &Config) -> Vec<Finding> {
     let assistants = config.business.assistants.iter().filter(|(name, _)| used.contains(name.as_str()));
     assistants
         .map(|(name, assistant)| {
-            let words = assistant.greeting.split_whitespace().count();
+            let greeting = assistant.greeting.text();
+            let words = greeting.split_whitespace().count();
             let about = format!("assistant {name}");
             match words <= LONG_GREETING {
-                true => Finding::fine(about, format!("greets with: {}", assistant.greeting)),
+                true => Finding::fine(about, format!("greets with: {greeting}")),
                 false => Finding::weak(
                     about,
-                    format!("the greeting has {words} words, more than 15 seconds: {}", assistant.greeting),
+                    format!("the greeting has {words} words, more than 15 seconds: {greeting}"),
                     "shorten the greeting",
                 ),
             }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use connectors::LocalCalendar;
 use desk::booking::DiaryRules;
 use desk::business::{Arrives, Assistant, Business, Front, Line, Office};
+use desk::greeting::Greeting;
 use desk::hours::OfficeHours;
 use desk::intake::Template;
 use desk::number::{Country, E164};
@@ -506,7 +507,7 @@ impl Reading<'_> {
             intake = intake.with_price(words);
         }
         Some(Assistant {
-            greeting: greeting::complete(&own, keeping),
+            greeting: Greeting::of(&greeting::complete(&own, keeping)),
             voice: form.voice.name().to_string(),
             intake: Arc::new(intake),
         })

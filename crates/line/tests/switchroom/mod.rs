@@ -12,6 +12,7 @@ use desk::business::{
     Step, When, Whom,
 };
 use desk::call::{SayingId, TapeOrder, Tone};
+use desk::greeting::Greeting;
 use desk::hours::OfficeHours;
 use desk::intake::Template;
 use desk::machine::{Ask, Moment};
@@ -254,7 +255,7 @@ pub fn business(lines: &[&str], dana: &str, channels: u32) -> Business {
         order: RingOrder::InTurn,
     };
     let reach = Reach { to: dana.to_string(), via: "main".to_string(), accept: Accept::PickUp };
-    let greeting = "This is Robin, the automated assistant.".to_string();
+    let greeting = Greeting::of("This is Robin, the automated assistant.");
     let assistant = Assistant { greeting, voice: "slt".to_string(), intake: Arc::new(Template::plumbing()) };
     let rule = Rule { when: When::Always, steps: vec![ring, Step::Message] };
     Business {

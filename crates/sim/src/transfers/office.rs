@@ -7,6 +7,7 @@ use desk::business::{
     Accept, Arrives, Assistant, Business, Keeping, Kept, Line, Office, Person, Plan, Reach, RingOrder, Rule,
     Step, When, Whom,
 };
+use desk::greeting::Greeting;
 use desk::hours::OfficeHours;
 use desk::intake::Template;
 use desk::number::{Country, E164};
@@ -94,7 +95,9 @@ impl Offices {
             arrives: Arrives::Direct,
         };
         let assistant = Assistant {
-            greeting: "Rivera Plumbing. This is Robin, the automated assistant. How can I help?".to_string(),
+            greeting: Greeting::of(
+                "Rivera Plumbing. This is Robin, the automated assistant. How can I help?",
+            ),
             voice: "slt".to_string(),
             intake: Arc::clone(&self.intake),
         };
