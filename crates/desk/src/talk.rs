@@ -7,6 +7,7 @@
 //! Invariant: while a talk lives, it waits for exactly one thing, and that wait has a named deadline.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::booking::Slot;
@@ -49,7 +50,7 @@ enum Phase {
 
 #[derive(Debug)]
 struct Asking {
-    question: Question,
+    question: Arc<Question>,
     listen: ListenId,
     /// What must be heard to its end before an answer counts.
     guarded: Option<SayingId>,
@@ -246,7 +247,7 @@ impl Talk {
                 Some(_) => Deadline::saying(now),
                 None => Deadline::silence(&asking.question, now),
             };
-            asking.listen = out.listen(Leg::Caller, asking.question.clone());
+            asking.listen = out.listen(Leg::Caller, Arc::clone(&asking.question));
         }
     }
 
@@ -460,7 +461,8 @@ impl Talk {
             Some(_) => Deadline::saying(now),
             None => Deadline::silence(&question, now),
         };
-        let listen = out.listen(Leg::Caller, question.clone());
+        let question = Arc::new(question);
+        let listen = out.listen(Leg::Caller, Arc::clone(&question));
         self.phase = Phase::Asking(Asking {
             question,
             listen,

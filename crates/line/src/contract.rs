@@ -1,6 +1,7 @@
 //! What goes into the exchange and what comes out of it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use desk::booking::Booking;
@@ -219,7 +220,7 @@ pub enum Action {
         /// Its name.
         listen: ListenId,
         /// What is asked.
-        question: Question,
+        question: Arc<Question>,
     },
     /// Tell what was heard; answered by [`Event::Heard`].
     Conclude {

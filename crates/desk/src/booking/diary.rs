@@ -272,14 +272,12 @@ impl Diary {
 
     /// What would be offered to `call`; nothing is held.
     pub fn find(&mut self, wish: &Wish, call: &str, now: Timestamp) -> Vec<Slot> {
-        let free = self.free(call, now);
-        let (fitting, others): (Vec<Free>, Vec<Free>) =
-            free.into_iter().partition(|free| wish.suits(&free.visit));
-        let many = self.rules.offers;
-        let chosen = match (fitting.is_empty(), wish.soonest) {
-            (true, _) => nearest(others, wish, many),
-            (false, true) => fitting.into_iter().take(many).collect(),
-            (false, false) => spread(&fitting, many),
+        let (free, many) = (self.free(call, now), self.rules.offers);
+        let mut fitting = free.iter().filter(|free| wish.suits(&free.visit)).copied().peekable();
+        let chosen = match (fitting.peek().is_some(), wish.soonest) {
+            (false, _) => nearest(free, wish, many),
+            (true, true) => fitting.take(many).collect(),
+            (true, false) => spread(&fitting.collect::<Vec<_>>(), many),
         };
         chosen.into_iter().map(|free| self.slot(free)).collect()
     }

@@ -1,6 +1,7 @@
 //! What goes into a call and what comes out of it: the events, the orders, and the names of its deadlines.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -324,7 +325,7 @@ pub enum Action {
         /// To whom.
         to: Leg,
         /// What is asked.
-        question: Question,
+        question: Arc<Question>,
     },
     /// The caller has stopped: tell what was heard.
     Conclude {
@@ -556,7 +557,7 @@ impl Out {
     }
 
     /// Orders listening, and names it.
-    pub fn listen(&mut self, to: Leg, question: Question) -> ListenId {
+    pub fn listen(&mut self, to: Leg, question: Arc<Question>) -> ListenId {
         self.listens += 1;
         let listen = ListenId(self.listens);
         self.push(Action::Listen { listen, to, question });

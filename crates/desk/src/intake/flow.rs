@@ -28,7 +28,10 @@ impl Intake {
 
     /// A sentence, with the business's name filled in.
     pub(super) fn say(&self, text: &str) -> Move {
-        let text = text.replace("{business}", &self.guest.business);
+        let text = match text.contains('{') {
+            true => text.replace("{business}", &self.guest.business),
+            false => text.to_string(),
+        };
         Move::Say(Phrase { prepared: self.is_prepared(&text), text, guarded: false })
     }
 
