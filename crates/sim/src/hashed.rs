@@ -37,6 +37,11 @@ impl<K: Hash + Ord, T> Hashed<K, T> {
         self.0.get_mut(of)
     }
 
+    /// What is kept of this one, made first if nothing is.
+    pub fn get_or_insert_with(&mut self, of: K, make: impl FnOnce() -> T) -> &mut T {
+        self.0.entry(of).or_insert_with(make)
+    }
+
     pub fn contains_key(&self, of: &K) -> bool {
         self.0.contains_key(of)
     }

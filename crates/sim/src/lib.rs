@@ -15,6 +15,7 @@ mod conversation;
 mod day;
 mod faults;
 mod hashed;
+mod opening;
 mod phrasebook;
 mod promises;
 mod replay;

@@ -8,6 +8,7 @@
 //! Invariant: each saying is answered by exactly one of `Said` and `SayFailed` while the leg is open.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use desk::call::{ListenId, SayingId};
@@ -54,7 +55,7 @@ struct Playing {
 #[derive(Debug)]
 struct Open {
     /// `None`: a message is being recorded.
-    question: Option<(ListenId, Question)>,
+    question: Option<(ListenId, Arc<Question>)>,
     hang: Duration,
     answered: bool,
     told: bool,
@@ -84,7 +85,7 @@ pub(crate) struct Leg {
     bridged: bool,
     closed: bool,
     open: Option<Open>,
-    pending: Option<(ListenId, Question)>,
+    pending: Option<(ListenId, Arc<Question>)>,
     speech: Option<Speech>,
     turn: Turn,
     first_word: Option<Duration>,
@@ -202,7 +203,7 @@ impl Leg {
     }
 
     /// Listens for an answer, once everything that is to be said before is rendered.
-    pub fn listen(&mut self, listen: ListenId, question: Question, now: Duration) {
+    pub fn listen(&mut self, listen: ListenId, question: Arc<Question>, now: Duration) {
         self.pending = Some((listen, question));
         self.advance(now);
     }
@@ -287,7 +288,7 @@ impl Leg {
     }
 
     /// The question that is open and has been heard, told once.
-    pub fn poll_question(&mut self) -> Option<Option<(ListenId, Question)>> {
+    pub fn poll_question(&mut self) -> Option<Option<(ListenId, Arc<Question>)>> {
         let idle = self.playing.is_none() && self.waiting.is_empty() && self.filler_until.is_none();
         let open = self.open.as_mut().filter(|open| !open.told && idle)?;
         open.told = true;
@@ -295,7 +296,7 @@ impl Leg {
     }
 
     /// The question that is open, heard or not, if it was not told: for callers who talk over ours.
-    pub fn interrupted_question(&mut self) -> Option<(ListenId, Question)> {
+    pub fn interrupted_question(&mut self) -> Option<(ListenId, Arc<Question>)> {
         let open = self.open.as_mut().filter(|open| !open.told)?;
         let question = open.question.clone()?;
         open.told = true;
@@ -372,7 +373,7 @@ impl Leg {
         self.mind_silence(now);
     }
 
-    fn listen_now(&mut self, question: Option<(ListenId, Question)>, hang: Duration, now: Duration) {
+    fn listen_now(&mut self, question: Option<(ListenId, Arc<Question>)>, hang: Duration, now: Duration) {
         self.open = Some(Open { question, hang, answered: false, told: false });
         self.keep_hearing(now);
         self.turn.theirs(now);

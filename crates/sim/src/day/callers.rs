@@ -1,5 +1,6 @@
 //! Callers in their calls: hearing a question, answering it in their own time, leaving messages.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use desk::call::ListenId;
@@ -93,7 +94,7 @@ impl Visit {
 
 impl Day<'_> {
     /// A question was heard, or the tone after which a message is left.
-    pub(super) fn asked(&mut self, leg: LegId, asked: Option<(ListenId, Question)>) {
+    pub(super) fn asked(&mut self, leg: LegId, asked: Option<(ListenId, Arc<Question>)>) {
         let world = self.world;
         let Some(visit) = self.visits.get_mut(&leg).filter(|visit| visit.is_there()) else { return };
         let Some((_, question)) = asked else { return self.leave_message(leg) };
@@ -116,7 +117,13 @@ impl Day<'_> {
         self.at(at, Happening::CallerDoes { leg, reply });
     }
 
-    pub(super) fn listen(&mut self, call: &CallId, sound: SoundId, listen: ListenId, question: Question) {
+    pub(super) fn listen(
+        &mut self,
+        call: &CallId,
+        sound: SoundId,
+        listen: ListenId,
+        question: Arc<Question>,
+    ) {
         let speaks = self.sounds.get(&sound).is_some_and(crate::sound::Leg::is_speaking);
         if let Some(visit) = self.visit(call) {
             visit.listen = Some(listen);

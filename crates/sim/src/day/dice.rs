@@ -3,11 +3,11 @@
 //! Whatever befalls one caller is thrown with that caller's dice. So a day without some of its callers goes on for the others
 //! nearly as before, and a failing day can be made small.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::chance::Chance;
 use crate::faults::Fault;
+use crate::hashed::Hashed;
 
 /// Who calls first on a day is 1, who calls next is 2; 0 is the day itself.
 pub(crate) type Owner = u64;
@@ -28,12 +28,14 @@ pub(super) fn of_upset(fault: Fault) -> Owner {
 pub(super) struct Dice {
     seed: u64,
     owner: Owner,
-    all: BTreeMap<Owner, Chance>,
+    all: Hashed<Owner, Chance>,
 }
 
 impl Dice {
     pub fn new(seed: u64) -> Dice {
-        Dice { seed, owner: DAY, all: BTreeMap::from([(DAY, Chance::new(seed))]) }
+        let mut all = Hashed::default();
+        all.insert(DAY, Chance::new(seed));
+        Dice { seed, owner: DAY, all }
     }
 
     /// From now on these are thrown.
@@ -50,7 +52,7 @@ impl Dice {
     pub fn now(&mut self) -> &mut Chance {
         let (seed, owner) = (self.seed, self.owner);
         // Far apart, however close the seeds are.
-        self.all.entry(owner).or_insert_with(|| Chance::new(Chance::new(seed ^ owner.rotate_left(40)).word()))
+        self.all.get_or_insert_with(owner, || Chance::new(Chance::new(seed ^ owner.rotate_left(40)).word()))
     }
 
     pub fn hits(&mut self, odds: f64) -> bool {

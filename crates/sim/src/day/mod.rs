@@ -10,6 +10,7 @@ mod upsets;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use desk::booking::Booking;
@@ -26,6 +27,7 @@ use crate::alone::{Alone, Team};
 use crate::caller::{Goal, Reply};
 use crate::faults::{Fault, Faults, Thrown};
 use crate::hashed::Hashed;
+use crate::opening::OpenDay;
 use crate::promises::{Objection, Promises, Seen};
 use crate::report::{CallReport, DayReport, Trouble};
 use crate::sabotage::Sabotage;
@@ -112,8 +114,8 @@ struct Day<'w> {
     /// If not everybody calls: who does.
     only: Option<BTreeSet<Owner>>,
     began: Timestamp,
-    /// When each office is open today, by a clock that may be set by some hours.
-    open: BTreeMap<String, Vec<(Timestamp, Timestamp)>>,
+    /// When each office is open today.
+    open: Arc<OpenDay>,
     /// What the clock was set by since.
     clock_stepped: SignedDuration,
     now: Moment,
@@ -181,6 +183,7 @@ pub(crate) fn run(
     let (began, clocks_change) = traffic::morning(chance.now(), &world.shop.business.zone, faults);
     let booked = world.books.values().map(|book| book.booked.clone()).collect();
     let strict = *faults == Faults::none();
+    let open = Arc::new(OpenDay::of(&world.shop.business, began));
     let mut day = Day {
         world,
         seed,
@@ -189,7 +192,7 @@ pub(crate) fn run(
         chance,
         only,
         began,
-        open: traffic::open_today(world, began),
+        open: Arc::clone(&open),
         clock_stepped: SignedDuration::ZERO,
         now: Moment { mono: Duration::ZERO, wall: began },
         exchange: Exchange::new(world.shop.setup()),
@@ -215,7 +218,7 @@ pub(crate) fn run(
         tasks: BTreeMap::new(),
         starts: 1,
         legs: 0,
-        promises: Promises::new(&world.shop.business, booked, strict),
+        promises: Promises::new(&world.shop.business, open, booked, strict),
         trouble: None,
         journal: Vec::new(),
         calls: Vec::new(),

@@ -1,6 +1,5 @@
 //! Who calls when, and what befalls the whole desk: planned at the beginning of a day with the day's own dice.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use desk::call::Closing;
@@ -10,7 +9,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::dice::{DAY, Owner, of_upset};
 use super::{Day, Happening};
-use crate::World;
 use crate::caller::Goal;
 use crate::chance::Chance;
 use crate::faults::{Fault, Faults};
@@ -40,16 +38,6 @@ fn dst_nights(zone: &TimeZone) -> Vec<Date> {
         zone.following(from.timestamp()).map(|change| change.timestamp().to_zoned(zone.clone()).date());
     changes.take_while(|date| date.year() == FIRST_DAY.year()).collect()
 }
-
-/// When each office is open on the day that begins here.
-pub(super) fn open_today(world: &World, began: Timestamp) -> BTreeMap<String, Vec<(Timestamp, Timestamp)>> {
-    let (from, until) = (began - SPARE, began + SignedDuration::from_hours(25) + SPARE);
-    let offices = world.shop.business.offices.iter();
-    offices.map(|(name, office)| (name.clone(), office.hours.open_intervals(from, until))).collect()
-}
-
-/// The clock is set by less than this.
-const SPARE: SignedDuration = SignedDuration::from_hours(3);
 
 /// How many calls of a hundred or so come in each hour: most in the morning and after work.
 const BY_HOUR: [(u64, u32); 24] = [

@@ -3,7 +3,6 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use desk::number::E164;
 use line::{Event, SoundId};
 use sip::sdp::{Capabilities, Codec, Direction};
 use sip::{EndedBy, Invitation, LegId, Notice, Order, Party, Unanswered};
@@ -61,34 +60,30 @@ pub(super) fn capabilities(port: u16) -> Capabilities {
 
 impl Day<'_> {
     pub(super) fn arrives(&mut self, goal: Goal, number: String) {
-        let lines: Vec<E164> = self.world.shop.business.lines.keys().cloned().collect();
-        let Some(line) = self.chance.pick(&lines).cloned() else { return };
-        let Some(trunk) = self.world.shop.business.lines.get(&line).map(|line| line.trunk.clone()) else {
-            return;
-        };
-        if self.is_down(&trunk) {
+        let lines = &self.world.shop.business.lines;
+        let Some((number_called, line)) = lines.iter().nth(self.chance.below(lines.len())) else { return };
+        if self.is_down(&line.trunk) {
             return; // the carrier sends them elsewhere, and nobody here hears of it
         }
-        self.arrives_alone(&line);
+        self.arrives_alone(&line.office);
         self.legs += 1;
         let leg = LegId(self.legs);
         let caller = Caller::new(goal, number.clone(), self.chance.fork());
         let user = if caller.shows_number { format!("+1{number}") } else { "anonymous".to_string() };
         if self.wire.is_some() {
             let owner = self.chance.owner();
-            return self.dial(Coming { caller, owner, trunk }, &line, user);
+            return self.dial(Coming { caller, owner, trunk: line.trunk.clone() }, number_called, user);
         }
-        let on = trunk.clone();
         let party = |user: String| Party { display: String::new(), user, host: "192.0.2.2".to_string() };
         // One in fifty leaves the offer to us.
         let offer = (!self.chance.hits(0.02)).then(|| OFFER.clone());
         let invitation = Invitation {
             leg,
-            peer: Arc::from(trunk),
+            peer: Arc::from(line.trunk.as_str()),
             path: shop::path(),
-            request_user: line.to_string(),
+            request_user: number_called.to_string(),
             called_party: None,
-            to: party(line.to_string()),
+            to: party(number_called.to_string()),
             from: party(user),
             call_id: format!("{}@192.0.2.2", self.legs),
             diversion: Vec::new(),
@@ -99,7 +94,7 @@ impl Day<'_> {
             replaces: None,
             offer: offer.clone(),
         };
-        let visit = Visit::new(caller, (self.chance.owner(), on), offer.is_some());
+        let visit = Visit::new(caller, (self.chance.owner(), line.trunk.clone()), offer.is_some());
         self.comes_in(leg, visit, invitation);
     }
 
@@ -117,16 +112,10 @@ impl Day<'_> {
     }
 
     /// What would become of the call if there were no desk.
-    fn arrives_alone(&mut self, line: &E164) {
-        let business = &self.world.shop.business;
-        let Some(line) = business.lines.get(line) else { return };
+    fn arrives_alone(&mut self, office: &str) {
         let now = self.now.wall;
-        let is_open = self
-            .open
-            .get(&line.office)
-            .is_some_and(|stretches| stretches.iter().any(|(from, until)| (*from..*until).contains(&now)));
-        let alone = self.team.takes(&line.office, is_open, self.now.mono);
-        let hour = self.now.wall.to_zoned(business.zone.clone()).hour();
+        let alone = self.team.takes(office, self.open.is_open(office, now), self.now.mono);
+        let hour = now.to_zoned(self.world.shop.business.zone.clone()).hour();
         *self.arrivals.entry((hour.unsigned_abs(), alone)).or_insert(0) += 1;
     }
 

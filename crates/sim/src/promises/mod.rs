@@ -21,6 +21,8 @@ use desk::machine::Moment;
 use desk::record::CallId;
 use line::{Action, Event, Exchange, Keep};
 
+use crate::opening::OpenDay;
+
 /// One thing that happened at the exchange's edge.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Seen<'a> {
@@ -82,8 +84,13 @@ macro_rules! promises {
 
         impl Promises {
             /// `booked` is how sentences begin that tell of a booking; with `strict`, nothing may be left unanswered at the end.
-            pub fn new(business: &Arc<Business>, booked: BTreeSet<String>, strict: bool) -> Promises {
-                let given = Given { business, booked, strict };
+            pub fn new(
+                business: &Arc<Business>,
+                open: Arc<OpenDay>,
+                booked: BTreeSet<String>,
+                strict: bool,
+            ) -> Promises {
+                let given = Given { business, open, booked, strict };
                 Promises { $($promise: ($new)(&given),)* }
             }
 
@@ -104,6 +111,7 @@ macro_rules! promises {
 /// What promises are made of.
 struct Given<'a> {
     business: &'a Arc<Business>,
+    open: Arc<OpenDay>,
     booked: BTreeSet<String>,
     strict: bool,
 }
@@ -129,5 +137,5 @@ promises! {
     nobody_new_under_strain: admission::NobodyNewUnderStrain = |_: &Given| Default::default(),
     rung_as_long_as_said: reference::RungAsLongAsSaid = |given: &Given| reference::RungAsLongAsSaid::of(given.business),
     ends_where_the_plan_allows: reference::EndsWhereThePlanAllows =
-        |given: &Given| reference::EndsWhereThePlanAllows::of(given.business),
+        |given: &Given| reference::EndsWhereThePlanAllows::of(given.business, &given.open),
 }

@@ -4,14 +4,12 @@
 //! call's record, and says whether that walk could have been. So a step that is skipped, a rule that does not hold, or an end
 //! that no step leads to is found even where the desk's own books agree with each other.
 
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use desk::business::{BEFORE_VOICEMAIL, Business, Front, KnownCaller, Rule, Step, When, Whom};
 use desk::call::Arrival;
-use desk::hours::Openness;
 use desk::machine::Moment;
 use desk::record::{CallId, EndedBy, Outcome, Record, StepResult, StepTaken, Verification};
 use jiff::Timestamp;
@@ -19,6 +17,7 @@ use line::{Action, Keep};
 use sip::Order;
 
 use super::{Broken, Promise, Seen};
+use crate::opening::OpenDay;
 
 /// No phone rings for longer than a step says.
 #[derive(Debug)]
@@ -82,13 +81,14 @@ struct Walk {
 #[derive(Debug)]
 pub(super) struct EndsWhereThePlanAllows {
     business: Arc<Business>,
+    open: Arc<OpenDay>,
     /// Calls that are up, and what they walk where they came in.
     up: BTreeMap<CallId, (Arrival, Walk)>,
 }
 
 impl EndsWhereThePlanAllows {
-    pub fn of(business: &Arc<Business>) -> Self {
-        EndsWhereThePlanAllows { business: Arc::clone(business), up: BTreeMap::new() }
+    pub fn of(business: &Arc<Business>, open: &Arc<OpenDay>) -> Self {
+        EndsWhereThePlanAllows { business: Arc::clone(business), open: Arc::clone(open), up: BTreeMap::new() }
     }
 
     fn first_walk(&self, arrival: &Arrival, at: Timestamp) -> Option<Walk> {
@@ -103,7 +103,7 @@ impl EndsWhereThePlanAllows {
             Some(KnownCaller::Known { plan: Some(plan) }) => Front { plan: plan.clone(), ..here },
             Some(KnownCaller::Known { plan: None }) | None => here,
         };
-        Some(walk(business, &first, arrival, at))
+        Some(walk(business, &self.open, &first, arrival, at))
     }
 }
 
@@ -127,7 +127,7 @@ impl Promise for EndsWhereThePlanAllows {
             }
             Seen::Ordered(Action::Store { call, keep: Keep::Record(record), .. }) => {
                 let Some((arrival, walk)) = self.up.remove(call) else { return Ok(()) };
-                let walker = Walker::along(&self.business, &arrival, walk);
+                let walker = Walker::along((&self.business, &self.open), &arrival, walk);
                 let taken =
                     || record.steps.iter().map(|taken| (&taken.step, taken.result)).collect::<Vec<_>>();
                 walker.judge(record).or_else(|what| Broken::of(call, format!("{what}, of {:?}", taken())))
@@ -144,6 +144,7 @@ impl Promise for EndsWhereThePlanAllows {
 /// Goes through a record's steps beside the plan.
 struct Walker<'b> {
     business: &'b Business,
+    open: &'b OpenDay,
     arrival: &'b Arrival,
     walk: Walk,
     /// How many steps of the walk are behind.
@@ -157,8 +158,18 @@ struct Walker<'b> {
 }
 
 impl<'b> Walker<'b> {
-    fn along(business: &'b Business, arrival: &'b Arrival, walk: Walk) -> Self {
-        Walker { business, arrival, walk, at: 0, urgent: false, unasked: false, again: None, last: None }
+    fn along((business, open): (&'b Business, &'b OpenDay), arrival: &'b Arrival, walk: Walk) -> Self {
+        Walker {
+            business,
+            open,
+            arrival,
+            walk,
+            at: 0,
+            urgent: false,
+            unasked: false,
+            again: None,
+            last: None,
+        }
     }
 
     fn judge(mut self, record: &Record) -> Result<(), String> {
@@ -215,7 +226,7 @@ impl<'b> Walker<'b> {
         });
         let door = doors.flatten().find(|door| door.front.office == office);
         let door = door.ok_or_else(|| format!("nobody can ask for office `{office}`"))?;
-        Ok(walk(self.business, &door.front, self.arrival, at))
+        Ok(walk(self.business, self.open, &door.front, self.arrival, at))
     }
 
     /// How many steps are behind once this one is taken; `None` if it cannot be taken now.
@@ -353,12 +364,9 @@ impl<'b> Walker<'b> {
     }
 }
 
-fn walk(business: &Business, front: &Front, arrival: &Arrival, at: Timestamp) -> Walk {
+fn walk(business: &Business, open: &OpenDay, front: &Front, arrival: &Arrival, at: Timestamp) -> Walk {
     let rules = rules_of(business, &front.plan);
-    let openness = OnceCell::new();
-    let hours = || business.offices.get(&front.office).map(|office| office.hours.openness(at));
-    let openness = || *openness.get_or_init(hours);
-    let held = rules.iter().find(|rule| holds(business, rule.when, &front.office, arrival, &openness));
+    let held = rules.iter().find(|rule| holds(business, rule.when, &front.office, arrival, (open, at)));
     let (when, steps) = match held {
         Some(rule) => (rule.when, rule.steps.clone()),
         None => (When::Always, vec![Step::Message]),
@@ -381,13 +389,13 @@ fn holds(
     when: When,
     office: &str,
     arrival: &Arrival,
-    openness: &dyn Fn() -> Option<Openness>,
+    (open, at): (&OpenDay, Timestamp),
 ) -> bool {
     match when {
         When::Always => true,
-        When::Open => openness() == Some(Openness::Open),
-        When::Closed => openness() != Some(Openness::Open),
-        When::Holiday => openness() == Some(Openness::Holiday),
+        When::Open => open.is_open(office, at),
+        When::Closed => !open.is_open(office, at),
+        When::Holiday => open.is_holiday(office, at),
         When::TeamBusy => arrival.busy_offices.contains(office),
         When::KnownCaller => {
             arrival.from.as_ref().is_some_and(|from| business.callers.contains_key(from.reveal()))
