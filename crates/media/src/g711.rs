@@ -61,8 +61,10 @@ impl Law {
 
     /// Encodes as many samples as fit. Gives how many bytes were written.
     pub fn encode(self, samples: &[i16], bytes: &mut [u8]) -> usize {
-        for (byte, sample) in bytes.iter_mut().zip(samples) {
-            *byte = self.encode_sample(*sample);
+        let pairs = bytes.iter_mut().zip(samples);
+        match self {
+            Law::Pcmu => pairs.for_each(|(byte, sample)| *byte = linear_to_mu(*sample)),
+            Law::Pcma => pairs.for_each(|(byte, sample)| *byte = linear_to_a(*sample)),
         }
         bytes.len().min(samples.len())
     }
@@ -95,27 +97,27 @@ const MU_BIAS: i32 = 0x84;
 /// The largest magnitude that still fits a mu-law byte.
 const MU_CLIP: i32 = 32_635;
 
+/// Which power of two leads a number, counted from `lowest`, and the four bits behind it: a segment and its step. Both stand
+/// side by side in a floating-point number, and so are had for several samples at once.
+const fn segment_and_step(magnitude: i32, lowest: i32) -> i32 {
+    ((magnitude as f32).to_bits() >> 19) as i32 - ((127 + lowest) << 4)
+}
+
 const fn linear_to_mu(sample: i16) -> u8 {
-    let negative = sample < 0;
     let magnitude = (sample as i32).abs();
     let biased = (if magnitude > MU_CLIP { MU_CLIP } else { magnitude }) + MU_BIAS;
-    let segment = 24 - (biased as u32).leading_zeros() as i32; // 0x84..=0x7fff: bit 7..14 leads
-    let step = (biased >> (segment + 3)) & 0x0f;
-    let sign = if negative { 0x80 } else { 0 };
-    !(sign | ((segment << 4) as u8) | step as u8)
+    let sign = if sample < 0 { 0x80 } else { 0 };
+    !(sign | segment_and_step(biased, 7) as u8) // 0x84..=0x7fff: bit 7..14 leads
 }
 
 const fn linear_to_a(sample: i16) -> u8 {
-    let negative = sample < 0;
-    let magnitude = if negative { !(sample as i32) } else { sample as i32 } >> 4; // 0..=2047
-    let code = if magnitude < 32 {
-        magnitude as u8 // the first two segments are one straight line
-    } else {
-        let segment = 28 - (magnitude as u32).leading_zeros() as i32;
-        ((segment << 4) | ((magnitude >> (segment - 1)) & 0x0f)) as u8
-    };
-    let sign = if negative { 0 } else { 0x80 };
-    (sign | code) ^ 0x55
+    let sample = sample as i32;
+    let magnitude = (sample ^ (sample >> 31)) >> 4; // 0..=2047
+    let curved = segment_and_step(magnitude, 3);
+    // The first two segments are one straight line.
+    let code = if magnitude < 32 { magnitude } else { curved };
+    let sign = !(sample >> 31) & 0x80;
+    ((sign | code) ^ 0x55) as u8
 }
 
 const fn mu_table() -> [i16; 256] {

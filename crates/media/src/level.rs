@@ -20,8 +20,12 @@ pub fn rms(samples: &[i16]) -> f32 {
     if samples.is_empty() {
         return 0.0;
     }
-    let sum: f32 = samples.iter().map(|sample| f32::from(*sample) * f32::from(*sample)).sum();
-    (sum / samples.len() as f32).sqrt()
+    (energy(samples) as f32 / samples.len() as f32).sqrt()
+}
+
+/// The sum of squares. Whole numbers may be added in any order, and so several at once.
+fn energy(samples: &[i16]) -> i64 {
+    samples.iter().map(|sample| i64::from(i32::from(*sample) * i32::from(*sample))).sum()
 }
 
 /// Level in decibels against full scale, not below [`SILENCE_DBFS`].
@@ -33,8 +37,7 @@ pub fn dbfs(samples: &[i16]) -> f32 {
 pub fn is_audible(samples: &[i16]) -> bool {
     // Without the logarithm: this is asked for every packet that goes out.
     const LEAST_RMS: f32 = 184.3; // -45 dBFS
-    let sum: f32 = samples.iter().map(|sample| f32::from(*sample) * f32::from(*sample)).sum();
-    sum >= LEAST_RMS * LEAST_RMS * samples.len().max(1) as f32 && !samples.is_empty()
+    energy(samples) as f32 >= LEAST_RMS * LEAST_RMS * samples.len().max(1) as f32 && !samples.is_empty()
 }
 
 /// A clip at 8 kHz as the telephone should carry it: nothing below 200 Hz, speech at -19 dBFS, no clipping.
