@@ -67,7 +67,8 @@ pub struct Limits {
     pub transactions: usize,
     /// How long a caller may be left ringing without an answer or refusal from us.
     pub longest_ring: Duration,
-    /// How long an answered call may last: the backstop for a far end that vanished without BYE.
+    /// How long an answered call may last: the backstop for a far end that vanished without BYE. Longer than whoever decides
+    /// upon the call lets it last, so that it is on record as theirs to end.
     pub longest_call: Duration,
 }
 
@@ -77,7 +78,7 @@ impl Default for Limits {
             legs: 8_000,
             transactions: 400_000,
             longest_ring: Duration::from_secs(600),
-            longest_call: Duration::from_secs(4 * 3600),
+            longest_call: Duration::from_secs(5 * 3600),
         }
     }
 }

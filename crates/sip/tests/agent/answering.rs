@@ -355,7 +355,7 @@ fn a_caller_nobody_decides_about_hears_ringing_for_ten_minutes_and_no_longer() {
 fn a_call_whose_end_got_lost_is_ended_by_the_longest_call() {
     let mut desk = Desk::new();
     let (leg, _) = desk.talking("a");
-    desk.pass(seconds(4.0 * 3600.0 + 33.0));
+    desk.pass(seconds(5.0 * 3600.0 + 33.0));
     assert_eq!(desk.told(), [Notice::Ended { leg, by: EndedBy::Limit }, Notice::Released { leg }]);
     assert!(desk.agent.is_over());
 }
