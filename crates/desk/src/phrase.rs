@@ -3,6 +3,8 @@
 //! Text for speaking: digits for clock times, words for ordinals, commas where a breath belongs.
 //! Invariant: a phrase never leaves open which day or which half of the day is meant.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
@@ -46,9 +48,9 @@ pub fn window(start: Timestamp, end: Timestamp, zone: &TimeZone, now: Timestamp)
 /// "between 8 and 10 in the morning", "between 11 in the morning and 1 in the afternoon".
 pub fn between(start: Time, end: Time) -> String {
     if half(start) == half(end) {
-        format!("between {} and {} {}", clock(start), clock(end), half(end))
+        format!("between {} and {} {}", Clock(start), Clock(end), half(end))
     } else if end == Time::constant(12, 0, 0, 0) {
-        format!("between {} {} and noon", clock(start), half(start))
+        format!("between {} {} and noon", Clock(start), half(start))
     } else {
         format!("between {} and {}", at(start), at(end))
     }
@@ -59,7 +61,7 @@ pub fn at(time: Time) -> String {
     match (time.hour(), time.minute()) {
         (12, 0) => "noon".to_string(),
         (0, 0) => "midnight".to_string(),
-        _ => format!("{} {}", clock(time), half(time)),
+        _ => format!("{} {}", Clock(time), half(time)),
     }
 }
 
@@ -77,14 +79,18 @@ fn minute_of_day(minute: i32) -> Option<Time> {
 }
 
 /// "8", "8:30", "12".
-fn clock(time: Time) -> String {
-    let hour = match time.hour() % 12 {
-        0 => 12,
-        hour => hour,
-    };
-    match time.minute() {
-        0 => hour.to_string(),
-        minute => format!("{hour}:{minute:02}"),
+struct Clock(Time);
+
+impl fmt::Display for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hour = match self.0.hour() % 12 {
+            0 => 12,
+            hour => hour,
+        };
+        match self.0.minute() {
+            0 => write!(f, "{hour}"),
+            minute => write!(f, "{hour}:{minute:02}"),
+        }
     }
 }
 

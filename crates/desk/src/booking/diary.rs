@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Booking, BookingError, Draft, OPEN_BOOKINGS_PER_CALLER, Slot, Status, booking_key};
@@ -291,13 +292,16 @@ impl Diary {
         let first = now.checked_add(far(self.rules.lead)).unwrap_or(Timestamp::MAX);
         let last = now.checked_add(self.horizon()).unwrap_or(Timestamp::MAX);
         let grid = self.grid_of(first);
-        let mut gone = Gone::of(self.taken(call, now).filter(|taken| taken.end > first).collect());
+        let mut taken =
+            Vec::with_capacity(self.busy.len() + self.bookings.len() + self.rules.offers * self.holds.len());
+        taken.extend(self.taken(call, now).filter(|taken| taken.end > first));
+        let mut gone = Gone::of(taken);
         let visits = grid.visits.iter().filter(|visit| visit.start >= first && visit.end <= last);
-        let free = visits.filter_map(|visit| {
+        let mut free = Vec::with_capacity(grid.visits.len());
+        free.extend(visits.filter_map(|visit| {
             let crew = gone.leaves(visit, self.rules.crews)?;
             Some(Free { visit: *visit, crew })
-        });
-        let free = free.collect();
+        }));
         self.grid = Some(grid);
         free
     }
@@ -326,18 +330,26 @@ impl Diary {
         let last = dawn.checked_add(ahead).unwrap_or(Timestamp::MAX);
         let mut windows = Vec::new();
         for (open, close) in self.rules.hours.open_intervals(dawn, last) {
-            let mut start = open;
+            let (mut start, mut midnight) = (open, midnight_after(open, zone));
             while let Ok(end) = start.checked_add(visit) {
                 if end > close {
                     break;
                 }
                 windows.push(Visit::between(start, end, zone));
-                let midnight = start.to_zoned(zone.clone()).tomorrow().and_then(|next| next.start_of_day());
-                start = midnight.map_or(end, |midnight| end.min(midnight.timestamp()));
+                start = end.min(midnight);
+                if start == midnight {
+                    midnight = midnight_after(start, zone);
+                }
             }
         }
         windows
     }
+}
+
+/// The beginning of the next day.
+fn midnight_after(at: Timestamp, zone: &TimeZone) -> Timestamp {
+    let midnight = at.to_zoned(zone.clone()).tomorrow().and_then(|next| next.start_of_day());
+    midnight.map_or(Timestamp::MAX, |midnight| midnight.timestamp())
 }
 
 fn far(by: Duration) -> SignedDuration {

@@ -18,6 +18,11 @@ fn ahead(today: Date, span: Span) -> Date {
     today.checked_add(span).unwrap_or(today)
 }
 
+/// The first day of next week.
+fn monday_after(today: Date) -> Date {
+    ahead(today, (7 - i32::from(Weekday::Monday.until(today.weekday()))).days())
+}
+
 fn relative(words: &Words, at: usize, today: Date) -> Option<(Day, usize)> {
     let in_days = |days: i32, used| Some((Day::On(ahead(today, days.days())), used));
     if words.at(at) == "the" {
@@ -49,19 +54,19 @@ fn relative(words: &Words, at: usize, today: Date) -> Option<(Day, usize)> {
 
 /// "next week", "this week", "the weekend", "later this week".
 fn week(words: &Words, at: usize, today: Date) -> Option<(Day, usize)> {
-    let monday = Weekday::Monday.until(today.weekday());
-    let next_monday = ahead(today, (7 - i32::from(monday)).days());
     let (which, used) = match words.at(at) {
         which @ ("next" | "this" | "the" | "coming") => (which, 1),
         _ => ("", 0),
     };
     match (which, words.at(at + used)) {
-        ("next", "week") => Some((Day::Span(next_monday, ahead(next_monday, 6.days())), used + 1)),
-        ("this", "week") => Some((Day::Span(today, ahead(next_monday, (-1).days())), used + 1)),
+        ("next", "week") => {
+            Some((Day::Span(monday_after(today), ahead(monday_after(today), 6.days())), used + 1))
+        }
+        ("this", "week") => Some((Day::Span(today, ahead(monday_after(today), (-1).days())), used + 1)),
         (_, "weekend" | "weekends") => {
             let saturday = match today.weekday() {
                 Weekday::Sunday => ahead(today, (-1).days()),
-                _ => ahead(next_monday, (-2).days()),
+                _ => ahead(monday_after(today), (-2).days()),
             };
             let saturday = if which == "next" { ahead(saturday, 7.days()) } else { saturday };
             Some((Day::Span(saturday, ahead(saturday, 1.days())), used + 1))
@@ -84,13 +89,12 @@ fn weekday_phrase(words: &Words, at: usize, today: Date) -> Option<(Day, usize)>
         let day = if date.weekday() == weekday { Day::On(date) } else { Day::Weekday(weekday) };
         return Some((day, used + more));
     }
-    let next_monday = ahead(today, (7 - i32::from(Weekday::Monday.until(today.weekday()))).days());
-    let in_next_week = ahead(next_monday, i32::from(Weekday::Monday.until(weekday)).days());
+    let in_next_week = || ahead(monday_after(today), i32::from(Weekday::Monday.until(weekday)).days());
     if words.are(at + used, &["next", "week"]) {
-        return Some((Day::On(in_next_week), used + 2));
+        return Some((Day::On(in_next_week()), used + 2));
     }
     match which {
-        "next" => Some((Day::On(in_next_week), used)),
+        "next" => Some((Day::On(in_next_week()), used)),
         _ => Some((Day::Weekday(weekday), used)),
     }
 }
