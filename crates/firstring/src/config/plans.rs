@@ -170,6 +170,10 @@ fn plan(reading: &mut Reading<'_>, form: &PlanForm, at: &At) -> Plan {
         if let Some(says) = never_met(reading, when) {
             reading.refuse(&at.key("when"), says.to_string());
         }
+        if form.afterwards.len() > 1 {
+            reading
+                .refuse(&at.key("afterwards"), "this says the same twice; write [\"callback\"]".to_string());
+        }
         rules.push(Rule { when, steps: steps(reading, form, &at.key("steps")) });
     }
     Plan { rules }
@@ -427,6 +431,25 @@ mod tests {
             "open: north 15s Together, assistant, north 20s Together, message"
         );
         assert_eq!(business.people["Lee"].reach[0].accept, Accept::PressOne);
+    }
+
+    #[test]
+    fn a_callback_that_is_asked_for_comes_as_it_always_does() {
+        let rule = "[[plan]]\nname = \"door\"\n[[plan.rule]]\nwhen = \"always\"\nsteps = [\"message\"]\n";
+        let read = |afterwards: &str| {
+            let text = format!("{DESK}{rule}afterwards = {afterwards}\n");
+            Config::from_text("desk", &text, Path::new(""))
+                .map(|config| config.business.plans["door"].rules.len())
+        };
+        assert_eq!(read("[\"callback\"]").ok(), Some(1));
+        assert_eq!(read("[]").ok(), Some(1));
+        for (afterwards, says) in [
+            ("[\"text-back\"]", "\"text-back\" is not available yet; available is \"callback\""),
+            ("[\"callback\", \"callback\"]", "this says the same twice; write [\"callback\"]"),
+        ] {
+            let refused = read(afterwards).unwrap_err().to_string();
+            assert!(refused.ends_with(says), "{refused}");
+        }
     }
 
     #[test]

@@ -157,6 +157,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("\"always\"", "\"known-caller\"", "desk.toml:39: plan.rule.when: this rule never holds: no caller is known; add a [[caller]] with name and numbers"),
     ("\"always\"", "\"blocked\"", "desk.toml:39: plan.rule.when: this rule never holds: no caller is blocked; add a [[caller]] with blocked = true"),
     ("\"assistant\",", "\"bot\",", r#"desk.toml:40: plan.rule.steps: "bot" is not available yet; available are "assistant", "offices", "message" and "refuse""#),
+    ("when = \"always\"", "when = \"always\"\nafterwards = [\"text-back\"]", r#"desk.toml:40: plan.rule.afterwards: "text-back" is not available yet; available is "callback""#),
     ("{ ring = \"on-call\", for = \"25s\" }", "{ queue = \"on-cal\" }", "desk.toml:40: plan.rule.steps.queue: there is no person, office or rota named \"on-cal\"; did you mean \"on-call\"?"),
     ("{ ring = \"on-call\", for = \"25s\" }", "{ queue = \"on-call\", for = \"2h\" }", "desk.toml:40: plan.rule.steps.for: \"2h\" is out of bounds; it can be from 30s to 60m"),
     ("{ ring = \"on-call\", for = \"25s\" }", "{ forward = \"service\" }", "desk.toml:40: plan.rule.steps.forward: there is no target named \"service\"; add a [[target]] of this name"),

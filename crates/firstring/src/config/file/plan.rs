@@ -11,9 +11,6 @@ use super::AcceptForm;
 /// What is tried for a caller, and when.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("x-later" = {
-    "afterwards": "a choice of what comes afterwards is not available yet; whoever leaves without help gets a callback",
-}))]
 pub struct PlanForm {
     /// What a line's `plan` calls it.
     #[schemars(example = &"front-door")]
@@ -34,6 +31,20 @@ pub struct RuleForm {
     /// `{ forward = TARGET, for = "20s" }`. When all are exhausted, a callback is stored.
     #[schemars(extend("examples" = [["assistant", {"ring": "on-call", "for": "20s"}, "message"]]))]
     pub steps: Vec<StepForm>,
+    /// What comes once a caller has gone without help: `"callback"`, a task to call them back. It always comes, and last, so it
+    /// need not be written.
+    #[serde(default)]
+    #[schemars(extend("examples" = [["callback"]]))]
+    pub afterwards: Vec<AfterwardsForm>,
+}
+
+/// What comes once a caller has gone without help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(extend("x-later" = ["text-back"]))]
+pub enum AfterwardsForm {
+    /// The office has a task to call them back.
+    Callback,
 }
 
 /// When a rule holds.
