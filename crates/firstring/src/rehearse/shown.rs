@@ -86,10 +86,10 @@ impl Shown<'_> {
         let report = self.report;
         writeln!(
             out,
-            "{HEAD}{}{HEAD:#}: {} imagined days, {} calls {FAINT}(seed {}){FAINT:#}",
+            "{HEAD}{}{HEAD:#}: {}, {} {FAINT}(seed {}){FAINT:#}",
             self.config.business.name,
-            report.days,
-            report.calls + report.turned_away,
+            many(report.days, "imagined day"),
+            many(report.calls + report.turned_away, "call"),
             self.seed
         )?;
         self.endings(out)?;
@@ -229,6 +229,10 @@ fn share(part: u64, whole: u64) -> f64 {
 
 fn scaled(part: u64, most: u64) -> usize {
     usize::try_from((part * BAR).div_ceil(most.max(1))).unwrap_or(0)
+}
+
+fn many(count: u64, of: &str) -> String {
+    format!("{count} {of}{}", if count == 1 { "" } else { "s" })
 }
 
 fn bar(part: u64, most: u64) -> String {
