@@ -83,8 +83,12 @@ soak: deps-test
 	@set -eu; seeds=$(SEEDS); seed=$${seeds%%..*}; last=$${seeds##*..}; \
 	while [ "$$seed" -le "$$last" ]; do \
 		for example in plumber law-firm; do \
-			target/release/firstring rehearse -c examples/$$example.toml --days $(DAYS) --seed $$((seed * 1000000)) --json \
-				| tail -n 1 || exit 1; \
+			told=$$(target/release/firstring rehearse -c examples/$$example.toml --days $(DAYS) \
+				--seed $$((seed * 1000000)) --json | tail -n 1); \
+			echo "$$told"; \
+			case "$$told" in \
+				*'"broken":'* | '') echo "Failed at seed $$seed; go on with SEEDS=$$((seed + 1))..$$last" >&2; exit 1 ;; \
+			esac; \
 		done; \
 		seed=$$((seed + 1)); \
 	done
