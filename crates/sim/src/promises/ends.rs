@@ -37,6 +37,8 @@ impl Promise for DeadlineNamed {
             Seen::Ordered(Action::Journal { call, event: desk::call::Event::WentInCircles }) => {
                 return Broken::of(call, "it was woken over and over, and nothing came of it");
             }
+            // Everybody is told of it, also who has no socket yet.
+            Seen::Ordered(Action::Journal { event: desk::call::Event::VoiceRefused, .. }) => {}
             Seen::Ordered(Action::Journal { call, .. }) => {
                 self.opening.remove(call);
             }
