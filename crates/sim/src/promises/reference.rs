@@ -351,10 +351,7 @@ impl<'b> Walker<'b> {
     fn is_exhausted(&self, record: &Record) -> Result<(), String> {
         let is_given_up = matches!(record.outcome, Outcome::Callback | Outcome::Lost);
         let is_cut_short = record.ended_by != EndedBy::Desk;
-        // The store took the booking after all, when the caller had been told that it could not be made.
-        let could_not_book = |taken: &StepTaken| taken.result == StepResult::CouldNotBook;
-        let stored_late = record.outcome == Outcome::Booked && record.steps.iter().any(could_not_book);
-        if is_cut_short || stored_late || record.outcome == Outcome::Abandoned {
+        if is_cut_short || record.outcome == Outcome::Abandoned {
             return Ok(());
         }
         if self.at < self.walk.steps.len() {
