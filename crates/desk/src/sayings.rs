@@ -17,6 +17,8 @@ pub const MESSAGE_KEPT: &str = "Thank you. Your message is stored, and the offic
 pub const WILL_CALL_BACK: &str = "I have made a note, and the office will call you back. Goodbye.";
 /// When a promise could not be stored.
 pub const COULD_NOT_KEEP: &str = "I am sorry. I could not store that. Please call again in a few minutes.";
+/// When a visit is stored after the caller was told that it could not be booked.
+pub const BOOKED_AFTER_ALL: &str = "The calendar has answered after all.";
 /// When an engine failed in the middle of a conversation.
 pub const TROUBLE: &str = "I am sorry. I have trouble hearing you.";
 /// When a caller does not want to be recorded.
@@ -40,13 +42,14 @@ pub const FILLER: &str = "One moment, please.";
 pub const OF_RECORDINGS: [&str; 2] = [RECORDED, STAR_PAUSES];
 
 /// What any call may hear.
-pub const ALL: [&str; 11] = [
+pub const ALL: [&str; 12] = [
     CONNECTING,
     NOBODY_FREE,
     LEAVE_MESSAGE,
     MESSAGE_KEPT,
     WILL_CALL_BACK,
     COULD_NOT_KEEP,
+    BOOKED_AFTER_ALL,
     TROUBLE,
     NOT_RECORDED,
     PERSON_LEFT,

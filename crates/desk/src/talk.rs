@@ -327,6 +327,12 @@ impl Talk {
         self.follow(moves, now, out)
     }
 
+    /// The booking is stored under `id` after the caller was told that it could not be.
+    pub fn booked_after_all(&mut self, id: &str, now: Moment, out: &mut Out) -> Option<TalkEnd> {
+        let moves = self.intake.booked_after_all(id, now.wall);
+        self.follow(moves, now, out)
+    }
+
     fn answered(&mut self, answered: Ask, with: Errand) -> Option<()> {
         match self.phase {
             Phase::Waiting { ask, errand, .. } if ask == answered && errand == with => Some(()),
@@ -337,6 +343,11 @@ impl Talk {
     /// Whether a visit is on its way to the store.
     pub fn is_booking(&self) -> bool {
         matches!(self.phase, Phase::Waiting { errand: Errand::Booking, .. })
+    }
+
+    /// Whether it waits for just that visit.
+    pub fn awaits_booking(&self, visit: Ask) -> bool {
+        matches!(self.phase, Phase::Waiting { errand: Errand::Booking, ask, .. } if ask == visit)
     }
 
     /// When something has failed to happen.

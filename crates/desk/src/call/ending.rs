@@ -146,9 +146,6 @@ impl Call {
 
     /// The caller went before the desk was done with them.
     pub(super) fn outcome_of_an_unfinished_call(&mut self, by: EndedBy, now: Moment) -> Outcome {
-        if self.booking.is_some() {
-            return Outcome::Booked;
-        }
         if self.callback.is_none() && !is(Sabotage::ForgetsTheCallback) {
             self.leave_callback(now);
         }

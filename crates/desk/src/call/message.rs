@@ -7,6 +7,9 @@ use crate::record::{Callback, CallbackReason, EndedBy, Message, Outcome, StepRes
 use crate::sabotage::{Sabotage, is};
 use crate::sayings;
 
+const BOOKED_TOO_LATE: &str =
+    "the visit was stored after the caller had been told that it could not be booked; tell them that it is";
+
 impl Call {
     pub(super) fn begin_message(&mut self, now: Moment) {
         self.answer(now);
@@ -158,10 +161,30 @@ impl Call {
         }
     }
 
+    /// The visit is stored under `id`, or is not. Whoever was told meanwhile that it could not be hears that it is, while they are
+    /// still asked for a message; later the office has to tell them, from the message or the callback task that is left.
     pub(super) fn booked(&mut self, ask: Ask, id: Option<String>, now: Moment) {
-        if let Some(id) = &id {
-            self.booking = Some(id.clone());
+        match (&self.stage, id) {
+            (Stage::Talking(talk), id) if talk.awaits_booking(ask) => {
+                self.booking.clone_from(&id);
+                self.talk(now, |talk, now, out| talk.booked(ask, id.as_deref(), now, out));
+            }
+            (Stage::Messaging(Messaging::Prompting { .. }), Some(id)) if self.caller == Caller::Answered => {
+                self.booking = Some(id.clone());
+                self.tell_of_late_booking(&id, now);
+            }
+            (_, Some(id)) => {
+                self.booking = Some(id);
+                self.minutes.trouble(BOOKED_TOO_LATE);
+            }
+            (_, None) => {}
         }
-        self.talk(now, |talk, now, out| talk.booked(ask, id.as_deref(), now, out));
+    }
+
+    fn tell_of_late_booking(&mut self, id: &str, now: Moment) {
+        let Some(talk) = self.away.take() else { return self.minutes.trouble(BOOKED_TOO_LATE) };
+        self.out.push(Action::StopSaying { to: Leg::Caller });
+        self.stage = Stage::Talking(talk);
+        self.talk(now, |talk, now, out| talk.booked_after_all(id, now, out));
     }
 }

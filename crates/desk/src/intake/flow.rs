@@ -384,6 +384,7 @@ impl Intake {
         vec![Move::Book(draft)]
     }
 
+    /// The only place where a caller hears that a visit is booked.
     pub(super) fn confirm_booked(&mut self, now: Timestamp) -> Vec<Move> {
         let when = self.known.slot.as_ref().map_or_else(String::new, |slot| self.when(slot, now));
         let booked = self.say_with(&self.template.say.booked, "{when}", &when);

@@ -10,8 +10,9 @@
 //! right", or a yes that names the very time read back). A recogniser takes noise for a single yes far too
 //! often; no number of lone yeses books.
 //!
-//! Invariant: "you are booked" is said in [`Intake::booked`] and nowhere else; and every question has an
-//! answer on the keypad, a shorter second try, a third with keys, and then a person.
+//! Invariant: "you are booked" is said once a booking is stored ([`Intake::booked`], [`Intake::booked_after_all`])
+//! and never else; and every question has an answer on the keypad, a shorter second try, a third with keys, and
+//! then a person.
 
 mod answers;
 mod directory;
@@ -247,6 +248,8 @@ struct Known {
     pages: u8,
     offered: Vec<Slot>,
     slot: Option<Slot>,
+    /// What the store was asked for and has not answered in time.
+    unsettled: Option<Slot>,
     callback: Option<E164>,
     booking: Option<String>,
     /// What the caller said about the problem, in their words.
@@ -375,7 +378,7 @@ impl Intake {
         }
     }
 
-    /// The booking is stored. The only place where a caller hears that it is.
+    /// The booking is stored.
     pub fn booked(&mut self, booking: &str, now: Timestamp) -> Vec<Move> {
         self.known.booking = Some(booking.to_string());
         match self.open {
@@ -384,11 +387,21 @@ impl Intake {
         }
     }
 
+    /// The booking is stored, and the caller was told that it could not be.
+    pub fn booked_after_all(&mut self, booking: &str, now: Timestamp) -> Vec<Move> {
+        self.known.booking = Some(booking.to_string());
+        self.known.slot = self.known.unsettled.take();
+        let after_all =
+            Phrase { text: sayings::BOOKED_AFTER_ALL.to_string(), prepared: true, guarded: false };
+        [Move::Say(after_all)].into_iter().chain(self.confirm_booked(now)).collect()
+    }
+
     /// The booking could not be stored, or nobody knows.
     pub fn not_booked(&mut self, _now: Timestamp) -> Vec<Move> {
         match self.open {
             Open::Waiting(Errand::Book) => {
                 let sorry = self.template.say.not_booked.clone();
+                self.known.unsettled.clone_from(&self.known.slot);
                 self.leave_message(&sorry, WhyMessage::CouldNotBook)
             }
             _ => Vec::new(),

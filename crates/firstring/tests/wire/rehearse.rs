@@ -57,6 +57,29 @@ fn three_days_of_each_example_are_the_same_to_the_last_journal_line_everywhere()
     }
 }
 
+/// Single calls of the law firm in which a promise was once broken, and which one.
+const ONCE_BROKEN: [(&str, &str, &str); 4] = [
+    (
+        "70003396",
+        "152",
+        "the store took a visit after the caller was told that it could not, and nobody called them",
+    ),
+    ("92004961", "146", "the same, later in the day"),
+    ("67003321", "137", "the checker called for a deadline while the caller's socket was still being opened"),
+    ("83000913", "155", "the same"),
+];
+
+#[test]
+fn single_calls_that_once_broke_a_promise_keep_all_of_them() {
+    let _turn = Turn::beside_others();
+    for (seed, call, what) in ONCE_BROKEN {
+        let day = ["--days", "1", "--faults", "rehearsal", "--seed", seed, "--only", call, "--json"];
+        let day = objects(&rehearse_example("law-firm", &day));
+        assert_eq!(day.last().unwrap()["lost"], 0, "{what}");
+        assert_eq!(day.last().unwrap()["calls"], 1, "{what}");
+    }
+}
+
 #[test]
 fn a_law_firm_with_four_offices_gives_nearly_everybody_what_they_called_for() {
     let _turn = Turn::beside_others();

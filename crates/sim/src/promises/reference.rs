@@ -309,6 +309,9 @@ impl<'b> Walker<'b> {
                 _ => Err(format!("it took no step and ended {}", outcome.name())),
             };
         };
+        if outcome == Outcome::Booked && last != StepResult::Booked {
+            return Err(format!("the caller was told of no visit (after {last:?}), and it ended booked"));
+        }
         let theirs = matches!(outcome, Outcome::Transferred | Outcome::Answered);
         let fits = match last {
             StepResult::PersonTook => theirs,
@@ -320,12 +323,8 @@ impl<'b> Walker<'b> {
             StepResult::MessageTaken => outcome == Outcome::Message,
             StepResult::Refused => outcome == Outcome::Refused,
             StepResult::AskedForCallback => matches!(outcome, Outcome::Callback | Outcome::Lost),
-            StepResult::CallerHungUp => {
-                theirs || matches!(outcome, Outcome::Abandoned | Outcome::Booked | Outcome::Callback)
-            }
-            StepResult::LineBroke | StepResult::DeskStopped => {
-                theirs || matches!(outcome, Outcome::Callback | Outcome::Booked)
-            }
+            StepResult::CallerHungUp => theirs || matches!(outcome, Outcome::Abandoned | Outcome::Callback),
+            StepResult::LineBroke | StepResult::DeskStopped => theirs || outcome == Outcome::Callback,
             // Not an end: every step that was left was taken, and nobody helped.
             StepResult::NobodyTook
             | StepResult::NoMessage
