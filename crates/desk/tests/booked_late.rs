@@ -6,7 +6,7 @@ mod evening;
 
 use desk::booking::Slot;
 use desk::business::{Accept, Step};
-use desk::call::{Action, Closing, Event, Why};
+use desk::call::{Action, Closing, Event, LineFault, Why};
 use desk::machine::Ask;
 use desk::record::{CallbackReason, EndedBy, Outcome, StepResult};
 use desk::sayings;
@@ -82,9 +82,10 @@ fn a_caller_who_is_leaving_a_message_is_not_interrupted_and_the_office_reads_tha
 #[test]
 fn a_caller_who_never_heard_that_it_is_booked_is_called_back_however_the_call_ends() {
     type End = fn(&mut Evening);
-    let ends: [(End, Outcome); 2] = [
+    let ends: [(End, Outcome); 3] = [
         (|evening| evening.tell(Event::CallerGone), Outcome::Abandoned),
         (|evening| evening.tell(Event::Closing(Closing::AtOnce)), Outcome::Callback),
+        (|evening| evening.tell(Event::LineBroke(LineFault::NoSound)), Outcome::Callback),
     ];
     for (end, outcome) in ends {
         let (mut evening, ask) = told_that_nothing_is_booked(vec![Step::Assistant, ring(), Step::Message]);

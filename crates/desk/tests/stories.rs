@@ -329,6 +329,27 @@ fn a_message_that_is_being_left_when_the_desk_stops_is_kept_as_far_as_it_goes() 
 }
 
 #[test]
+fn a_line_that_breaks_while_a_message_is_left_did_not_hang_up() {
+    let line_breaks = Event::LineBroke(LineFault::NoSound);
+    for (fault, ended_by) in [(Event::CallerGone, EndedBy::Caller), (line_breaks, EndedBy::Line)] {
+        let mut night = Evening::new(vec![Step::Message]);
+        night.finish_speaking();
+        night.tell(Event::SpeechStarted { at: night.now.mono });
+        night.pass(Duration::from_secs(5));
+        night.tell(fault);
+        night.tell(Event::MessageEnded { seconds: 5.0 });
+        let asks = |order: &Action| match order {
+            Action::StoreMessage { ask, .. } => Some(*ask),
+            _ => None,
+        };
+        let ask = night.orders.iter().find_map(asks).expect("what was said is kept");
+        night.tell(Event::Stored { ask, stored: true });
+        let record = night.close();
+        assert_eq!((record.outcome, record.ended_by), (Outcome::Message, ended_by));
+    }
+}
+
+#[test]
 fn nobody_is_left_talking_when_a_message_can_not_be_recorded() {
     for words_begun in [false, true] {
         let mut night = Evening::new(vec![Step::Message]);

@@ -23,10 +23,10 @@ impl Call {
     }
 
     pub(super) fn caller_gone(&mut self, result: StepResult, by: EndedBy, now: Moment) {
-        if self.caller == Caller::Gone {
+        if self.caller.is_gone() {
             return;
         }
-        self.caller = Caller::Gone;
+        self.caller = Caller::Gone(by);
         if let Stage::Messaging(messaging) = &self.stage {
             match messaging {
                 Messaging::Awaiting { .. } | Messaging::Recording { .. } => return self.end_recording(now),
@@ -84,7 +84,7 @@ impl Call {
         match (&self.stage, self.caller) {
             (Stage::Filing { .. }, _) => self.file(now),
             (Stage::Promising { .. } | Stage::Closing { .. } | Stage::Connected { .. }, _)
-            | (_, Caller::Gone) => self.finish(EndedBy::Desk, now),
+            | (_, Caller::Gone(_)) => self.finish(EndedBy::Desk, now),
             _ => self.promise_instead(now),
         }
     }
@@ -138,8 +138,8 @@ impl Call {
         if let Stage::Connected { leg, .. } = self.stage {
             self.out.push(Action::HangUp { leg: Leg::Person(leg) });
         }
-        if self.caller != Caller::Gone {
-            self.caller = Caller::Gone;
+        if !self.caller.is_gone() {
+            self.caller = Caller::Gone(EndedBy::Desk);
             self.out.push(Action::HangUp { leg: Leg::Caller });
         }
     }

@@ -36,7 +36,7 @@ impl Call {
 
     /// The caller is with a person, whatever they were doing here: only our side is left to be hung up.
     pub(super) fn handed_over(&mut self, leg: u16, now: Moment) {
-        if self.caller == Caller::Gone {
+        if self.caller.is_gone() {
             return;
         }
         if let Stage::Ringing(ringing) = &mut self.stage {

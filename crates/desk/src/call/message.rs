@@ -68,7 +68,7 @@ impl Call {
     /// No step is left: the caller is promised a call back if they are still there.
     pub(super) fn unanswered(&mut self, now: Moment) {
         match self.caller {
-            Caller::Gone => self.finish(EndedBy::Caller, now),
+            Caller::Gone(by) => self.finish(by, now),
             Caller::Ringing | Caller::Answered if self.stopping => {
                 self.unhelped = CallbackReason::Interrupted;
                 self.finish(EndedBy::Desk, now);
@@ -150,9 +150,9 @@ impl Call {
         self.message = Some(format!("m-{}", self.minutes.arrival.id));
         self.cascade.end(StepResult::MessageTaken, now);
         match self.caller {
-            Caller::Gone => {
-                self.verdict = Some((Outcome::Message, EndedBy::Caller));
-                self.finish(EndedBy::Caller, now);
+            Caller::Gone(by) => {
+                self.verdict = Some((Outcome::Message, by));
+                self.finish(by, now);
             }
             Caller::Ringing | Caller::Answered => {
                 let saying = self.say(&[sayings::MESSAGE_KEPT]);

@@ -114,8 +114,14 @@ enum Caller {
     Ringing,
     /// Was answered.
     Answered,
-    /// Hung up, was hung up on, or was turned away.
-    Gone,
+    /// Hung up, was hung up on, was turned away, or lost the line.
+    Gone(EndedBy),
+}
+
+impl Caller {
+    fn is_gone(self) -> bool {
+        matches!(self, Caller::Gone(_))
+    }
 }
 
 #[derive(Debug)]
@@ -319,7 +325,7 @@ impl Call {
     /// Who is heard at this moment.
     fn scene(&self) -> Scene {
         match (&self.stage, self.caller) {
-            (_, Caller::Gone) | (Stage::Filing { .. } | Stage::Over, _) => Scene::Over,
+            (_, Caller::Gone(_)) | (Stage::Filing { .. } | Stage::Over, _) => Scene::Over,
             (Stage::Connected { .. }, _) if self.held => Scene::OnHold,
             (Stage::Connected { leg, .. }, _) => Scene::With(*leg),
             (Stage::Talking(talk), _) if talk.asks_for_secret() => Scene::AskedForSecret,
@@ -370,7 +376,7 @@ impl Call {
     /// The caller is turned away or, once their call was answered, hung up on.
     pub(super) fn refuse(&mut self, now: Moment) {
         if self.caller == Caller::Ringing {
-            self.caller = Caller::Gone;
+            self.caller = Caller::Gone(EndedBy::Desk);
             self.out.push(Action::Refuse);
         }
         self.cascade.end(StepResult::Refused, now);

@@ -24,7 +24,7 @@ impl Call {
                 self.say(&[sayings::CONNECTING]);
                 self.out.push(Action::Tone { to: Leg::Caller, tone: Tone::Ringback });
             }
-            Caller::Gone => return,
+            Caller::Gone(_) => return,
         }
         self.stage = Stage::Ringing(ringing);
         self.ring_next(now);
@@ -124,7 +124,7 @@ impl Call {
         self.leave_line();
         let outcome = match self.caller {
             Caller::Ringing => Outcome::Answered,
-            Caller::Answered | Caller::Gone => Outcome::Transferred,
+            Caller::Answered | Caller::Gone(_) => Outcome::Transferred,
         };
         self.verdict = Some((outcome, EndedBy::Caller));
         self.answer(now);
