@@ -404,7 +404,7 @@ impl Business {
     /// Whether any plan lets callers wait in a queue.
     pub fn has_queue(&self) -> bool {
         let mut steps = self.plans.values().flat_map(|plan| &plan.rules).flat_map(|rule| &rule.steps);
-        steps.any(|step| matches!(step, Step::Queue { .. }))
+        steps.any(|step| matches!(step.done(), Step::Queue { .. }))
     }
 
     /// The offices that callers are asked to choose from, if a plan asks.

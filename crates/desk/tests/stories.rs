@@ -6,7 +6,7 @@ mod evening;
 
 use std::time::Duration;
 
-use desk::business::{Accept, Kept, Step, When};
+use desk::business::{Accept, Kept, Step, When, Whom};
 use desk::call::{Action, Closing, Event, Heard, Leg, LineFault, TapeOrder, Why};
 use desk::explain::explain;
 use desk::intake::Words;
@@ -326,6 +326,24 @@ fn a_message_that_is_being_left_when_the_desk_stops_is_kept_as_far_as_it_goes() 
     assert!(!night.orders.iter().any(stores) && night.rung().is_empty());
     assert_eq!(night.close().outcome, Outcome::Callback);
     assert!(night.callback().is_some());
+}
+
+#[test]
+fn a_queue_for_urgent_callers_is_waited_in_by_them_and_passed_by_others() {
+    let queue = || Step::Queue { whom: Whom::Office("main".into()), wait: desk::business::BEFORE_VOICEMAIL };
+    let steps = || vec![Step::Assistant, Step::Urgent(Box::new(queue())), Step::Message];
+    let mut urgent = Evening::new(steps());
+    urgent.caller_says("a pipe burst");
+    assert!(!urgent.said(sayings::LEAVE_MESSAGE));
+    let mut ordinary = Evening::new(steps());
+    ordinary.caller_says("agent");
+    assert!(ordinary.said(sayings::LEAVE_MESSAGE));
+    let result = |call: &mut Evening| {
+        let record = call.caller_hangs_up();
+        record.steps.iter().map(|step| (step.step.clone(), step.result)).collect::<Vec<_>>()
+    };
+    assert_eq!(result(&mut urgent)[1], ("queue main".to_string(), StepResult::CallerHungUp));
+    assert_eq!(result(&mut ordinary)[1], ("queue main".to_string(), StepResult::NotUrgent));
 }
 
 #[test]

@@ -81,15 +81,35 @@ impl Way {
     }
 }
 
-/// Emergency and crisis services of North America, Europe and Australia: a machine never dials them.
-const NEVER_DIALLED: [&str; 7] = ["911", "933", "988", "112", "999", "000", "110"];
+/// These reach help over many networks, wherever they are dialled: a machine never does.
+const EMERGENCY: [&str; 2] = ["911", "112"];
+
+/// Further emergency and crisis services of a country, and what its test of them is dialled with. Elsewhere such a number is an
+/// extension like any other. Source: national numbering plans (ITU-T E.129).
+fn emergency_in(country: Country) -> &'static [&'static str] {
+    match country.iso() {
+        "US" | "CA" | "PR" => &["933", "988"],
+        "GB" | "IE" => &["999"],
+        "AU" => &["000", "106"],
+        "NZ" => &["111"],
+        "DE" => &["110"],
+        "AT" => &["122", "133", "144"],
+        "CH" => &["117", "118", "143", "144"],
+        "FR" => &["15", "17", "18", "114", "119", "3114"],
+        "BE" => &["100", "101"],
+        "NL" => &["113"],
+        "ES" => &["024", "061", "062", "080", "085", "091", "092"],
+        "NO" => &["110", "113"],
+        _ => &[],
+    }
+}
 
 fn dialled(text: &str, country: Country) -> Result<Way, String> {
     let text = text.trim();
     if text.starts_with("sip:") {
         return sip_address(text, country).map(Way::Address);
     }
-    no_emergency(text)?;
+    no_emergency(text, country)?;
     if (2..=6).contains(&text.len()) && text.bytes().all(|sign| sign.is_ascii_digit()) {
         return Ok(Way::Extension(text.to_string()));
     }
@@ -103,8 +123,8 @@ fn dialled(text: &str, country: Country) -> Result<Way, String> {
     Ok(Way::Number(number))
 }
 
-fn no_emergency(dialled: &str) -> Result<(), String> {
-    match NEVER_DIALLED.contains(&dialled) {
+fn no_emergency(dialled: &str, country: Country) -> Result<(), String> {
+    match EMERGENCY.contains(&dialled) || emergency_in(country).contains(&dialled) {
         true => Err(format!(
             "{dialled} is an emergency service, which this desk never dials; name a person's number"
         )),
@@ -146,7 +166,7 @@ fn sip_address(text: &str, country: Country) -> Result<String, String> {
     }
     values::target(host).map_err(|_| wrong())?;
     // Over a trunk, the name in an address is dialled like any number.
-    no_emergency(user)?;
+    no_emergency(user, country)?;
     number_in(user, country).as_ref().map_or(Ok(()), nothing_costly)?;
     Ok(text.to_string())
 }
@@ -265,6 +285,26 @@ mod tests {
             "bob",
         ] {
             assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_extension_is_an_emergency_number_only_where_that_is_one() {
+        let country = |iso: &str| iso.parse::<Country>().unwrap();
+        for (text, refused, taken) in [
+            ("110", &["DE", "NO"][..], &["US", "GB", "FR"][..]),
+            ("999", &["GB", "IE"], &["US", "DE"]),
+            ("17", &["FR"], &["US", "DE"]),
+            ("988", &["US", "CA", "PR"], &["DE"]),
+            ("911", &["US", "GB", "DE"], &[]),
+            ("112", &["US", "DE", "NO"], &[]),
+        ] {
+            for iso in refused {
+                assert!(dialled(text, country(iso)).is_err(), "{text} in {iso}");
+            }
+            for iso in taken {
+                assert!(dialled(text, country(iso)).is_ok(), "{text} in {iso}");
+            }
         }
     }
 

@@ -255,14 +255,15 @@ fn queue(reading: &mut Reading<'_>, form: &QueueForm, at: &At) -> Option<Step> {
     let most = format!("{}m", desk::business::LONGEST_WAIT.as_secs() / 60);
     let wait = reading.within(&form.wait, ("30s", &most), &at.key("for"));
     let whom = whom(reading, &form.queue, &at.key("queue"))?;
-    Some(Step::Queue { whom, wait })
+    Some(only(form.only, Step::Queue { whom, wait }))
 }
 
 fn forward(reading: &mut Reading<'_>, form: &ForwardForm, at: &At) -> Option<Step> {
     let ring_for = ring_time(reading, &form.ring_for, at);
     let known: Vec<&str> = reading.file.target.iter().map(|one| one.name.as_str()).collect();
     let name = reading.one_of(Some(&form.forward), &known, "target", &at.key("forward"))?;
-    Some(Step::Ring { whom: Whom::Target(name), ring_for, order: RingOrder::InTurn })
+    let ring = Step::Ring { whom: Whom::Target(name), ring_for, order: RingOrder::InTurn };
+    Some(only(form.only, ring))
 }
 
 fn ring_time(reading: &mut Reading<'_>, written: &str, at: &At) -> Duration {
@@ -280,10 +281,14 @@ fn ring(reading: &mut Reading<'_>, form: &RingForm, at: &At) -> Option<Step> {
         }
     };
     let ring = Step::Ring { whom, ring_for, order };
-    Some(match form.only {
-        Some(OnlyForm::Urgent) => Step::Urgent(Box::new(ring)),
-        None => ring,
-    })
+    Some(only(form.only, ring))
+}
+
+fn only(whom: Option<OnlyForm>, step: Step) -> Step {
+    match whom {
+        Some(OnlyForm::Urgent) => Step::Urgent(Box::new(step)),
+        None => step,
+    }
 }
 
 /// Every office that callers can ask for.
@@ -367,18 +372,21 @@ mod tests {
         Business::clone(&config.business)
     }
 
-    fn steps(business: &Business, plan: &str) -> Vec<String> {
-        let said = |step: &Step| match step {
+    fn said(step: &Step) -> String {
+        match step {
             Step::Ring { whom, ring_for, order } => {
                 format!("{} {}s {order:?}", whom.name(), ring_for.as_secs())
             }
             Step::Queue { whom, wait } => format!("queue {} {}s", whom.name(), wait.as_secs()),
-            Step::Urgent(_) => "for urgent callers".to_string(),
+            Step::Urgent(step) => format!("urgent {}", said(step)),
             Step::Offices(_) => "offices".to_string(),
             Step::Assistant => "assistant".to_string(),
             Step::Message => "message".to_string(),
             Step::Refuse => "refuse".to_string(),
-        };
+        }
+    }
+
+    fn steps(business: &Business, plan: &str) -> Vec<String> {
         let rules = &business.plans[plan].rules;
         rules
             .iter()
@@ -414,6 +422,22 @@ mod tests {
         assert_eq!(
             steps(&business, "after-hours"),
             ["open: main 30s Together, message", "always: assistant, on-call 20s InTurn, message"]
+        );
+    }
+
+    #[test]
+    fn people_are_rung_waited_for_or_replaced_for_urgent_callers_only() {
+        let business = business(
+            "[[person]]\nname = \"Dana\"\nreach = [{ to = \"101\" }]\n[[target]]\nname = \"service\"\nto = \"+13125550188\"\n\
+             [[plan]]\nname = \"door\"\n[[plan.rule]]\nwhen = \"always\"\nsteps = [\"assistant\", \
+             { ring = \"Dana\", for = \"20s\", only = \"urgent\" }, { queue = \"Dana\", for = \"5m\", only = \"urgent\" }, \
+             { forward = \"service\", for = \"30s\", only = \"urgent\" }, \"message\"]\n",
+        );
+        assert_eq!(
+            steps(&business, "door"),
+            [
+                "always: assistant, urgent Dana 20s InTurn, urgent queue Dana 300s, urgent service 30s InTurn, message"
+            ]
         );
     }
 

@@ -101,6 +101,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("[\"192.0.2.10\"]", "[\"0.0.0.0/0\"]", r#"desk.toml:15: trunk.accept_from: "0.0.0.0/0" lets in too many strangers; name the carrier's addresses, at most a /8"#),
     ("[\"192.0.2.10\"]", "[]", r#"desk.toml:15: trunk.accept_from: nobody may send calls; name the carrier's addresses, like ["192.0.2.10"], or register = true"#),
     ("\"101\"", "\"911\"", "desk.toml:26: person.reach.to: 911 is an emergency service, which this desk never dials; name a person's number"),
+    ("\"101\"", "\"988\"", "desk.toml:26: person.reach.to: 988 is an emergency service, which this desk never dials; name a person's number"),
     ("\"101\"", "\"sip:911@192.0.2.20\"", "desk.toml:26: person.reach.to: 911 is an emergency service, which this desk never dials; name a person's number"),
     ("\"101\"", "\"sip:+13125550100@192.0.2.20\"", "desk.toml:26: person.reach.to: +13125550100 is one of this desk's own lines, so the call would come back here; name another number"),
     ("\"101\"", "\"+13125550100\"", "desk.toml:26: person.reach.to: +13125550100 is one of this desk's own lines, so the call would come back here; name another number"),

@@ -118,7 +118,7 @@ pub struct RingForm {
     pub only: Option<OnlyForm>,
 }
 
-/// For whom people are rung.
+/// Whom a step is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnlyForm {
@@ -136,6 +136,8 @@ pub struct QueueForm {
     /// How long a caller waits at most, 30s to 60m; then the next step is taken.
     #[serde(rename = "for", default = "super::wait_time")]
     pub wait: String,
+    /// Whom it is for; without it everybody.
+    pub only: Option<OnlyForm>,
 }
 
 /// The call is sent on to somebody who is none of the business's people.
@@ -147,6 +149,8 @@ pub struct ForwardForm {
     /// How long it rings, 5s to 120s; then the next step is taken.
     #[serde(rename = "for", default = "super::ring_time")]
     pub ring_for: String,
+    /// Whom it is for; without it everybody.
+    pub only: Option<OnlyForm>,
 }
 
 /// Where a call can be sent on: an answering service, another company. It is bridged here, so that a caller whom nobody takes
