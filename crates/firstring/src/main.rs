@@ -35,6 +35,10 @@ use crate::shell::clock::Clock;
 /// What answers callers holds no mischief: a build with the feature `sabotage` of `desk` ends here.
 const _: () = assert!(!desk::sabotage::COMPILED_IN, "build firstring without the feature `sabotage`");
 
+/// A call is many small things that come and go in several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// It ran, and the answer is no.
 const NO: u8 = 1;
 /// Wrong usage or configuration.
