@@ -58,7 +58,7 @@ fn three_days_of_each_example_are_the_same_to_the_last_journal_line_everywhere()
 }
 
 /// Single calls of the law firm in which a promise was once broken, and which one.
-const ONCE_BROKEN: [(&str, &str, &str); 4] = [
+const ONCE_BROKEN: [(&str, &str, &str); 5] = [
     (
         "70003396",
         "152",
@@ -67,6 +67,7 @@ const ONCE_BROKEN: [(&str, &str, &str); 4] = [
     ("92004961", "146", "the same, later in the day"),
     ("67003321", "137", "the checker called for a deadline while the caller's socket was still being opened"),
     ("83000913", "155", "the same"),
+    ("121002710", "110", "the same, as the machine coped again"),
 ];
 
 #[test]

@@ -38,7 +38,10 @@ impl Promise for DeadlineNamed {
                 return Broken::of(call, "it was woken over and over, and nothing came of it");
             }
             // Everybody is told of it, also who has no socket yet.
-            Seen::Ordered(Action::Journal { event: desk::call::Event::VoiceRefused, .. }) => {}
+            Seen::Ordered(Action::Journal {
+                event: desk::call::Event::VoiceRefused | desk::call::Event::VoiceBack,
+                ..
+            }) => {}
             Seen::Ordered(Action::Journal { call, .. }) => {
                 self.opening.remove(call);
             }
