@@ -16,7 +16,7 @@ use jiff::tz::TimeZone;
 const NOT_BOOKED: &str = "I am sorry, I could not put that into the calendar, so nothing is booked yet.";
 const BOOKED: &str = "You are booked: Monday, January nineteenth, between 9 and 10 in the morning.";
 const TELL_THEM: &str =
-    "the visit was stored after the caller had been told that it could not be booked; tell them that it is";
+    "the visit was stored too late for the caller to hear of it; tell them that it is booked";
 
 fn asked(evening: &Evening) -> Ask {
     let ask = evening.orders.iter().rev().find_map(|order| match order {
@@ -26,8 +26,8 @@ fn asked(evening: &Evening) -> Ask {
     ask.unwrap()
 }
 
-/// A caller who was just told that nothing is booked, and what the store was asked.
-fn told_that_nothing_is_booked(steps: Vec<Step>) -> (Evening, Ask) {
+/// A caller who has agreed to a visit.
+fn waiting_for_the_store(steps: Vec<Step>) -> Evening {
     let mut evening = Evening::at_night(plumber(steps, Accept::PickUp), None);
     evening.caller_says("clogged drain");
     let slot = Slot {
@@ -40,6 +40,12 @@ fn told_that_nothing_is_booked(steps: Vec<Step>) -> (Evening, Ask) {
     evening.caller_says("one");
     evening.tell(Event::SlotHeld { ask: asked(&evening), held: true });
     evening.caller_says("yes, book it");
+    evening
+}
+
+/// A caller who was just told that nothing is booked, and what the store was asked.
+fn told_that_nothing_is_booked(steps: Vec<Step>) -> (Evening, Ask) {
+    let mut evening = waiting_for_the_store(steps);
     let ask = asked(&evening);
     assert_eq!(evening.nothing_happens(), Why::ErrandTookTooLong);
     assert!(evening.said(NOT_BOOKED));
@@ -99,6 +105,18 @@ fn a_caller_who_never_heard_that_it_is_booked_is_called_back_however_the_call_en
         let (_, reason, _) = evening.callback().unwrap();
         assert!(matches!(reason, CallbackReason::CouldNotBook | CallbackReason::Interrupted));
     }
+}
+
+#[test]
+fn who_hangs_up_before_the_store_has_answered_was_told_nothing_and_the_record_says_no_more() {
+    let mut evening = waiting_for_the_store(vec![Step::Assistant, Step::Message]);
+    let ask = asked(&evening);
+    evening.tell(Event::CallerGone);
+    evening.tell(booked(ask));
+    let record = evening.close();
+    assert_eq!((record.outcome, record.booking.as_deref()), (Outcome::Abandoned, Some("b-1")));
+    assert_eq!(record.troubles, [TELL_THEM]);
+    assert!(record.callback.is_some());
 }
 
 #[test]

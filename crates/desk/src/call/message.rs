@@ -8,7 +8,7 @@ use crate::sabotage::{Sabotage, is};
 use crate::sayings;
 
 const BOOKED_TOO_LATE: &str =
-    "the visit was stored after the caller had been told that it could not be booked; tell them that it is";
+    "the visit was stored too late for the caller to hear of it; tell them that it is booked";
 
 impl Call {
     pub(super) fn begin_message(&mut self, now: Moment) {
