@@ -210,10 +210,10 @@ mod tests {
         );
         assert_eq!(diary.hold(&first[0], "call-1", until, now), Ok(()));
 
-        let booking = diary.prepare(&draft(&first[0], "+13125550143"), "call-1", until, now).unwrap();
-        let race = diary.prepare(&draft(&first[0], "+13125550144"), "call-2", until, now);
+        let booking = diary.prepare(&draft(&first[0], "+13125550143"), "call-1", now).unwrap();
+        let race = diary.prepare(&draft(&first[0], "+13125550144"), "call-2", now);
         assert_eq!(race, Err(BookingError::SlotTaken { start: first[0].start }));
-        diary.keep(booking);
+        diary.settle(booking, true);
         assert!(diary.hold(&first[0], "call-2", until, now).is_err());
         // What the first caller did not take is free again.
         assert_eq!(diary.hold(&first[1], "call-2", until, now), Ok(()));
@@ -236,18 +236,67 @@ mod tests {
         let later = at("2026-11-30T07:04");
         assert_eq!(diary.hold(&slots[0], "call-2", at("2026-11-30T07:07"), later), Ok(()));
         // The first caller comes back too late, and is told the truth.
-        let late = diary.prepare(&draft(&slots[0], "+13125550143"), "call-1", at("2026-11-30T07:09"), later);
+        let late = diary.prepare(&draft(&slots[0], "+13125550143"), "call-1", later);
         assert_eq!(late, Err(BookingError::SlotTaken { start: slots[0].start }));
+    }
+
+    #[test]
+    fn a_time_that_is_being_stored_is_nobody_elses_until_the_store_has_answered() {
+        let mut diary = diary(1);
+        let (now, until) = (at(NOW), at("2026-11-30T07:03"));
+        let slot = diary.offer(&Wish::default(), "call-1", until, now)[0].clone();
+        let booking = diary.prepare(&draft(&slot, "+13125550143"), "call-1", now).unwrap();
+        // The first caller is gone before the store has answered, and what a hold lasts is over.
+        diary.release("call-1");
+        let later = at("2026-11-30T07:30");
+        let second = diary.offer(&Wish::default(), "call-2", at("2026-11-30T07:33"), later);
+        assert!(!second.contains(&slot), "{:?}", starts(&second));
+        let race = diary.prepare(&draft(&slot, "+13125550144"), "call-2", later);
+        assert_eq!(race, Err(BookingError::SlotTaken { start: slot.start }));
+
+        let mut stored = diary.clone();
+        stored.settle(booking.clone(), true);
+        assert_ne!(stored.find(&Wish::default(), "call-2", later)[0], slot);
+        diary.settle(booking, false);
+        assert_eq!(diary.find(&Wish::default(), "call-2", later)[0], slot);
+    }
+
+    #[test]
+    fn a_caller_who_orders_the_same_again_before_the_store_has_answered_has_one_booking() {
+        let mut diary = diary(1);
+        let now = at(NOW);
+        let slot = diary.find(&Wish::default(), "", now)[0].clone();
+        let once = diary.prepare(&draft(&slot, "+13125550143"), "call-1", now).unwrap();
+        let again = diary.prepare(&draft(&slot, "+13125550143"), "call-2", now).unwrap();
+        assert_eq!(again, once);
+        // What one of the two orders came to does not give away the time of the other.
+        diary.settle(once, false);
+        assert_ne!(diary.find(&Wish::default(), "call-3", now)[0], slot);
+        diary.settle(again, true);
+        assert_eq!(diary.bookings().len(), 1);
+    }
+
+    #[test]
+    fn what_is_being_stored_counts_among_the_open_bookings_of_a_caller() {
+        let mut diary = diary(1);
+        let now = at(NOW);
+        for call in ["call-1", "call-2"] {
+            let slot = diary.find(&Wish::default(), call, now)[0].clone();
+            diary.prepare(&draft(&slot, "+13125550143"), call, now).unwrap();
+        }
+        let slot = diary.find(&Wish::default(), "call-3", now)[0].clone();
+        let third = diary.prepare(&draft(&slot, "+13125550143"), "call-3", now);
+        assert_eq!(third, Err(BookingError::TooManyOpen));
     }
 
     #[test]
     fn a_caller_who_drops_and_books_the_same_again_has_one_booking() {
         let mut diary = diary(1);
-        let (now, until) = (at(NOW), at("2026-11-30T07:03"));
+        let now = at(NOW);
         let slot = diary.find(&Wish::default(), "", now)[0].clone();
-        let once = diary.prepare(&draft(&slot, "+13125550143"), "call-1", until, now).unwrap();
-        diary.keep(once.clone());
-        let again = diary.prepare(&draft(&slot, "+13125550143"), "call-2", until, now).unwrap();
+        let once = diary.prepare(&draft(&slot, "+13125550143"), "call-1", now).unwrap();
+        diary.settle(once.clone(), true);
+        let again = diary.prepare(&draft(&slot, "+13125550143"), "call-2", now).unwrap();
         assert_eq!(again, once);
         assert_eq!(diary.bookings().len(), 1);
     }
@@ -255,16 +304,16 @@ mod tests {
     #[test]
     fn a_third_open_booking_of_one_caller_is_refused() {
         let mut diary = diary(1);
-        let (now, until) = (at(NOW), at("2026-11-30T07:03"));
+        let now = at(NOW);
         for _ in 0..2 {
             let slot = diary.find(&Wish::default(), "", now)[0].clone();
-            let booking = diary.prepare(&draft(&slot, "+13125550143"), "call-1", until, now).unwrap();
-            diary.keep(booking);
+            let booking = diary.prepare(&draft(&slot, "+13125550143"), "call-1", now).unwrap();
+            diary.settle(booking, true);
         }
         let slot = diary.find(&Wish::default(), "", now)[0].clone();
-        let third = diary.prepare(&draft(&slot, "+13125550143"), "call-1", until, now);
+        let third = diary.prepare(&draft(&slot, "+13125550143"), "call-1", now);
         assert_eq!(third, Err(BookingError::TooManyOpen));
-        assert!(diary.prepare(&draft(&slot, "+13125550199"), "call-2", until, now).is_ok());
+        assert!(diary.prepare(&draft(&slot, "+13125550199"), "call-2", now).is_ok());
     }
 
     #[test]
@@ -297,10 +346,10 @@ mod tests {
     #[test]
     fn a_cancelled_booking_gives_its_time_back() {
         let mut diary = diary(1);
-        let (now, until) = (at(NOW), at("2026-11-30T07:03"));
+        let now = at(NOW);
         let slot = diary.find(&Wish::default(), "", now)[0].clone();
-        let mut booking = diary.prepare(&draft(&slot, "+13125550143"), "call-1", until, now).unwrap();
-        diary.keep(booking.clone());
+        let mut booking = diary.prepare(&draft(&slot, "+13125550143"), "call-1", now).unwrap();
+        diary.settle(booking.clone(), true);
         assert_ne!(diary.find(&Wish::default(), "", now)[0], slot);
         booking.status = Status::Cancelled;
         diary.keep(booking);
@@ -311,8 +360,7 @@ mod tests {
     fn a_booking_is_stored_with_the_zone_it_was_spoken_in() {
         let mut diary = diary(1);
         let slot = diary.find(&Wish::default(), "", at(NOW))[0].clone();
-        let booking =
-            diary.prepare(&draft(&slot, "+13125550143"), "call-1", at("2026-11-30T07:03"), at(NOW)).unwrap();
+        let booking = diary.prepare(&draft(&slot, "+13125550143"), "call-1", at(NOW)).unwrap();
         let text = serde_json::to_string(&booking.slot).unwrap();
         assert!(text.contains("\"zone\":\"America/Chicago\""), "{text}");
         assert_eq!(serde_json::from_str::<Slot>(&text).unwrap(), booking.slot);

@@ -51,6 +51,8 @@ pub struct Diary {
     bookings: BTreeMap<String, Booking>,
     /// By call.
     holds: BTreeMap<String, Held>,
+    /// Being stored: the answer is still to come, whatever has become of the call.
+    ordered: Vec<Booking>,
     /// The grid of visits as it was laid out last.
     grid: Option<Grid>,
 }
@@ -114,7 +116,14 @@ impl Diary {
         rules.crews = rules.crews.max(1);
         rules.offers = rules.offers.clamp(1, 9);
         rules.visit = rules.visit.max(Duration::from_secs(300));
-        Diary { rules, busy: Vec::new(), bookings: BTreeMap::new(), holds: BTreeMap::new(), grid: None }
+        Diary {
+            rules,
+            busy: Vec::new(),
+            bookings: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            ordered: Vec::new(),
+            grid: None,
+        }
     }
 
     /// Takes up a changed configuration; bookings, holds and busy times stay.
@@ -171,24 +180,20 @@ impl Diary {
 
     /// Whether this caller may book one more visit.
     pub fn may_book(&self, caller: &E164, now: Timestamp) -> bool {
-        let open = self.bookings.values().filter(|booking| booking.slot.end > now);
+        let open = self.bookings.values().chain(&self.ordered).filter(|booking| booking.slot.end > now);
         open.filter(|b| b.caller.as_ref() == Some(caller) || b.callback == *caller).count()
             < OPEN_BOOKINGS_PER_CALLER
     }
 
-    /// Makes the booking that is to be stored. Nothing is promised yet: [`Diary::keep`] it once it is stored.
+    /// Makes the booking that is to be stored, in place of whatever `call` held. Nothing is promised yet.
     ///
-    /// The slot stays held meanwhile. Asking again for what the same caller has booked gives that booking.
-    pub fn prepare(
-        &mut self,
-        draft: &Draft,
-        call: &str,
-        until: Timestamp,
-        now: Timestamp,
-    ) -> Result<Booking, BookingError> {
+    /// Its time is taken until the store has answered and it is [settled](Diary::settle), also if the call ends before.
+    /// Asking again for what the same caller has booked, or ordered, gives that booking.
+    pub fn prepare(&mut self, draft: &Draft, call: &str, now: Timestamp) -> Result<Booking, BookingError> {
         let booking = self.write_out(draft, call, now);
-        if let Some(known) = self.bookings.get(&booking.key) {
-            return Ok(known.clone());
+        if let Some(known) = self.known(&booking.key) {
+            self.ordered.push(known.clone());
+            return Ok(known);
         }
         if draft.slot.start <= now {
             return Err(BookingError::SlotPast { start: draft.slot.start });
@@ -198,14 +203,25 @@ impl Diary {
         {
             return Err(BookingError::TooManyOpen);
         }
-        self.hold(&draft.slot, call, until, now)?;
+        self.check_free(&draft.slot, call, now)?;
+        self.release(call);
+        self.ordered.push(booking.clone());
         Ok(booking)
+    }
+
+    /// The store has answered an order: the booking is [kept](Diary::keep), or its time is free again.
+    pub fn settle(&mut self, booking: Booking, stored: bool) {
+        if let Some(at) = self.ordered.iter().position(|ordered| ordered.key == booking.key) {
+            self.ordered.swap_remove(at);
+        }
+        if stored {
+            self.keep(booking);
+        }
     }
 
     /// Takes a stored booking into account: at start for every one there is, and after each new one is stored.
     /// Twice is the same as once; a cancelled one frees its time.
     pub fn keep(&mut self, booking: Booking) {
-        self.release(&booking.call);
         match booking.status {
             Status::Requested | Status::Confirmed => {
                 self.bookings.insert(booking.key.clone(), booking);
@@ -221,6 +237,12 @@ impl Diary {
         let mut all: Vec<_> = self.bookings.values().collect();
         all.sort_by_key(|booking| (booking.slot.start, booking.slot.crew));
         all
+    }
+
+    /// What has been booked, or is being stored, by this key.
+    fn known(&self, key: &str) -> Option<Booking> {
+        let ordered = || self.ordered.iter().find(|booking| booking.key == key);
+        self.bookings.get(key).or_else(ordered).cloned()
     }
 
     fn write_out(&self, draft: &Draft, call: &str, now: Timestamp) -> Booking {
@@ -267,7 +289,7 @@ impl Diary {
         let of_slot = |slot: &Slot| Taken { start: slot.start, end: slot.end, crew: Some(slot.crew) };
         let others = self.holds.iter().filter(move |(holder, held)| *holder != call && held.until > now);
         let busy = self.busy.iter().map(|&(start, end)| Taken { start, end, crew: None });
-        let booked = self.bookings.values().map(move |booking| of_slot(&booking.slot));
+        let booked = self.bookings.values().chain(&self.ordered).map(move |booking| of_slot(&booking.slot));
         busy.chain(booked).chain(others.flat_map(|(_, held)| &held.slots).map(of_slot))
     }
 
@@ -292,8 +314,9 @@ impl Diary {
         let first = now.checked_add(far(self.rules.lead)).unwrap_or(Timestamp::MAX);
         let last = now.checked_add(self.horizon()).unwrap_or(Timestamp::MAX);
         let grid = self.grid_of(first);
-        let mut taken =
-            Vec::with_capacity(self.busy.len() + self.bookings.len() + self.rules.offers * self.holds.len());
+        let mut taken = Vec::with_capacity(
+            self.busy.len() + self.bookings.len() + self.ordered.len() + self.rules.offers * self.holds.len(),
+        );
         taken.extend(self.taken(call, now).filter(|taken| taken.end > first));
         let mut gone = Gone::of(taken);
         let visits = grid.visits.iter().filter(|visit| visit.start >= first && visit.end <= last);

@@ -61,9 +61,8 @@ impl Exchange {
         now: Moment,
     ) {
         let Some(id) = self.id_of(call) else { return };
-        let until = now.wall.saturating_add(HOLD).unwrap_or(now.wall);
         let diary = calendar.and_then(|name| self.board.diary(&name));
-        match diary.and_then(|diary| diary.prepare(draft, &id.0, until, now.wall).ok()) {
+        match diary.and_then(|diary| diary.prepare(draft, &id.0, now.wall).ok()) {
             Some(booking) => {
                 self.bookings.insert((id, ask), booking.clone());
                 self.keep(call, Some(ask), Keep::Booking(Box::new(booking)));
@@ -72,7 +71,7 @@ impl Exchange {
         }
     }
 
-    /// The store has answered: a booking takes its place in the diary, and the desk may promise.
+    /// The store has answered: a booking keeps its place in the diary, and the desk may promise.
     pub(super) fn stored(&mut self, id: &CallId, ask: Ask, stored: bool, now: Moment) {
         let call = self.by_id.get(id).copied();
         match (self.bookings.remove(&(id.clone(), ask)), call) {
@@ -82,7 +81,7 @@ impl Exchange {
         }
     }
 
-    /// Also for a call that has ended meanwhile: what is stored takes its time in the diary.
+    /// Also for a call that has ended meanwhile: what is stored keeps its time in the diary, what is not gives it back.
     fn booking_stored(
         &mut self,
         call: Option<CallNumber>,
@@ -93,11 +92,8 @@ impl Exchange {
     ) {
         let (id, start) = (booking.id.clone(), booking.slot.start);
         let calendar = booking.calendar.clone();
-        if stored
-            && !is(Sabotage::ForgetsABooking)
-            && let Some(diary) = self.board.diary(&calendar)
-        {
-            diary.keep(booking);
+        if let Some(diary) = self.board.diary(&calendar) {
+            diary.settle(booking, stored && !is(Sabotage::ForgetsABooking));
         }
         let Some(call) = call else { return };
         if stored {

@@ -122,13 +122,16 @@ impl Story {
                     self.diary.release("call");
                     continue;
                 }
-                Move::Book(draft) => match self.diary.prepare(&draft, "call", until, self.now) {
-                    Ok(booking) if self.stores => {
+                Move::Book(draft) => match self.diary.prepare(&draft, "call", self.now) {
+                    Ok(booking) => {
                         let id = booking.id.clone();
-                        self.diary.keep(booking);
-                        self.intake.booked(&id, self.now)
+                        self.diary.settle(booking, self.stores);
+                        match self.stores {
+                            true => self.intake.booked(&id, self.now),
+                            false => self.intake.not_booked(self.now),
+                        }
                     }
-                    _ => self.intake.not_booked(self.now),
+                    Err(_) => self.intake.not_booked(self.now),
                 },
                 Move::Ask(_)
                 | Move::HandOver(_)
