@@ -331,7 +331,7 @@ impl Agent {
         }
         match request.method {
             Method::Cancel => self.cancelled(&request, arrival),
-            Method::Options => self.options(&request, arrival, leg),
+            Method::Options if request.to.tag().is_none() => self.options(&request, arrival),
             // Nobody makes us call somebody out of the blue.
             Method::Refer if request.to.tag().is_none() => {
                 self.rebuff(message, arrival, &Rebuff::new(403, "Forbidden"));

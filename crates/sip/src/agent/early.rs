@@ -165,6 +165,7 @@ impl Agent {
         match request.method {
             Method::Update => self.updated_early(id, tag, request, arrival),
             Method::Info => self.info(id, request, arrival),
+            Method::Options => self.options_inside(request, arrival),
             Method::Invite => {
                 let Some(key) = self.open_server(request, arrival, None, "") else { return };
                 self.reply_invite(&key, 491, "Request Pending", Says::default());

@@ -197,14 +197,18 @@ impl Agent {
         }
     }
 
-    pub(super) fn options(&mut self, request: &Request<'_>, arrival: &Arrival, leg: Option<LegId>) {
-        if self.is_closed && leg.is_none() {
-            let status = (503, "Service Unavailable");
-            return self.reply_without_state(request.message, arrival, status, &[], None);
-        }
-        let headers =
-            [("Allow", ALLOW.to_owned()), ("Accept", SDP_TYPE.to_owned()), ("Supported", supported())];
-        self.reply_without_state(request.message, arrival, (200, "OK"), &headers, None);
+    pub(super) fn options(&mut self, request: &Request<'_>, arrival: &Arrival) {
+        let (status, headers) = match self.is_closed {
+            true => ((503, "Service Unavailable"), Vec::new()),
+            false => ((200, "OK"), abilities()),
+        };
+        self.reply_without_state(request.message, arrival, status, &headers, None);
+    }
+
+    /// Within a call the same is asked in the order of its requests, and a call that is up is served also when no new one is.
+    pub(super) fn options_inside(&mut self, request: &Request<'_>, arrival: &Arrival) {
+        let Some(key) = self.open_server(request, arrival, None, "") else { return };
+        self.reply(&key, 200, "OK", Says { headers: abilities(), ..Says::default() });
     }
 
     /// A request inside a dialog, in its order (RFC 3261 section 12.2.2).
@@ -220,6 +224,7 @@ impl Agent {
             Method::Invite => self.reinvited(id, request, arrival),
             Method::Bye => self.bye(id, request, arrival),
             Method::Info => self.info(id, request, arrival),
+            Method::Options => self.options_inside(request, arrival),
             Method::Prack => self.prack(id, request, arrival),
             Method::Update => self.updated(id, request, arrival),
             Method::Notify => self.notified(id, request, arrival),
@@ -259,6 +264,11 @@ impl Agent {
             self.tell(Notice::Digit { leg: id, digit });
         }
     }
+}
+
+/// What we can do, as the answer to OPTIONS says it. RFC 3261 section 11.2.
+fn abilities() -> Vec<(&'static str, String)> {
+    vec![("Allow", ALLOW.to_owned()), ("Accept", SDP_TYPE.to_owned()), ("Supported", supported())]
 }
 
 /// A carrier that is told when to try again sends nothing at all until then: only at overload is that meant.

@@ -568,6 +568,29 @@ fn options_are_answered_as_long_as_we_live_and_cost_nothing() {
 }
 
 #[test]
+fn options_within_a_call_keep_the_order_of_its_requests() {
+    let mut desk = Desk::new();
+    let (_, tag) = desk.talking("a");
+    let asked = inside("OPTIONS", "a", 4, &tag, "");
+    desk.hear(&asked);
+    desk.hear(&asked);
+    let sent = desk.sent();
+    assert!(sent[0].starts_with("SIP/2.0 200 OK\r\n") && sent[0] == sent[1], "repeated: {}", sent[1]);
+    assert!(header(&sent[0], "Allow").contains("OPTIONS"));
+    desk.hear(&inside("OPTIONS", "a", 3, &tag, ""));
+    assert_eq!(desk.said(), ["500 CSeq Out Of Order"]);
+    desk.order(Order::StopAccepting);
+    desk.hear(&inside("OPTIONS", "a", 5, &tag, ""));
+    assert_eq!(desk.said(), ["200 OK"], "a call that is up is served to its end");
+    desk.hear(&inside("BYE", "a", 4, &tag, ""));
+    assert_eq!(desk.said(), ["500 CSeq Out Of Order"], "what was asked counts among the requests");
+    desk.hear(&inside("BYE", "a", 6, &tag, ""));
+    assert_eq!(desk.said(), ["200 OK"]);
+    desk.hear(&inside("OPTIONS", "a", 7, &tag, ""));
+    assert_eq!(desk.said(), ["481 Call/Transaction Does Not Exist"], "a call that is over does not live on");
+}
+
+#[test]
 fn a_trunk_that_was_taken_out_keeps_its_calls_and_gets_no_new_ones() {
     let mut desk = Desk::new();
     let (_, tag) = desk.talking("a");

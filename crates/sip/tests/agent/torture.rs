@@ -24,7 +24,7 @@ fn with(line: &str) -> String {
 fn legal() -> Vec<Odd> {
     let long = "long".repeat(500);
     vec![
-        odd("spaces, folds and compact names", "200", "OPTIONS sip:desk@example.com;unknownparam SIP/2.0\r\nTO :\r\n sip:desk@example.com ;   tag    = 19n\r\nfrom   : \"J Rosenberg \\\\\\\"\"       <sip:jd@example.com>\r\n  ;\r\n  tag = 98asjd8\r\nMaX-fOrWaRdS: 0068\r\nCall-ID: ws@192.0.2.1\r\nCseq: 0009\r\n  OPTIONS\r\nVia  : SIP  /   2.0\r\n /UDP\r\n    192.0.2.2;branch=390skdjuw\r\ns :\r\nNewFangledHeader:   newfangled value\r\n continued newfangled value\r\nUnknownHeaderWithUnusualValue: ;;,,;;,;\r\nRoute:\r\n <sip:services.example.com;lr;unknownwith=value;unknown-no-value>\r\nv:  SIP  / 2.0  / TCP     spindle.example.com   ;\r\n  branch  =   z9hG4bK9ikj8  ,\r\n SIP  /    2.0   / UDP  192.168.255.111   ; branch=\r\n z9hG4bK30239\r\nm:\"Quoted string \\\"\\\"\" <sip:jd@example.com> ; newparam =\r\n      newvalue ;\r\n  secondparam ; q = 0.33\r\n\r\n".to_owned()),
+        odd("spaces, folds and compact names", "200", "OPTIONS sip:desk@example.com;unknownparam SIP/2.0\r\nTO :\r\n sip:desk@example.com ;   line    = 19n\r\nfrom   : \"J Rosenberg \\\\\\\"\"       <sip:jd@example.com>\r\n  ;\r\n  tag = 98asjd8\r\nMaX-fOrWaRdS: 0068\r\nCall-ID: ws@192.0.2.1\r\nCseq: 0009\r\n  OPTIONS\r\nVia  : SIP  /   2.0\r\n /UDP\r\n    192.0.2.2;branch=390skdjuw\r\ns :\r\nNewFangledHeader:   newfangled value\r\n continued newfangled value\r\nUnknownHeaderWithUnusualValue: ;;,,;;,;\r\nRoute:\r\n <sip:services.example.com;lr;unknownwith=value;unknown-no-value>\r\nv:  SIP  / 2.0  / TCP     spindle.example.com   ;\r\n  branch  =   z9hG4bK9ikj8  ,\r\n SIP  /    2.0   / UDP  192.168.255.111   ; branch=\r\n z9hG4bK30239\r\nm:\"Quoted string \\\"\\\"\" <sip:jd@example.com> ; newparam =\r\n      newvalue ;\r\n  secondparam ; q = 0.33\r\n\r\n".to_owned()),
         odd("escapes in the user part", "200", options().replace("sip:+13125550100@", "sip:sips%3Auser%40example.com@")),
         odd("an escaped zero", "200", options().replace("sip:+13125550100@", "sip:null-%00-null@")),
         odd("a user part with parameters", "200", options().replace("sip:+13125550100@", "sip:user;par=u%40example.net@")),
@@ -100,6 +100,11 @@ fn broken() -> Vec<Odd> {
         ),
         odd("a body too large", "413", calls.replace(OFFER, &OFFER.repeat(200))),
         odd("a call within no call", "481", calls.replace("203.0.113.5>\r\n", "203.0.113.5>;tag=gone\r\n")),
+        odd(
+            "a question within no call",
+            "481",
+            options().replace("203.0.113.5>\r\n", "203.0.113.5>;tag=gone\r\n"),
+        ),
         odd("an end of no call", "481", options().replace("OPTIONS", "BYE")),
         odd("a CANCEL of nothing", "481", options().replace("OPTIONS", "CANCEL")),
         odd("a call to be transferred", "403", options().replace("OPTIONS", "REFER")),

@@ -230,10 +230,11 @@ pub const CLAUSES: &[Clause] = &[
         ],
     ),
     clause(
-        "OPTIONS are answered as long as calls would be, and asked of trunks",
-        "RFC 3261 section 11",
+        "OPTIONS are answered as long as calls would be, within a call in the order of its requests, and asked of trunks",
+        "RFC 3261 section 11 and 12.2.2",
         &[
             here("answering::options_are_answered_as_long_as_we_live_and_cost_nothing"),
+            here("answering::options_within_a_call_keep_the_order_of_its_requests"),
             here("login::a_far_end_is_asked_whether_it_is_there"),
             elsewhere(ASKED, "a_registrar_that_wants_a_password_is_there_and_is_given_none"),
         ],
