@@ -13,6 +13,7 @@ use crate::stage::caller::BOOK_BY_KEYS;
 use crate::stage::desk::signal;
 use crate::stage::phone::Phone;
 use crate::stage::place::Place;
+use crate::stage::sound::Handset;
 use crate::stage::waiting::{Turn, wait_until};
 use serde_json::Value;
 
@@ -228,6 +229,9 @@ fn a_stop_lets_people_finish_and_sends_new_calls_elsewhere() {
     let place = Place::new();
     place.bring_prompts();
     let mut person = Phone::at(LOOPBACK, place.person, &place);
+    // The desk hangs up on a person from whom nothing comes, as it does on the caller below, and they are to finish.
+    let handset = Handset::with_tone(440.0);
+    person.sounds_at((LOOPBACK, handset.port).into());
     let mut desk = place.open();
     let caller = place.call(CALLER, "barge 500ms press 0\nwait 60s");
     let invite = person.receives(Duration::from_secs(20), |message| message.starts_with("INVITE "));

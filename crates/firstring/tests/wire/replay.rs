@@ -55,14 +55,19 @@ fn goes_as_it_went(place: &Place, record: &Value) {
 fn recorded(desk: &Desk) -> Value {
     let record = desk.record(CALLER);
     wait_until("the journal is whole", Duration::from_secs(20), || {
-        fs::read_to_string(journal(desk, &record)).unwrap().contains(r#""event":"sounded""#).then_some(())
+        let text = fs::read_to_string(begun_journal(desk, &record)?).unwrap();
+        text.contains(r#""event":"sounded""#).then_some(())
     });
     record
 }
 
 fn journal(place: &Place, record: &Value) -> PathBuf {
+    begun_journal(place, record).unwrap()
+}
+
+fn begun_journal(place: &Place, record: &Value) -> Option<PathBuf> {
     let is_it = |path: &PathBuf| path.file_stem().unwrap() == id(record);
-    journals(place).into_iter().find(is_it).unwrap()
+    journals(place).into_iter().find(is_it)
 }
 
 /// Those of all calls, on the days they came.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::stage::office::{Office, PERSON};
 use crate::stage::place::Place;
-use crate::stage::waiting::Turn;
+use crate::stage::waiting::{Turn, wait_until};
 use crate::stage::{CALLER, LINE};
 
 /// Nobody on loopback takes longer.
@@ -137,11 +137,14 @@ fn a_call_as_the_page_on_twilio_shows_it_is_on_record_with_its_forwarder_and_its
     );
 }
 
+/// Journals are written beside the records, and may come later.
 fn first_line_of_journal(place: &Place, call: &str) -> serde_json::Value {
-    let days = fs::read_dir(place.data().join("journals")).unwrap().map(|day| day.unwrap().path());
-    let journal = days.map(|day| day.join(format!("{call}.jsonl"))).find(|path| path.exists()).unwrap();
-    let text = fs::read_to_string(journal).unwrap();
-    serde_json::from_str(text.lines().next().unwrap()).unwrap()
+    wait_until("the journal is written", SOON, || {
+        let mut days = fs::read_dir(place.data().join("journals")).ok()?.map(|day| day.unwrap().path());
+        let text = days.find_map(|day| fs::read_to_string(day.join(format!("{call}.jsonl"))).ok())?;
+        let (first, _) = text.split_once('\n')?;
+        Some(serde_json::from_str(first).unwrap())
+    })
 }
 
 /// A carrier that knows no more of SIP than these tests need.
