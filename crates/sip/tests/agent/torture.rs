@@ -21,25 +21,58 @@ fn with(line: &str) -> String {
     options().replace("Max-Forwards: 70", line)
 }
 
+/// Spaces, folds and compact names everywhere; its To has a parameter of this name.
+fn folded(parameter: &str) -> String {
+    "OPTIONS sip:desk@example.com;unknownparam SIP/2.0\r\nTO :\r\n sip:desk@example.com ;   line    = 19n\r\nfrom   : \"J Rosenberg \\\\\\\"\"       <sip:jd@example.com>\r\n  ;\r\n  tag = 98asjd8\r\nMaX-fOrWaRdS: 0068\r\nCall-ID: ws@192.0.2.1\r\nCseq: 0009\r\n  OPTIONS\r\nVia  : SIP  /   2.0\r\n /UDP\r\n    192.0.2.2;branch=390skdjuw\r\ns :\r\nNewFangledHeader:   newfangled value\r\n continued newfangled value\r\nUnknownHeaderWithUnusualValue: ;;,,;;,;\r\nRoute:\r\n <sip:services.example.com;lr;unknownwith=value;unknown-no-value>\r\nv:  SIP  / 2.0  / TCP     spindle.example.com   ;\r\n  branch  =   z9hG4bK9ikj8  ,\r\n SIP  /    2.0   / UDP  192.168.255.111   ; branch=\r\n z9hG4bK30239\r\nm:\"Quoted string \\\"\\\"\" <sip:jd@example.com> ; newparam =\r\n      newvalue ;\r\n  secondparam ; q = 0.33\r\n\r\n".replace("line    =", &format!("{parameter}    ="))
+}
+
 fn legal() -> Vec<Odd> {
     let long = "long".repeat(500);
     vec![
-        odd("spaces, folds and compact names", "200", "OPTIONS sip:desk@example.com;unknownparam SIP/2.0\r\nTO :\r\n sip:desk@example.com ;   line    = 19n\r\nfrom   : \"J Rosenberg \\\\\\\"\"       <sip:jd@example.com>\r\n  ;\r\n  tag = 98asjd8\r\nMaX-fOrWaRdS: 0068\r\nCall-ID: ws@192.0.2.1\r\nCseq: 0009\r\n  OPTIONS\r\nVia  : SIP  /   2.0\r\n /UDP\r\n    192.0.2.2;branch=390skdjuw\r\ns :\r\nNewFangledHeader:   newfangled value\r\n continued newfangled value\r\nUnknownHeaderWithUnusualValue: ;;,,;;,;\r\nRoute:\r\n <sip:services.example.com;lr;unknownwith=value;unknown-no-value>\r\nv:  SIP  / 2.0  / TCP     spindle.example.com   ;\r\n  branch  =   z9hG4bK9ikj8  ,\r\n SIP  /    2.0   / UDP  192.168.255.111   ; branch=\r\n z9hG4bK30239\r\nm:\"Quoted string \\\"\\\"\" <sip:jd@example.com> ; newparam =\r\n      newvalue ;\r\n  secondparam ; q = 0.33\r\n\r\n".to_owned()),
-        odd("escapes in the user part", "200", options().replace("sip:+13125550100@", "sip:sips%3Auser%40example.com@")),
+        odd("spaces, folds and compact names", "200", folded("line")),
+        odd(
+            "escapes in the user part",
+            "200",
+            options().replace("sip:+13125550100@", "sip:sips%3Auser%40example.com@"),
+        ),
         odd("an escaped zero", "200", options().replace("sip:+13125550100@", "sip:null-%00-null@")),
-        odd("a user part with parameters", "200", options().replace("sip:+13125550100@", "sip:user;par=u%40example.net@")),
+        odd(
+            "a user part with parameters",
+            "200",
+            options().replace("sip:+13125550100@", "sip:user;par=u%40example.net@"),
+        ),
         odd("a display name without a space after it", "200", options().replace("\"Pat\" <", "caller<")),
-        odd("very long values", "200", with(&format!("X-{long}: {long}\r\nSubject: {long}\r\nFoo: {}", ";a=b".repeat(900)))),
+        odd(
+            "very long values",
+            "200",
+            with(&format!("X-{long}: {long}\r\nSubject: {long}\r\nFoo: {}", ";a=b".repeat(900))),
+        ),
         odd("no hop left, but we are the end", "200", with("Max-Forwards: 0")),
         odd("a tel address", "200", options().replace("sip:+13125550100@203.0.113.5 ", "tel:+13125550100 ")),
-        odd("another transport in the second Via", "200", with("Via: SIP/2.0/UNKNOWN t5.example.com;branch=z9hG4bK1")),
-        odd("more after the end of the body", "200", with("Content-Length: 0") + "INVITE sip:x SIP/2.0\r\n\r\n"),
+        odd(
+            "another transport in the second Via",
+            "200",
+            with("Via: SIP/2.0/UNKNOWN t5.example.com;branch=z9hG4bK1"),
+        ),
+        odd(
+            "more after the end of the body",
+            "200",
+            with("Content-Length: 0") + "INVITE sip:x SIP/2.0\r\n\r\n",
+        ),
         odd("line ends before the message", "200", format!("\r\n\r\n{}", options())),
         odd("bare line feeds", "200", options().replace("\r\n", "\n")),
         odd("an unknown header without a value", "200", with("X-Empty:")),
         odd("letters beyond ASCII in a name", "200", options().replace("Pat", "Pât Müller 你好")),
-        odd("control characters behind a backslash", "200", options().replace("\"Pat\"", "\"Pat \\\u{7} \\\0 \\\u{7f}\"")),
-        odd("as many hops as there may be", "200", with(&vec!["Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1"; 69].join("\r\n"))),
+        odd(
+            "control characters behind a backslash",
+            "200",
+            options().replace("\"Pat\"", "\"Pat \\\u{7} \\\0 \\\u{7f}\""),
+        ),
+        odd(
+            "as many hops as there may be",
+            "200",
+            with(&vec!["Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1"; 69].join("\r\n")),
+        ),
         odd("an empty branch", "200", options().replace("branch=z9hG4bKodd", "branch=z9hG4bK")),
     ]
 }
@@ -105,6 +138,7 @@ fn broken() -> Vec<Odd> {
             "481",
             options().replace("203.0.113.5>\r\n", "203.0.113.5>;tag=gone\r\n"),
         ),
+        odd("a question within no call, its tag after spaces and a fold", "481", folded("tag")),
         odd("an end of no call", "481", options().replace("OPTIONS", "BYE")),
         odd("a CANCEL of nothing", "481", options().replace("OPTIONS", "CANCEL")),
         odd("a call to be transferred", "403", options().replace("OPTIONS", "REFER")),
