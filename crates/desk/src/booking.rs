@@ -2,7 +2,7 @@
 //!
 //! A [`Diary`] is one calendar's knowledge of its own time. It lives on the control thread, so that two calls
 //! never race; storing a booking durably, and telling a remote calendar, is the shell's work.
-//! Invariant: one crew is never promised twice for overlapping time, neither by holds nor by bookings.
+//! Invariant: one crew is never promised twice for overlapping time, neither by holds, nor by what is being stored, nor by bookings.
 
 mod diary;
 mod key;

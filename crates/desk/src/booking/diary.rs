@@ -126,7 +126,7 @@ impl Diary {
         }
     }
 
-    /// Takes up a changed configuration; bookings, holds and busy times stay.
+    /// Takes up a changed configuration; bookings, orders, holds and busy times stay.
     pub fn set_rules(&mut self, rules: DiaryRules) {
         self.rules = Diary::new(rules).rules;
         self.grid = None;
